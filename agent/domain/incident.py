@@ -1,0 +1,58 @@
+"""An Incident: signals about one subject that belong together, and how it ended."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from agent.domain.base import Noun, digest_of
+from agent.domain.cluster import ObjectRef
+from agent.domain.signal import Signal
+
+SIGNALS_KEPT = 20  # the newest that an incident carries; the rest are counted, the log has them all
+
+
+class Symptom(StrEnum):
+    """What kind of trouble, before anyone knows the cause. An incident's key is symptom and subject."""
+
+    GPU_FAULT = "gpu_fault"
+    NODE_UNHEALTHY = "node_unhealthy"
+    IDLE_GPU = "idle_gpu"
+    GANG_STUCK = "gang_stuck"
+    RESTORE_NEEDED = "restore_needed"
+    TELEMETRY = "telemetry"
+    WORKLOAD_FAILING = "workload_failing"
+    ALERT = "alert"
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"  # remedied and verified
+    CANCELLED = "cancelled"  # it recovered by itself, or the owner spoke up
+    REFUSED = "refused"  # a policy denied what would have helped
+    REJECTED = "rejected"  # a person said no
+    EXPIRED = "expired"  # nobody answered in time: the same as no
+    ESCALATED = "escalated"  # a person was called and has it now
+    ROLLED_BACK = "rolled_back"  # what was done did not help and was undone
+    FAILED = "failed"  # an action failed and could not be undone; a person was called
+
+
+class Incident(Noun):
+    id: str
+    symptom: Symptom
+    subject: ObjectRef
+    opened_at: datetime
+    signals: tuple[Signal, ...]
+    signal_count: int = 1
+    recovered_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        return incident_key(self.symptom, self.subject)
+
+
+def incident_key(symptom: Symptom, subject: ObjectRef) -> str:
+    return f"{symptom}:{subject}"
+
+
+def incident_id(key: str, first: Signal) -> str:
+    """Derived from what opened it, so that a replay names it alike."""
+    return "inc-" + digest_of([key, first.source, first.id])[:10]

@@ -1,0 +1,47 @@
+"""What an executed action did (Outcome) and whether it helped (Verification)."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from agent.domain.base import Noun
+from agent.domain.cluster import ObjectRef
+
+
+class OutcomeState(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    UNDONE = "undone"
+    UNDO_FAILED = "undo_failed"
+
+
+class Outcome(Noun):
+    proposal: str
+    state: OutcomeState
+    detail: str = ""
+    steps_done: int = 0
+
+
+class Verification(Noun):
+    """The action's own success test, run until it holds or its time is over."""
+
+    proposal: str
+    helped: bool
+    statement: str
+
+
+class PastAction(Noun):
+    """One executed action as the log remembers it: what cooldowns, windows and attempt caps count."""
+
+    at: datetime
+    action: str
+    target: ObjectRef
+    parameters: dict[str, object] = {}
+    outcome: str
+    incident: str
+    proposal: str = ""
+    tenant: str = ""
+    nodes: tuple[str, ...] = ()
+    gangs: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    undo: bool = False

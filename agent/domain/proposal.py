@@ -1,0 +1,105 @@
+"""A Proposal says everything: policy, person and executor see the same digest and leave no choice to execution."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from agent.domain.base import Noun, digest_of
+from agent.domain.cluster import ObjectRef
+from agent.domain.diagnosis import Evidence
+
+
+class Verb(StrEnum):
+    """How a step touches the world. There is no delete: the agent never deletes."""
+
+    PATCH = "patch"  # RFC 7386 merge patch
+    SCALE = "scale"
+    EVICT = "evict"
+    CREATE = "create"
+    REQUEST_REPAIR = "request_repair"
+    WITHDRAW_REPAIR = "withdraw_repair"
+    NOTIFY = "notify"
+
+
+class WaitFor(Noun):
+    """A step begins when this holds; past the time-out the action fails and is undone."""
+
+    condition: Literal["pods_gone", "delay"]
+    pods: tuple[str, ...] = ()  # uids
+    delay_s: int = Field(default=0, ge=0)
+    timeout_s: int = Field(default=600, ge=0)
+
+
+class Step(Noun):
+    """One mutation of the cluster."""
+
+    verb: Verb
+    target: ObjectRef
+    body: dict[str, object] = {}
+    uid: str | None = None  # the object must still be this one
+    undo: dict[str, object] | None = None  # body that takes it back, for patch and scale
+    wait_for: WaitFor | None = None
+
+
+class BlastRadius(Noun):
+    """What the action touches, at most. Names, so that a window can count distinct ones."""
+
+    nodes: tuple[str, ...] = ()
+    gangs: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    pods: int = 0
+    gpus: int = 0
+
+
+class Prediction(Noun):
+    """What a fork of the scheduler's snapshot says will happen; `verify` compares."""
+
+    gpus_free_before: int = 0
+    gpus_free_after: int = 0
+    gangs_started: tuple[str, ...] = ()
+    gangs_pending: dict[str, str] = {}
+
+
+class Proposal(Noun):
+    id: str  # <incident>/<round>
+    incident: str
+    action: str
+    target: ObjectRef
+    parameters: dict[str, object] = {}
+    steps: tuple[Step, ...]
+    rests_on: dict[str, object] = {}  # fields that the decision rests on; drift in them aborts
+    blast_radius: BlastRadius
+    destructive: bool  # stops or restarts work that runs
+    protective: bool  # only keeps harm away (a cordon), undone at no cost
+    undoes: str | None = None  # id of the proposal that this takes back
+    tenant: str = ""
+    source: str
+    confidence: float = Field(ge=0.0, le=1.0)
+    statement: str  # prose for people; not part of the digest
+    evidence: tuple[Evidence, ...] = ()
+    prediction: Prediction | None = None
+    notice_s: int = Field(default=0, ge=0)  # grace that the owner gets before execution
+
+    @property
+    def digest(self) -> str:
+        """Of what the executor will do and what it rests on, not of the prose."""
+        return digest_of(
+            {
+                "incident": self.incident,
+                "action": self.action,
+                "target": self.target.json_object(),
+                "parameters": self.parameters,
+                "steps": [s.json_object() for s in self.steps],
+                "rests_on": self.rests_on,
+                "undoes": self.undoes,
+            }
+        )
+
+
+class Refusal(Noun):
+    """An action that cannot be proposed: code, sentence, remedy."""
+
+    code: str
+    message: str
+    remedy: str = ""

@@ -1,0 +1,358 @@
+"""What the agent needs from the world, as Protocols. Two worlds and many stores stand behind them; nothing is mocked.
+
+Faults are exceptions of this module's hierarchy, with the cause chained. A refusal is data (domain.Refusal).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from agent.domain.approval import Answer, ApprovalRequest, Person
+from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.diagnosis import Diagnosis
+from agent.domain.incident import Incident, IncidentState
+from agent.domain.outcome import PastAction
+from agent.domain.proposal import Prediction
+from agent.domain.signal import Signal
+
+JsonObject = dict[str, Any]
+
+
+# --- faults ---------------------------------------------------------------------------------------------------------
+
+
+class Fault(Exception):
+    """Something outside did not work. `place` names it: 'apiserver', 'log', 'prometheus', 'policy' …"""
+
+    place = "outside"
+
+
+class ClusterFault(Fault):
+    """The API server refused or failed. `status` is the HTTP code (0: no answer)."""
+
+    place = "apiserver"
+    status = 0
+
+
+class NotFound(ClusterFault):
+    status = 404
+
+
+class Conflict(ClusterFault):
+    """A stale resourceVersion, a failed precondition, or an object that exists already."""
+
+    status = 409
+
+
+class Invalid(ClusterFault):
+    status = 422
+
+
+class TooManyRequests(ClusterFault):
+    """A PodDisruptionBudget forbids the eviction, or the server sheds load."""
+
+    status = 429
+
+
+class ClusterUnavailable(ClusterFault):
+    status = 503
+
+
+class MetricsUnavailable(Fault):
+    place = "prometheus"
+
+
+class LedgerUnavailable(Fault):
+    """No durable record, no action."""
+
+    place = "log"
+
+
+class PolicyUnavailable(Fault):
+    """The engine gave no decision: the stage turns this into a deny with the code given."""
+
+    place = "policy"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # policy.not_loaded | policy.error | policy.timeout | policy.undefined | policy.ill_typed …
+
+
+class RepairUnavailable(Fault):
+    place = "repair"
+
+
+class DeskUnavailable(Fault):
+    place = "approvals"
+
+
+# --- time and order -------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class TaskOrder(Protocol):
+    """Chooses which of the ready tasks runs next: first come first served live, seeded in simulation."""
+
+    def choose(self, ready: Sequence[str]) -> int: ...
+
+
+class Boundaries(Protocol):
+    """Told when a durable boundary was crossed, so that a simulation can kill the process exactly there.
+
+    Names: 'intent', 'effect', 'outcome', 'approval'.
+    """
+
+    def reached(self, name: str) -> None: ...
+
+
+# --- the cluster ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One change of an object: type is ADDED, MODIFIED or DELETED."""
+
+    type: str
+    object: JsonObject
+
+
+class Cluster(Protocol):
+    """The Kubernetes-shaped port. Objects are JSON as the API server stores them; all verbs may raise ClusterFault."""
+
+    def get(self, ref: ObjectRef) -> JsonObject: ...
+
+    def list(
+        self, api_version: str, kind: str, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[JsonObject]: ...
+
+    def watch(self, api_version: str, kind: str, *, resource_version: str) -> Iterator[WatchEvent]:
+        """The changes since `resource_version` that are known now; returns when there are no more."""
+        ...
+
+    def patch(
+        self,
+        ref: ObjectRef,
+        body: JsonObject,
+        *,
+        subresource: Literal["status"] | None = None,
+        dry_run: bool = False,
+        uid: str | None = None,
+        field_manager: str = "watchkeeper",
+    ) -> JsonObject:
+        """RFC 7386 merge patch. metadata.resourceVersion in `body` is a precondition, `uid` another: Conflict."""
+        ...
+
+    def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject: ...
+
+    def evict(self, ref: ObjectRef, *, dry_run: bool = False, uid: str | None = None) -> None: ...
+
+    def bind(self, ref: ObjectRef, node: str) -> None: ...
+
+    def create(self, manifest: JsonObject, *, dry_run: bool = False) -> JsonObject: ...
+
+
+class Views(Protocol):
+    """Takes one consistent look at the cluster and translates it."""
+
+    def take(self) -> ClusterView: ...
+
+
+# --- telemetry ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of a range read: labels (with __name__) and (time, value) points, oldest first."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[datetime, float], ...]
+
+
+class Metrics(Protocol):
+    """PromQL reads. The simulated store understands vector selectors with matchers; so do we not ask for more."""
+
+    def instant(self, query: str, at: datetime) -> list[Series]:
+        """The value of each series at `at` (one point each), as of at most 5 minutes before."""
+        ...
+
+    def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> list[Series]: ...
+
+
+# --- what acts and tells --------------------------------------------------------------------------------------------
+
+
+class RepairSystem(Protocol):
+    """The site's own repair system. `key` makes a request idempotent: the same key never starts a second repair."""
+
+    def request(self, node: str, operation: str, *, gpu_uuid: str | None, key: str) -> None: ...
+
+    def state(self, key: str) -> Literal["unknown", "pending", "succeeded", "failed"]: ...
+
+    def withdraw(self, key: str) -> None: ...
+
+
+class Notifier(Protocol):
+    """Tells a person. `key` makes a repetition harmless. A failure to notify never stops the rest (it is recorded)."""
+
+    def notify(self, audience: str, subject: ObjectRef, message: str, *, key: str) -> None: ...
+
+
+class Forecaster(Protocol):
+    """A what-if on a fork of the scheduler's snapshot.
+
+    A change is {'requeue': ObjectRef, 'exclude_nodes': [...]}, {'cordon': node} or {'remove': owner ObjectRef}.
+    """
+
+    def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction: ...
+
+
+# --- deciding -------------------------------------------------------------------------------------------------------
+
+
+class PolicyEngine(Protocol):
+    """Evaluates `watchkeeper.main.verdict`. Raises PolicyUnavailable; never invents a decision."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def decide(self, policy_input: JsonObject) -> JsonObject: ...
+
+
+class Playbooks(Protocol):
+    """Finds the playbook that explains an incident, and reads its remedies. Expressions are CEL."""
+
+    def diagnose(self, incident: Incident, facts: Mapping[str, Any]) -> "PlaybookMatch | None": ...
+
+    def remedies(self, playbook: str, facts: Mapping[str, Any]) -> "Sequence[Remedy]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookMatch:
+    playbook: str
+    cause: str
+    statement: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One action that a playbook asks for, with its expressions evaluated."""
+
+    action: str
+    target: ObjectRef
+    parameters: Mapping[str, Any]
+    statement: str
+    on_refusal: Literal["stop", "continue"]  # what a deny, a rejection or an expiry means for the remedies after it
+
+
+# --- remembering ----------------------------------------------------------------------------------------------------
+
+
+class AlreadyRecorded(Exception):
+    """The unique key is taken: somebody was here before. Carries the payload that stands."""
+
+    def __init__(self, unique_key: str, payload: JsonObject) -> None:
+        super().__init__(f"{unique_key} is recorded already")
+        self.unique_key = unique_key
+        self.payload = payload
+
+
+class Ledger(Protocol):
+    """The way into the append-only log. `record` returns when the record is durable; raises LedgerUnavailable."""
+
+    def record(
+        self,
+        kind: str,
+        payload: JsonObject,
+        *,
+        unique_key: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises AlreadyRecorded when `unique_key` is taken."""
+        ...
+
+    def find(self, unique_key: str) -> JsonObject | None: ...
+
+    def past_actions(self, since: datetime) -> list[PastAction]: ...
+
+
+class Inbox(Protocol):
+    """Signals as they came, durable before anybody acts on them. (source, id) is unique: False for a redelivery."""
+
+    def put(self, signal: Signal) -> bool: ...
+
+    def take(self, limit: int) -> list[Signal]:
+        """The oldest signals not yet marked done."""
+        ...
+
+    def done(self, signals: Sequence[Signal]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    incident: str
+    due_at: datetime
+
+
+class Timers(Protocol):
+    """Durable wake-ups, at most one per incident."""
+
+    def set(self, incident: str, due_at: datetime) -> None: ...
+
+    def clear(self, incident: str) -> None: ...
+
+    def due(self, now: datetime) -> list[WakeUp]: ...
+
+    def next_due(self) -> datetime | None: ...
+
+
+class Incidents(Protocol):
+    """Projection of the incidents in the log."""
+
+    def save(self, incident: Incident, state: IncidentState, *, playbook: str | None = None) -> None: ...
+
+    def open(self) -> list[Incident]: ...
+
+    def get(self, incident: str) -> Incident | None: ...
+
+    def last_closed(self, key: str) -> tuple[Incident, IncidentState, datetime] | None:
+        """The newest closed incident of this key, with the time of its close."""
+        ...
+
+
+class ApprovalDesk(Protocol):
+    """One durable record per request, whatever the door. An answer never acts: it is read by the workflow."""
+
+    def open(self, request: ApprovalRequest) -> ApprovalRequest:
+        """Idempotent by request id: the stored request stands."""
+        ...
+
+    def get(self, request: str) -> ApprovalRequest | None: ...
+
+    def pending(self) -> list[ApprovalRequest]: ...
+
+    def answer(self, request: str, answer: Answer, person: Person) -> ApprovalRequest:
+        """Adds an answer. Raises AnswerRefused when it may not count (wrong digest, stranger, late, twice)."""
+        ...
+
+    def close(self, request: str, state: str) -> None:
+        """Expired, cancelled or consumed."""
+        ...
+
+
+class AnswerRefused(Exception):
+    """An answer that does not count; `code` says why: stale_digest, not_pending, not_in_group, answered_already …"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Reasoner(Protocol):
+    """Explains what no playbook explains. None when it cannot: the incident goes to a person with its evidence."""
+
+    def explain(self, incident: Incident, view: ClusterView) -> Diagnosis | None: ...
