@@ -1,0 +1,135 @@
+"""RFC 8785 JSON: what may go into a record, and whether stored bytes are in the one form that a value has.
+
+Writing uses the `rfc8785` library, imported only when something is written. Reading must work for an auditor who has
+nothing but Python's standard library, so the check of the form is written here, and the tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from audit.errors import RecordRefused
+
+JsonValue = Any
+"""What `json.loads` gives. Checked when written, not by the type checker: readers know the shape of their payloads."""
+
+MAX_DEPTH = 32
+"""Levels of nesting. Evidence is shallow; deep nesting is an attack on recursive readers."""
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""RFC 8785 numbers are IEEE doubles: larger integers would silently change in other readers. Write them as strings."""
+
+
+def plain(value: object, place: str, depth: int = 1) -> JsonValue:
+    """A copy of `value` in dicts, lists and scalars, or `RecordRefused` with the first place that is none."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return text(value, place)
+    if isinstance(value, int | float):
+        return _number(value, place)
+    if depth > MAX_DEPTH:
+        raise RecordRefused(place, f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        return {text(k, place): plain(v, _below(place, k), depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, f"{place}/{position}", depth + 1) for position, item in enumerate(value)]
+    raise RecordRefused(place, f"{type(value).__name__} is not JSON")
+
+
+def text(value: object, place: str) -> str:
+    """A string that has a UTF-8 form: Python's strings may hold lone surrogates, which have none."""
+    if not isinstance(value, str):
+        raise RecordRefused(place, f"{type(value).__name__} where a string belongs")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise RecordRefused(place, f"lone surrogate at character {error.start}") from error
+    return str.__str__(value)
+
+
+def _number(value: int | float, place: str) -> int | float:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise RecordRefused(place, f"{value} has no JSON form")
+        return float(value)
+    if abs(value) > MAX_SAFE_INTEGER:
+        raise RecordRefused(place, "integer beyond 2^53-1 is not exact in JSON; write it as a string")
+    return int(value)
+
+
+def _below(place: str, key: object) -> str:
+    return f"{place}/{str(key).replace('~', '~0').replace('/', '~1')}"
+
+
+def write(value: JsonValue) -> bytes:
+    """The canonical form of a value that has passed `plain`."""
+    import rfc8785
+
+    return rfc8785.dumps(value)
+
+
+def read(body: bytes) -> JsonValue:
+    """The value of canonical bytes; anything else, even other bytes of the same value, is `RecordRefused`."""
+    doubles: list[str] = []
+
+    def parse_float(token: str) -> float:
+        doubles.append(token)
+        return float(token)
+
+    def parse_int(token: str) -> int | float:
+        exact = len(token) < 16 or abs(int(token)) <= MAX_SAFE_INTEGER
+        return int(token) if exact else parse_float(token)
+
+    try:
+        value = json.loads(body.decode(), parse_float=parse_float, parse_int=parse_int, parse_constant=_refuse_constant)
+        form = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        # Python's own form is RFC 8785's, but for doubles and the order of keys outside the Basic Multilingual Plane:
+        # only then is the slow form needed.
+        if doubles or form != body:
+            form = encode(value).encode()
+    except (ValueError, RecursionError) as error:
+        raise RecordRefused("", f"not canonical JSON: {error}") from error
+    if form != body:
+        raise RecordRefused("", "not canonical JSON: the same value has another form")
+    return value
+
+
+def _refuse_constant(token: str) -> NoReturn:
+    raise ValueError(f"{token} is not JSON")
+
+
+def encode(value: JsonValue) -> str:
+    """RFC 8785 by the standard library alone, for `read`."""
+    if isinstance(value, dict):
+        members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be", "surrogatepass"))
+        return "{" + ",".join(f"{encode(key)}:{encode(item)}" for key, item in members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(encode, value)) + "]"
+    if isinstance(value, float):
+        return _ecmascript_number(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _ecmascript_number(value: float) -> str:
+    """ECMA-262 Number::toString: Python finds the same shortest digits and only places the point elsewhere."""
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent = f"{abs(value)!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    point = len(whole) + int(exponent or 0)  # digits before the decimal point
+    digits = (whole + fraction).lstrip("0")
+    point -= len(whole + fraction) - len(digits)
+    digits = digits.rstrip("0")
+    if len(digits) <= point <= 21:
+        return sign + digits.ljust(point, "0")
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    tail = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{tail}e{point - 1:+d}"

@@ -1,0 +1,184 @@
+"""The log: append evidence, find it, prove it.
+
+An append has happened when it returns: the record is durable and part of the tree. If the store cannot write, nothing
+is acknowledged and the caller must not do what it wanted evidence for; the log works again as soon as the store does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from audit import merkle, proofs
+from audit.canonical import JsonValue
+from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
+from audit.record import Record, checked, parse, timestamp
+from audit.storage.sqlite import Durability, SqliteStore
+from audit.storage.transaction import Query, Transaction
+from audit.writer import Writer
+
+__all__ = [
+    "AlreadyRecorded",
+    "Log",
+    "LogDamaged",
+    "LogError",
+    "LogUnavailable",
+    "NoSuchRecord",
+    "Record",
+    "RecordRefused",
+]
+
+LOCK_TIMEOUT_S = 5.0
+"""How long an append waits for other writers before it gives up; one commit takes milliseconds."""
+
+PAGE_RECORDS = 500
+"""Records read at once by a query, which holds no connection between pages."""
+
+
+class Log:
+    """One log in one store. Safe to use from several threads, and from several processes on the same file."""
+
+    def __init__(self, store: SqliteStore, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._writer = Writer(store, clock, lock_timeout_s)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        durability: Durability = "full",
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+    ) -> Log:
+        """Opens the log in a SQLite file, and makes it there if need be. "memory" durability is for simulated runs."""
+        store = SqliteStore(Path(path), durability, lock_timeout_s)
+        return cls(store, clock or (lambda: datetime.now(UTC)), lock_timeout_s)
+
+    def append(
+        self,
+        kind: str,
+        *,
+        actor: str,
+        at: datetime | str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        payload: JsonValue = None,
+        unique_key: str | None = None,
+    ) -> Record:
+        """Adds a record, durable on return. Without `at` the log's clock is read when the record gets its place.
+
+        Raises `RecordRefused` for what is no record, `AlreadyRecorded` if the unique key is taken and `LogUnavailable`
+        if the store cannot write.
+        """
+        when = timestamp(self._clock() if at is None else at)
+        record = Record(0, kind, when, actor, attributes or {}, payload, unique_key)
+        return self._writer.append(checked(record), at_is_now=at is None)
+
+    def get(self, index: int) -> Record:
+        """The record at this index, or `NoSuchRecord`."""
+        with self._store.reading() as transaction:
+            body = transaction.body(index)
+            if body is None:
+                raise NoSuchRecord(f"no record {index} in a log of {transaction.size()}")
+        return _parsed(index, body)
+
+    def find(self, unique_key: str) -> Record | None:
+        """The record that took this unique key."""
+        with self._store.reading() as transaction:
+            body = transaction.find([unique_key]).get(unique_key)
+        return None if body is None else parse(body)
+
+    def query(
+        self,
+        *,
+        kind: str | None = None,
+        actor: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        limit: int | None = None,
+        after_index: int | None = None,
+        **attribute: str | None,
+    ) -> Iterator[Record]:
+        """Records that meet all conditions, in log order, up to the size that the log has when iteration begins.
+
+        Any other keyword is an attribute: `query(incident="i-7")`. `since` is included, `until` is not.
+        """
+        wanted = dict(attributes or {}) | {name: value for name, value in attribute.items() if value is not None}
+        conditions = Query(
+            kind=kind,
+            actor=actor,
+            attributes=tuple(wanted.items()),
+            since=None if since is None else timestamp(since),
+            until=None if until is None else timestamp(until),
+        )
+        return self._pages(conditions, 0 if after_index is None else after_index + 1, limit)
+
+    def _pages(self, conditions: Query, first: int, limit: int | None) -> Iterator[Record]:
+        end = self.size()
+        while limit is None or limit > 0:
+            page_limit = PAGE_RECORDS if limit is None else min(limit, PAGE_RECORDS)
+            with self._store.reading() as transaction:
+                page = transaction.page(conditions, first, end, page_limit)
+            for index, body in page:
+                yield _parsed(index, body)
+            if len(page) < page_limit:
+                return
+            first = page[-1][0] + 1
+            limit = None if limit is None else limit - len(page)
+
+    def size(self) -> int:
+        """How many records there are; the next one gets this index."""
+        with self._store.reading() as transaction:
+            return transaction.size()
+
+    def root(self, size: int | None = None) -> bytes:
+        """The Merkle tree hash of the first `size` records, or of all."""
+        with self._store.reading() as transaction:
+            size = _within(transaction, size)
+            return merkle.root(merkle.load_frontier(size, transaction.node))
+
+    def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
+        """Shows that record `index` is in the tree of the first `size` records, or of all."""
+        with self._store.reading() as transaction:
+            size = _within(transaction, size)
+            if not 0 <= index < size:
+                raise NoSuchRecord(f"no record {index} in a tree of {size}")
+            return proofs.inclusion_proof(index, size, transaction.node)
+
+    def consistency_proof(self, size1: int, size2: int | None = None) -> list[bytes]:
+        """Shows that the first `size2` records, or all, begin with the same first `size1`."""
+        with self._store.reading() as transaction:
+            size2 = _within(transaction, size2)
+            if not 0 <= size1 <= size2:
+                raise NoSuchRecord(f"no tree of {size1} within a tree of {size2}")
+            return proofs.consistency_proof(size1, size2, transaction.node)
+
+    def close(self) -> None:
+        """Closes idle connections; a later call would open new ones."""
+        self._store.close()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _within(transaction: Transaction, size: int | None) -> int:
+    now = transaction.size()
+    if size is not None and not 0 <= size <= now:
+        raise NoSuchRecord(f"no tree of {size} in a log of {now}")
+    return now if size is None else size
+
+
+def _parsed(index: int, body: bytes) -> Record:
+    try:
+        return parse(body)
+    except RecordRefused as refusal:
+        raise LogDamaged(index, str(refusal)) from refusal

@@ -1,0 +1,131 @@
+"""The log in one SQLite file: durability, locking, and what becomes of the driver's errors.
+
+Several processes append to one file. `BEGIN IMMEDIATE` takes SQLite's only write lock before the size is read, so two
+writers never give out the same index. WAL lets readers go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Connection, create_engine, event, insert, inspect, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit.errors import LogUnavailable
+from audit.storage.guards import sqlite_guards
+from audit.storage.schema import SCHEMA_VERSION, metadata, versions
+from audit.storage.transaction import Transaction
+
+Durability = Literal["full", "memory"]
+"""full: on disk when append returns. memory: for throwaway simulated runs, survives the process but not a power cut."""
+
+WAL_ATTEMPTS = 20
+"""Turning a new file to WAL answers "locked" at once, whatever the timeout, while another process does the same."""
+
+
+class SqliteStore:
+    """Opens transactions on the log's file. Usable from several threads: each transaction has its own connection."""
+
+    def __init__(self, path: Path, durability: Durability, lock_timeout_s: float) -> None:
+        self.name = str(path)
+        self._path = path
+        self._durability = durability
+        self._lock_timeout_s = lock_timeout_s
+        # The driver's own timeout covers the pragmas of a fresh connection; isolation_level None leaves BEGIN to us.
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": lock_timeout_s, "isolation_level": None, "check_same_thread": False},
+        )
+        event.listen(self._engine, "connect", self._prepare)
+        event.listen(self._engine, "begin", _begin)
+        with self._errors():
+            self._create_tables()
+            self._file = self._identity()
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A snapshot of the log."""
+        with self._errors(), self._engine.connect() as connection, connection.begin():
+            yield Transaction(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """The only writer's view of the log. What it inserts is durable when the block has been left."""
+        with self._errors(), self._immediate() as connection:
+            # An open file outlives its name: without this, evidence would go on into a deleted or replaced log.
+            if self._identity() != self._file:
+                raise LogUnavailable(self.name, "the file was replaced since it was opened; open the log again")
+            yield Transaction(connection)
+
+    def close(self) -> None:
+        """Closes idle connections. The last one out writes the WAL back into the file."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _immediate(self) -> Iterator[Connection]:
+        options = {"begin": "BEGIN IMMEDIATE"}
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise LogUnavailable(self.name, str(getattr(error, "orig", None) or error)) from error
+        except OSError as error:
+            raise LogUnavailable(self.name, str(error)) from error
+
+    def _identity(self) -> tuple[int, int]:
+        status = os.stat(self._path)
+        return status.st_dev, status.st_ino
+
+    def _prepare(self, dbapi_connection: sqlite3.Connection, _record: object) -> None:
+        cursor = dbapi_connection.cursor()
+        _use_wal(cursor)
+        # fullfsync matters on macOS only, where fsync alone leaves the data in the drive's cache.
+        full = self._durability == "full"
+        cursor.execute(f"PRAGMA synchronous={'FULL' if full else 'OFF'}")
+        cursor.execute(f"PRAGMA fullfsync={'ON' if full else 'OFF'}")
+        cursor.execute("PRAGMA recursive_triggers=ON")
+        cursor.close()
+
+    def _create_tables(self) -> None:
+        if not self._has_tables():
+            with self._immediate() as connection:
+                if not inspect(connection).has_table(versions.name):
+                    metadata.create_all(connection)
+                    for statement in sqlite_guards():
+                        connection.exec_driver_sql(statement)
+                    connection.execute(insert(versions).values(version=SCHEMA_VERSION))
+        with self._engine.connect() as connection:
+            version = connection.scalar(select(versions.c.version))
+        if version != SCHEMA_VERSION:
+            raise LogUnavailable(self.name, f"schema version {version}; this program knows {SCHEMA_VERSION}")
+
+    def _has_tables(self) -> bool:
+        with self._engine.connect() as connection:
+            return inspect(connection).has_table(versions.name)
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    for attempt in range(WAL_ATTEMPTS):
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            return
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == WAL_ATTEMPTS - 1:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,132 @@
+"""Appending: one writer at a time, and one commit for all threads that wait for it.
+
+A commit costs the disk's latency, however many records it carries. So a caller puts its record in the queue and then
+takes the lock; whoever gets the lock commits all that is queued, and those behind find their answer ready.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from audit import merkle
+from audit.errors import AlreadyRecorded, LogError, LogUnavailable, RecordRefused
+from audit.merkle import Frontier, Node
+from audit.record import Record, canonical_bytes, leaf_hash, parse, timestamp
+from audit.storage.sqlite import SqliteStore
+from audit.storage.transaction import Entry, Transaction
+
+MAX_GROUP_RECORDS = 256
+"""Records in one commit: enough to hide the disk's latency, few enough that the first caller need not wait for long."""
+
+
+@dataclass(slots=True, eq=False)
+class _Append:
+    """A caller's record, and what became of it."""
+
+    record: Record
+    at_is_now: bool
+    answer: Record | LogError | None = None
+
+
+class Writer:
+    """Appends checked records. Remembers the tree's frontier, so that a lone writer never reads it back."""
+
+    def __init__(self, store: SqliteStore, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock_timeout_s = lock_timeout_s
+        self._lock = threading.Lock()
+        self._queue: list[_Append] = []
+        self._queue_lock = threading.Lock()
+        self._frontier = Frontier()
+
+    def append(self, record: Record, at_is_now: bool) -> Record:
+        """The record as it was stored; `at_is_now` leaves its time to the moment when it gets its place."""
+        append = _Append(record, at_is_now)
+        with self._queue_lock:
+            self._queue.append(append)
+        if self._lock.acquire(timeout=self._lock_timeout_s):
+            try:
+                while append.answer is None:
+                    self._commit(self._take_batch())
+            finally:
+                self._lock.release()
+        else:
+            self._withdraw(append)
+        if isinstance(append.answer, Record):
+            return append.answer
+        raise append.answer or LogUnavailable(self._store.name, "the writer was interrupted")
+
+    def _take_batch(self) -> list[_Append]:
+        with self._queue_lock:
+            batch, self._queue = self._queue[:MAX_GROUP_RECORDS], self._queue[MAX_GROUP_RECORDS:]
+        return batch
+
+    def _withdraw(self, append: _Append) -> None:
+        """Gives up waiting, unless the record is being committed at this moment: then its answer is near."""
+        with self._queue_lock:
+            if append in self._queue:
+                self._queue.remove(append)
+                append.answer = LogUnavailable(self._store.name, f"another writer held it for {self._lock_timeout_s} s")
+                return
+        with self._lock:
+            pass
+
+    def _commit(self, batch: Sequence[_Append]) -> None:
+        """Answers every append of the batch, with its record only after the commit."""
+        answers: list[Record | LogError]
+        try:
+            with self._store.writing() as transaction:
+                frontier, answers = self._write(transaction, batch)
+            self._frontier = frontier
+        except LogError as fault:
+            answers = [fault] * len(batch)
+        except BaseException:
+            for append in batch:
+                append.answer = LogUnavailable(self._store.name, "the writer was interrupted")
+            raise
+        for append, answer in zip(batch, answers, strict=True):
+            append.answer = answer
+
+    def _write(self, transaction: Transaction, batch: Sequence[_Append]) -> tuple[Frontier, list[Record | LogError]]:
+        frontier = self._current_frontier(transaction)
+        keys = [append.record.unique_key for append in batch if append.record.unique_key is not None]
+        taken = {key: parse(body) for key, body in transaction.find(keys).items()}
+        entries: list[Entry] = []
+        completed: list[Node] = []
+        answers: list[Record | LogError] = []
+        for append in batch:
+            key = append.record.unique_key
+            if key in taken:
+                answers.append(AlreadyRecorded(taken[key]))
+                continue
+            try:
+                entry = self._entry(append, frontier.size)
+            except RecordRefused as refusal:
+                answers.append(refusal)
+                continue
+            frontier, nodes = merkle.append(frontier, entry.leaf)
+            entries.append(entry)
+            completed += nodes
+            answers.append(entry.record)
+            if key is not None:
+                taken[key] = entry.record
+        if entries:
+            transaction.insert(entries, completed)
+        return frontier, answers
+
+    def _entry(self, append: _Append, index: int) -> Entry:
+        at = timestamp(self._clock()) if append.at_is_now else append.record.at
+        body = canonical_bytes(replace(append.record, index=index, at=at))
+        # Parsed back, so that the caller holds what the log holds, and no body is stored that a reader would refuse.
+        return Entry(parse(body), body, leaf_hash(body))
+
+    def _current_frontier(self, transaction: Transaction) -> Frontier:
+        """Ours, or what another process has made of it. A log that shrank has been rolled back behind our back."""
+        size, known = transaction.size(), self._frontier.size
+        if size < known:
+            raise LogUnavailable(self._store.name, f"the log had {known} records and now has {size}; run fsck")
+        return self._frontier if size == known else merkle.load_frontier(size, transaction.node)
