@@ -1,0 +1,123 @@
+"""Signals in, incidents out: what belongs together, what is new, what is over.
+
+Pure. Which symptom a signal tells of is decided in `agent/evidence/symptoms.py`; here is only the bookkeeping, because
+a storm of a hundred thousand lines must become one incident and a redelivery must become nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from agent.domain.cluster import ClusterView
+from agent.domain.incident import SIGNALS_KEPT, Incident, incident_id, incident_key
+from agent.domain.signal import AlertBody, ConditionBody, FindingBody, Signal
+from agent.evidence.symptoms import Tells, related, tells
+
+
+class ChangeKind(StrEnum):
+    OPENED = "opened"
+    EXTENDED = "extended"  # it tells something that the incident did not know yet
+    REPEATED = "repeated"  # the same again: counted, not recorded
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    kind: ChangeKind
+    incident: Incident
+    signal: Signal
+
+
+def sense(
+    batch: Sequence[Signal], open_incidents: Sequence[Incident], view: ClusterView, now: datetime
+) -> list[Change]:
+    """What `batch` (oldest first) changes about the open incidents."""
+    incidents = {incident.key: incident for incident in open_incidents}
+    changes: list[Change] = []
+    for signal in batch:
+        told = tells(signal, view)
+        change = _place(signal, told, incidents, now) if told else None
+        if change is not None:
+            incidents[change.incident.key] = change.incident
+            changes.append(change)
+    return changes
+
+
+def _place(signal: Signal, told: Tells, incidents: dict[str, Incident], now: datetime) -> Change | None:
+    known = _incident_for(told, incidents)
+    if told.over:
+        return _recover(known, signal, now) if known else None
+    if known is None:
+        return _open(signal, told, now) if told.opens else None
+    same = [s for s in known.signals if _same_tale(signal, s)]
+    news = not same or any(_is_good(s) for s in same)
+    others = tuple(s for s in known.signals if s not in same)
+    extended = known.model_copy(
+        update={
+            "signals": (*others, signal)[-SIGNALS_KEPT:] if news else known.signals,
+            "signal_count": known.signal_count + 1,
+            "recovered_at": None,
+        }
+    )
+    return Change(ChangeKind.EXTENDED if news else ChangeKind.REPEATED, extended, signal)
+
+
+def _incident_for(told: Tells, incidents: dict[str, Incident]) -> Incident | None:
+    """The incident of this symptom and subject, or one that a related symptom opened about the same subject."""
+    for symptom in (told.symptom, *related(told.symptom)):
+        known = incidents.get(incident_key(symptom, told.subject))
+        if known is not None:
+            return known
+    return None
+
+
+def _open(signal: Signal, told: Tells, now: datetime) -> Change:
+    key = incident_key(told.symptom, told.subject)
+    incident = Incident(
+        id=incident_id(key, signal), symptom=told.symptom, subject=told.subject, opened_at=now, signals=(signal,)
+    )
+    return Change(ChangeKind.OPENED, incident, signal)
+
+
+def _recover(known: Incident, signal: Signal, now: datetime) -> Change | None:
+    """Over when every state that was reported as bad has been reported as good since; a mere line has no such end."""
+    signals = (*(s for s in known.signals if not _same_tale(signal, s)), signal)[-SIGNALS_KEPT:]
+    still_bad = any(_is_state(s) and not _is_good(s) for s in signals)
+    updated = known.model_copy(
+        update={
+            "signals": signals,
+            "signal_count": known.signal_count + 1,
+            "recovered_at": None if still_bad else (known.recovered_at or now),
+        }
+    )
+    if not still_bad and known.recovered_at is None:
+        return Change(ChangeKind.RECOVERED, updated, signal)
+    return Change(ChangeKind.REPEATED, updated, signal)
+
+
+def _same_tale(a: Signal, b: Signal) -> bool:
+    """Do both speak of the same thing, so that the newer replaces the older?"""
+    one, two = a.body, b.body
+    if isinstance(one, AlertBody) and isinstance(two, AlertBody):
+        return (one.alertname, one.labels) == (two.alertname, two.labels)
+    if isinstance(one, ConditionBody) and isinstance(two, ConditionBody):
+        return (one.node, one.condition) == (two.node, two.condition)
+    if isinstance(one, FindingBody) and isinstance(two, FindingBody):
+        return (one.symptom, one.subject) == (two.symptom, two.subject)
+    return a.type == b.type and a.subject == b.subject and _code(a) == _code(b)
+
+
+def _code(signal: Signal) -> object:
+    return getattr(signal.body, "xid", None) or getattr(signal.body, "reason", None)
+
+
+def _is_state(signal: Signal) -> bool:
+    return isinstance(signal.body, AlertBody | ConditionBody | FindingBody)
+
+
+def _is_good(signal: Signal) -> bool:
+    body = signal.body
+    if isinstance(body, ConditionBody):
+        return body.healthy
+    return isinstance(body, AlertBody | FindingBody) and body.status == "resolved"
