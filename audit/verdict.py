@@ -1,0 +1,102 @@
+"""What a check of the log found, as data: `audit.fsck` fills it in, people and programs read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MAX_PROBLEMS = 100
+"""Problems kept in each section. The rest is counted: one broken place can have a million consequences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `index` is the first record it concerns, None if it concerns the log as a whole."""
+
+    code: str
+    index: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        place = "log" if self.index is None else f"record {self.index}"
+        return f"{place}: {self.reason} [{self.code}]"
+
+
+@dataclass(slots=True)
+class Section:
+    """One question that is asked of the log, and what speaks against it."""
+
+    problems: list[Problem] = field(default_factory=list)
+    problems_dropped: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def add(self, code: str, index: int | None, reason: str) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(code, index, reason))
+        else:
+            self.problems_dropped += 1
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Whether what is there is what was written (integrity), and whether all of it is there (completeness).
+
+    Warnings are for a person to judge and do not make a log bad: clocks are corrected, guards are rebuilt.
+    Without an anchor from outside, a tail cut off cleanly and a log rebuilt from its beginning look like honest logs;
+    `anchored` says whether there was one.
+    """
+
+    store: str
+    size: int = 0
+    root: bytes | None = None
+    anchored: bool = False
+    integrity: Section = field(default_factory=Section)
+    completeness: Section = field(default_factory=Section)
+    warnings: Section = field(default_factory=Section)
+
+    @property
+    def ok(self) -> bool:
+        return self.integrity.ok and self.completeness.ok
+
+    @property
+    def first_problem(self) -> Problem | None:
+        """The problem with the lowest index; those of the log as a whole come last."""
+        problems = self.integrity.problems + self.completeness.problems
+        return min(problems, key=lambda problem: (problem.index is None, problem.index or 0), default=None)
+
+    def as_json(self) -> dict[str, object]:
+        first = self.first_problem
+        return {
+            "ok": self.ok,
+            "store": self.store,
+            "size": self.size,
+            "root": self.root.hex() if self.root else None,
+            "anchored": self.anchored,
+            "first_bad_index": first.index if first else None,
+            "first_reason": first.reason if first else None,
+        } | {name: _section_json(section) for name, section in self._sections()}
+
+    def lines(self) -> Iterator[str]:
+        """The verdict for a person."""
+        root = self.root.hex() if self.root else "cannot be computed"
+        yield f"{self.store}: {self.size} records, root {root}"
+        for name, section in self._sections():
+            if name != "warnings":
+                yield f"{name}: {'ok' if section.ok else 'FAILED'}"
+            for problem in section.problems:
+                yield f"  {problem}"
+            if section.problems_dropped:
+                yield f"  and {section.problems_dropped} more"
+        if not self.anchored:
+            yield "not anchored: compare size and root with a copy kept elsewhere to rule out a rewritten log"
+
+    def _sections(self) -> list[tuple[str, Section]]:
+        return [("integrity", self.integrity), ("completeness", self.completeness), ("warnings", self.warnings)]
+
+
+def _section_json(section: Section) -> dict[str, object]:
+    problems = [{"code": item.code, "index": item.index, "reason": item.reason} for item in section.problems]
+    return {"ok": section.ok, "problems": problems, "problems_dropped": section.problems_dropped}
