@@ -87,6 +87,12 @@ class DeskUnavailable(Fault):
     place = "approvals"
 
 
+class StoreUnavailable(Fault):
+    """The inbox, the timers or the projections could not be read or written."""
+
+    place = "store"
+
+
 # --- time and order -------------------------------------------------------------------------------------------------
 
 
@@ -356,3 +362,25 @@ class Reasoner(Protocol):
     """Explains what no playbook explains. None when it cannot: the incident goes to a person with its evidence."""
 
     def explain(self, incident: Incident, view: ClusterView) -> Diagnosis | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a stage may reach for, wired once in assembly.py."""
+
+    clock: Clock
+    cluster: Cluster
+    views: Views
+    metrics: Metrics
+    repairs: RepairSystem
+    notifier: Notifier
+    forecaster: Forecaster
+    policy: PolicyEngine
+    playbooks: Playbooks
+    reasoner: Reasoner
+    ledger: Ledger
+    inbox: Inbox
+    timers: Timers
+    incidents: Incidents
+    desk: ApprovalDesk
+    boundaries: Boundaries

@@ -1,0 +1,55 @@
+"""What one incident's thread carries from stage to stage, and how a stage says what comes next.
+
+A stage is a function `(Thread, Ports) -> Move`. It may run again from its start (after a crash, after a wait), so it
+keeps nothing but what is in here and what it finds in the stores.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.domain.base import Noun
+from agent.domain.diagnosis import Diagnosis
+from agent.domain.incident import IncidentState
+from agent.domain.proposal import Proposal
+from agent.domain.verdict import Verdict
+
+
+class Thread(Noun):
+    incident: str
+    round: int = 0  # one proposal a round
+    diagnosis: Diagnosis | None = None
+    proposal: Proposal | None = None
+    on_refusal: str = "stop"
+    verdict: Verdict | None = None
+    judged: int = 0  # how often this proposal was judged, engine failures included
+    request: str | None = None  # id of the approval request
+    notice_at: datetime | None = None
+    step: int = 0
+    since: datetime | None = None  # when the step or the verification began to wait
+    tried: tuple[str, ...] = ()  # remedies that are not to be tried again in this incident
+    helped: tuple[str, ...] = ()  # proposals executed and verified
+    ending: IncidentState | None = None  # how it will be closed; set, only telling a person is left to do
+    statement: str = ""  # why it ends so
+
+    def but(self, **changes: object) -> "Thread":
+        return self.model_copy(update=changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Go on with stage `to`."""
+
+    to: str
+    thread: Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Come back to this stage at `until`, or sooner when something happened to the incident."""
+
+    until: datetime
+    why: str
+    thread: Thread
+
+
+Move = Next | Wait

@@ -1,0 +1,28 @@
+"""Record once, or recall: how a stage that runs again after a crash comes to the same answer as before.
+
+The log is the authority. What a stage has recorded under a unique key stands; the computation is only run when nothing
+is there yet.
+"""
+
+from collections.abc import Callable, Mapping
+
+from agent.ports import AlreadyRecorded, JsonObject, Ledger
+
+
+def once(
+    ledger: Ledger,
+    kind: str,
+    unique_key: str,
+    compute: Callable[[], JsonObject],
+    attributes: Callable[[JsonObject], Mapping[str, str]],
+) -> JsonObject:
+    """The payload that stands under `unique_key`. Raises LedgerUnavailable when it cannot be made durable."""
+    standing = ledger.find(unique_key)
+    if standing is not None:
+        return standing
+    payload = compute()
+    try:
+        ledger.record(kind, payload, unique_key=unique_key, attributes=attributes(payload))
+    except AlreadyRecorded as taken:
+        return taken.payload
+    return payload
