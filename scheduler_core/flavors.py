@@ -1,0 +1,167 @@
+"""Which flavors a gang's pod sets would be charged to, in the order its queue prefers them.
+
+A flavor fits a pod set when the pod set's node selector does not contradict the flavor's labels, the flavor's taints
+are tolerated, and every resource of the flavor's group has quota left. The search is over the gang as a whole.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from scheduler_core.model import PODS, PodSet, PodShape, Requests
+from scheduler_core.placement import with_pod
+from scheduler_core.quota import Flavor, FlavorResource, Place, Queue, QuotaTree, Undeclared, Usage
+
+CHOICES_LIMIT = 32  # combinations tried for one gang; more would mean many flavors times many pod sets
+
+Chosen = Mapping[str, Mapping[str, str]]  # pod set -> resource -> flavor
+
+
+@dataclass(frozen=True)
+class Choice:
+    flavors: Chosen
+    borrows: bool
+
+
+@dataclass(frozen=True)
+class Want:
+    """So many pods of a pod set."""
+
+    pod_set: PodSet
+    count: int
+
+
+@dataclass(frozen=True)
+class Books:
+    """Everything quota is decided on: the fixed tree, what is used, and the flavors by name."""
+
+    tree: QuotaTree
+    usage: Usage
+    flavors: Mapping[str, Flavor]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One decision to take: the flavor of one pod set for one group of resources."""
+
+    want: Want
+    resources: tuple[str, ...]
+    flavors: tuple[str, ...]
+
+    def needs(self, flavor: str) -> dict[FlavorResource, int]:
+        requests = with_pod(self.want.pod_set.requests)
+        return {FlavorResource(flavor, name): self.want.count * requests[name] for name in self.resources}
+
+
+def add_usage(
+    total: dict[FlavorResource, int], queue: Queue, requests: Requests, count: int, flavors: Mapping[str, str]
+) -> None:
+    """What so many pods count against the queue. A resource without a chosen flavor counts against its first."""
+    for resource, quantity in with_pod(requests).items():
+        declared = queue.flavors_of(resource)
+        if declared and quantity and count:
+            key = FlavorResource(flavors.get(resource, declared[0]), resource)
+            total[key] = total.get(key, 0) + count * quantity
+
+
+def resource_groups(queue: Queue) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Resources that share flavors are decided together: (resources, flavors) in the order the quotas name them."""
+    groups: list[tuple[list[str], list[str]]] = []
+    for quota in queue.quotas:
+        met = [group for group in groups if quota.resource in group[0] or quota.flavor in group[1]]
+        group = met[0] if met else ([], [])
+        if not met:
+            groups.append(group)
+        for other in met[1:]:
+            group[0].extend(other[0])
+            group[1].extend(other[1])
+            groups.remove(other)
+        for names, name in ((group[0], quota.resource), (group[1], quota.flavor)):
+            if name not in names:
+                names.append(name)
+    return tuple((tuple(resources), tuple(flavors)) for resources, flavors in groups)
+
+
+def undeclared(queue: Queue, pod_set: PodSet) -> tuple[str, ...]:
+    """Requested resources that the queue has no quota for, where it minds."""
+    if queue.undeclared is Undeclared.IGNORE:
+        return ()
+    wanted = (name for name, quantity in sorted(pod_set.requests.items()) if quantity and name != PODS)
+    return tuple(name for name in wanted if not queue.flavors_of(name))
+
+
+def matches(flavor: Flavor, keys: frozenset[str], pod_set: PodSet) -> bool:
+    """Only label keys that some flavor of the group uses count: the rest is the node's business."""
+    for key, value in pod_set.node_selector.items():
+        if key in keys and flavor.node_labels.get(key) != value:
+            return False
+    known = (*pod_set.tolerations, *flavor.tolerations)
+    hard = (taint for taint in flavor.node_taints if taint.effect != "PreferNoSchedule")
+    return all(any(toleration.tolerates(taint) for toleration in known) for taint in hard)
+
+
+def slots(books: Books, queue: Queue, wants: Sequence[Want]) -> tuple[Slot, ...]:
+    return tuple(
+        _slot(books, want, resources, flavors)
+        for want in wants
+        for resources, flavors in resource_groups(queue)
+        if any(with_pod(want.pod_set.requests).get(name, 0) for name in resources)
+    )
+
+
+def _slot(books: Books, want: Want, resources: Sequence[str], flavors: Sequence[str]) -> Slot:
+    requests = with_pod(want.pod_set.requests)
+    known = {name: books.flavors.get(name, Flavor(name)) for name in flavors}
+    keys = frozenset(key for flavor in known.values() for key in flavor.node_labels)
+    fitting = tuple(name for name in flavors if matches(known[name], keys, want.pod_set))
+    return Slot(want, tuple(name for name in resources if requests.get(name, 0)), fitting)
+
+
+def choices(books: Books, queue: Queue, wants: Sequence[Want]) -> Iterator[Choice]:
+    """Every way the queue can pay for all of it, preferred flavors first, at most CHOICES_LIMIT."""
+    if any(undeclared(queue, want.pod_set) for want in wants):
+        return iter(())
+    return islice(_choices(books, queue, slots(books, queue, wants), {}, ()), CHOICES_LIMIT)
+
+
+def _choices(
+    books: Books,
+    queue: Queue,
+    left: Sequence[Slot],
+    total: dict[FlavorResource, int],
+    taken: tuple[tuple[Slot, str], ...],
+) -> Iterator[Choice]:
+    place: Place = ("queue", queue.name)
+    if not left:
+        yield Choice(_by_pod_set(taken), _borrows(books, place, total))
+        return
+    slot = left[0]
+    for flavor in slot.flavors:
+        more = dict(total)
+        for key, quantity in slot.needs(flavor).items():
+            more[key] = more.get(key, 0) + quantity
+        if all(more[key] <= books.tree.available(place, key, books.usage) for key in slot.needs(flavor)):
+            yield from _choices(books, queue, left[1:], more, (*taken, (slot, flavor)))
+
+
+def _by_pod_set(taken: Sequence[tuple[Slot, str]]) -> Chosen:
+    result: dict[str, dict[str, str]] = {}
+    for slot, flavor in taken:
+        result.setdefault(slot.want.pod_set.name, {}).update(dict.fromkeys(slot.resources, flavor))
+    return result
+
+
+def _borrows(books: Books, place: Place, total: Mapping[FlavorResource, int]) -> bool:
+    return any(
+        books.usage.get((place, key), 0) + quantity > books.tree.subtree(place, key) for key, quantity in total.items()
+    )
+
+
+def on_nodes_of(shape: PodShape, chosen: Mapping[str, str], flavors: Mapping[str, Flavor]) -> PodShape:
+    """The pod as it is placed once its flavors are known: on their nodes, tolerating what they tolerate."""
+    used = [flavors[name] for name in sorted(set(chosen.values())) if name in flavors]
+    selector = dict(shape.node_selector)
+    for flavor in used:
+        selector.update(flavor.node_labels)
+    tolerations = shape.tolerations + tuple(each for flavor in used for each in flavor.tolerations)
+    return replace(shape, node_selector=selector, tolerations=tolerations)

@@ -1,0 +1,160 @@
+"""The scheduling cycle: who gets in now. Read `cycle` from top to bottom; everything else is a step of it.
+
+Time is an argument. A cycle takes the first gang of every queue, as Kueue does; `run` repeats it until nothing changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduler_core.model import Gang, Pod, Seconds
+from scheduler_core.placement import Demand, place
+from scheduler_core.policies import policy
+from scheduler_core.quota import StopPolicy, Strategy
+from scheduler_core.settings import CYCLES_LIMIT, DEFAULTS, Settings
+from scheduler_core.snapshot import Phase, Snapshot
+from scheduler_core.start import Assignment, commit, least_counts, most_counts, quota_choices, try_start
+
+
+@dataclass(frozen=True)
+class CycleResult:
+    admitted: tuple[Assignment, ...] = ()  # gangs that waited whole
+    completed: tuple[Assignment, ...] = ()  # gangs that got pods they lacked
+    placed: Mapping[str, str] | None = None  # pods of no gang -> node
+    drained: tuple[str, ...] = ()  # gangs sent back because their queue is HoldAndDrain
+    parked: tuple[str, ...] = ()  # gangs that will not be tried again until capacity changes
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.admitted or self.completed or self.placed or self.drained or self.parked)
+
+
+def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
+    # 1. What stopped queues are to give up, they give up first.
+    drained = _drain(snapshot, now_s)
+
+    # 2. Pods that exist already and lack a node come before gangs that wait: partly running gangs hold GPUs idle.
+    completed, placed = _bind_what_lacks_a_node(snapshot, now_s, settings) if settings.place else ((), {})
+
+    # 3. The first gang of every queue that may start now.
+    heads = _heads(snapshot, now_s)
+
+    # 4. Who can stay within the own quota goes before who must borrow; then priority, then the longer wait.
+    heads.sort(key=lambda gang: (_would_borrow(snapshot, gang), *order(snapshot, gang)))
+
+    # 5. Quota and nodes for the whole gang, or nothing.
+    admitted = tuple(each for gang in heads if (each := _admit(snapshot, gang, now_s, settings)) is not None)
+
+    # 6. Whoever did not fit is parked, unless the queue insists on its order.
+    started = {each.gang for each in admitted}
+    parked = _park(snapshot, [gang for gang in heads if gang.name not in started])
+
+    return CycleResult(admitted, completed, placed, drained, parked)
+
+
+def run(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
+    """Cycles until nothing changes, told as one."""
+    total = CycleResult(placed={})
+    for _ in range(CYCLES_LIMIT):
+        result = cycle(snapshot, now_s, settings)
+        if not result.changed:
+            return total
+        total = CycleResult(
+            total.admitted + result.admitted,
+            total.completed + result.completed,
+            {**(total.placed or {}), **(result.placed or {})},
+            total.drained + result.drained,
+            total.parked + result.parked,
+        )
+    raise RuntimeError(f"the schedule did not settle within {CYCLES_LIMIT} cycles")
+
+
+def order(snapshot: Snapshot, gang: Gang) -> tuple[int, Seconds, str]:
+    queued_s = snapshot.state_of(gang.name).queued_s
+    return (-gang.priority, gang.created_s if queued_s is None else queued_s, gang.name)
+
+
+def may_start(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> bool:
+    """Not switched off, not held, not backing off."""
+    requeue_at_s = snapshot.state_of(gang.name).requeue_at_s
+    held = gang.queue is not None and snapshot.queues[gang.queue].stop_policy is not StopPolicy.NONE
+    return gang.active and not held and (requeue_at_s is None or requeue_at_s <= now_s)
+
+
+def lines(snapshot: Snapshot, now_s: Seconds) -> dict[str, list[Gang]]:
+    """The gangs that may start, queue by queue in their order, parked ones included. Without a queue: queue ""."""
+    result: dict[str, list[Gang]] = {}
+    for name in snapshot.pending_gangs():
+        gang = snapshot.gang(name)
+        if may_start(snapshot, gang, now_s):
+            result.setdefault(gang.queue or "", []).append(gang)
+    for waiting in result.values():
+        waiting.sort(key=lambda gang: order(snapshot, gang))
+    return result
+
+
+def _drain(snapshot: Snapshot, now_s: Seconds) -> tuple[str, ...]:
+    gone = []
+    for gang in sorted(snapshot.gangs.values(), key=lambda gang: gang.name):
+        drains = gang.queue is not None and snapshot.queues[gang.queue].stop_policy is StopPolicy.HOLD_AND_DRAIN
+        if (drains or not gang.active) and snapshot.phase(gang.name) is not Phase.PENDING:
+            snapshot.evict(gang.name, now_s)
+            gone.append(gang.name)
+    return tuple(gone)
+
+
+def _bind_what_lacks_a_node(
+    snapshot: Snapshot, now_s: Seconds, settings: Settings
+) -> tuple[tuple[Assignment, ...], dict[str, str]]:
+    gangs = [gang for gang in snapshot.gangs.values() if is_incomplete(snapshot, gang)]
+    lacking: list[tuple[tuple[int, Seconds, str], Gang | Pod]] = [(order(snapshot, gang), gang) for gang in gangs]
+    lacking += [((-pod.priority, pod.created_s, pod.name), pod) for pod in snapshot.waiting_pods.values()]
+    completed: list[Assignment] = []
+    placed: dict[str, str] = {}
+    for _, each in sorted(lacking, key=lambda pair: pair[0]):
+        if isinstance(each, Gang):
+            assignment = try_start(snapshot, each.name, now_s, settings)
+            if assignment is not None and (assignment.pods or snapshot.state_of(each.name).admission is None):
+                commit(snapshot, assignment)
+                completed.append(assignment)
+        elif (node := _node_for(snapshot, each, settings)) is not None:
+            snapshot.bind(each, node)
+            placed[each.name] = node
+    return tuple(completed), placed
+
+
+def is_incomplete(snapshot: Snapshot, gang: Gang) -> bool:
+    """Let in, or partly running, with pods that lack a node."""
+    if snapshot.phase(gang.name) is Phase.PENDING:
+        return False
+    running, most = snapshot.running(gang.name), most_counts(snapshot, gang)
+    return any(running[name] < most[name] for name in most)
+
+
+def _node_for(snapshot: Snapshot, pod: Pod, settings: Settings) -> str | None:
+    placed = place(snapshot.nodes, snapshot.free, [Demand(pod.name, pod.shape(), 1)], policy(settings.policy))
+    return None if placed is None else placed[pod.name][0]
+
+
+def _heads(snapshot: Snapshot, now_s: Seconds) -> list[Gang]:
+    waiting = lines(snapshot, now_s)
+    free = ([gang for gang in waiting[queue] if not snapshot.is_parked(gang.name)] for queue in sorted(waiting))
+    return [gangs[0] for gangs in free if gangs]
+
+
+def _would_borrow(snapshot: Snapshot, gang: Gang) -> bool:
+    choice = next(quota_choices(snapshot, gang, least_counts(snapshot, gang)), None)
+    return choice is not None and choice.borrows
+
+
+def _admit(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -> Assignment | None:
+    assignment = try_start(snapshot, gang.name, now_s, settings)
+    if assignment is not None:
+        commit(snapshot, assignment)
+    return assignment
+
+
+def _park(snapshot: Snapshot, gangs: Sequence[Gang]) -> tuple[str, ...]:
+    for gang in gangs:
+        if gang.queue is None or snapshot.queues[gang.queue].strategy is Strategy.BEST_EFFORT_FIFO:
+            snapshot.park(gang.name)
+    return tuple(gang.name for gang in gangs if snapshot.is_parked(gang.name))

@@ -1,0 +1,173 @@
+"""One gang, all or nothing: find quota and nodes for what it lacks, at its full size or, where allowed, a smaller one.
+
+Serves both a gang that waits whole and one of whose pods some run already. Reads the snapshot, never changes it;
+`commit` does.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, count
+
+from scheduler_core.flavors import Books, Choice, Want, choices, on_nodes_of
+from scheduler_core.model import Gang, Pod, PodSet, PodShape, Seconds
+from scheduler_core.placement import Demand, Placed, place
+from scheduler_core.policies import policy
+from scheduler_core.settings import Settings
+from scheduler_core.snapshot import Admission, Snapshot
+
+Counts = Mapping[str, int]  # pod set -> pods
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A gang may start (or be completed): this much quota, these pods on these nodes."""
+
+    gang: str
+    queue: str | None
+    counts: Counts
+    flavors: Mapping[str, Mapping[str, str]]
+    pods: Mapping[str, str]  # pod -> node, for the pods that were missing
+    pod_sets: Mapping[str, str]  # pod -> pod set
+    borrows: bool
+    at_s: Seconds
+
+
+def try_start(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings) -> Assignment | None:
+    gang = snapshot.gang(name)
+    sizes = list(_sizes(gang, least_counts(snapshot, gang), most_counts(snapshot, gang)))
+    best: Assignment | None = None
+    low, high = 0, len(sizes) - 1
+    while low <= high:  # the largest size that fits, as Kueue searches it: full size first, then by halves
+        middle = low if best is None and low == 0 and high == len(sizes) - 1 else (low + high) // 2
+        found = _at_size(snapshot, gang, sizes[middle], now_s, settings)
+        if found is not None:
+            best, high = found, middle - 1
+        else:
+            low = middle + 1
+    return best
+
+
+def least_counts(snapshot: Snapshot, gang: Gang) -> dict[str, int]:
+    """What it cannot start without, and what it has."""
+    running = snapshot.running(gang.name)
+    return {each.name: max(each.minimum, running[each.name]) for each in gang.pod_sets}
+
+
+def most_counts(snapshot: Snapshot, gang: Gang) -> dict[str, int]:
+    admission, least = snapshot.state_of(gang.name).admission, least_counts(snapshot, gang)
+    wanted = {each.name: each.count for each in gang.pod_sets} if admission is None else admission.counts
+    return {name: max(wanted[name], least[name]) for name in least}
+
+
+def _sizes(gang: Gang, least: Counts, most: Counts) -> Iterator[Counts]:
+    """From everything down to the minimum, pod sets shrinking in proportion."""
+    spare = sum(most[name] - least[name] for name in most)
+    for given_up in range(spare + 1):
+        yield {name: most[name] - (most[name] - least[name]) * given_up // max(1, spare) for name in most}
+
+
+def _at_size(snapshot: Snapshot, gang: Gang, counts: Counts, now_s: Seconds, settings: Settings) -> Assignment | None:
+    for choice in quota_choices(snapshot, gang, counts):
+        placed = placed_at(snapshot, gang, counts, choice, settings) if settings.place else {}
+        if placed is not None:
+            return _assignment(snapshot, gang, counts, choice, placed, now_s)
+    return None
+
+
+def books_without(snapshot: Snapshot, gang: Gang) -> Books:
+    """The books as if the gang held nothing: it is weighed whole, with what it has already."""
+    usage = dict(snapshot.usage)
+    for key, quantity in snapshot.charge_of(gang.name).items():
+        for at, changed, value in snapshot.quota_tree.charge(("queue", str(gang.queue)), key, -quantity, usage):
+            usage[at, changed] = value
+    return Books(snapshot.quota_tree, usage, snapshot.flavors)
+
+
+def quota_choices(snapshot: Snapshot, gang: Gang, counts: Counts) -> Iterator[Choice]:
+    admission = snapshot.state_of(gang.name).admission
+    if admission is not None:
+        return iter((Choice(admission.flavors, borrows=False),))
+    if gang.queue is None:
+        return iter((Choice({}, borrows=False),))
+    wants = [Want(each, counts[each.name]) for each in gang.pod_sets]
+    return choices(books_without(snapshot, gang), snapshot.queues[gang.queue], wants)
+
+
+def placed_at(snapshot: Snapshot, gang: Gang, counts: Counts, choice: Choice, settings: Settings) -> Placed | None:
+    demands = missing_demands(snapshot, gang, counts, choice.flavors)
+    return place(snapshot.nodes, snapshot.free, demands, policy(settings.policy))
+
+
+def missing_demands(
+    snapshot: Snapshot, gang: Gang, counts: Counts, flavors: Mapping[str, Mapping[str, str]]
+) -> list[Demand]:
+    running = snapshot.running(gang.name)
+    return [
+        Demand(
+            each.name,
+            on_nodes_of(shape_of(snapshot, gang, each), flavors.get(each.name, {}), snapshot.flavors),
+            max(0, counts[each.name] - running[each.name]),
+        )
+        for each in gang.pod_sets
+    ]
+
+
+def shape_of(snapshot: Snapshot, gang: Gang, pod_set: PodSet) -> PodShape:
+    """The pod set's shape, kept off every node the gang is to avoid."""
+    shape = pod_set.shape()
+    avoided = shape.excluded_nodes | gang.excluded_nodes | snapshot.state_of(gang.name).excluded_nodes
+    return PodShape(
+        requests=shape.requests,
+        node_selector=shape.node_selector,
+        tolerations=shape.tolerations,
+        required_node_affinity=shape.required_node_affinity,
+        excluded_nodes=avoided,
+    )
+
+
+def _assignment(
+    snapshot: Snapshot, gang: Gang, counts: Counts, choice: Choice, placed: Placed, now_s: Seconds
+) -> Assignment:
+    pods: dict[str, str] = {}
+    pod_sets: dict[str, str] = {}
+    for each in gang.pod_sets:
+        names = _fresh_names(snapshot, gang, each)
+        for node in placed.get(each.name, ()):
+            name = next(name for name in names if name not in pods)
+            pods[name], pod_sets[name] = node, each.name
+    return Assignment(gang.name, gang.queue, dict(counts), choice.flavors, pods, pod_sets, choice.borrows, now_s)
+
+
+def _fresh_names(snapshot: Snapshot, gang: Gang, pod_set: PodSet) -> Iterator[str]:
+    """The members that do not run, then names for replacements of members that run under names of their own."""
+    more = (f"{gang.name}-{pod_set.name}-{index}" for index in count(pod_set.count))
+    return (
+        name
+        for name in chain(gang.members(pod_set), more)
+        if name not in snapshot.pods and name not in snapshot.waiting_pods
+    )
+
+
+def commit(snapshot: Snapshot, assignment: Assignment) -> None:
+    gang, before = snapshot.gang(assignment.gang), snapshot.state_of(assignment.gang).admission
+    if before is None:
+        snapshot.admit(gang.name, Admission(assignment.at_s, assignment.counts, assignment.flavors))
+    for name, node in assignment.pods.items():
+        pod_set = gang.pod_set(assignment.pod_sets[name])
+        shape = on_nodes_of(
+            shape_of(snapshot, gang, pod_set), assignment.flavors.get(pod_set.name, {}), snapshot.flavors
+        )
+        snapshot.bind(
+            Pod(
+                name=name,
+                gang=gang.name,
+                pod_set=pod_set.name,
+                priority=gang.priority,
+                requests=shape.requests,
+                node_selector=shape.node_selector,
+                tolerations=shape.tolerations,
+                required_node_affinity=shape.required_node_affinity,
+                excluded_nodes=shape.excluded_nodes,
+            ),
+            node,
+        )

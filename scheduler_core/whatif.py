@@ -1,0 +1,78 @@
+"""What would happen if? Fork, apply, let the scheduler run until nothing changes, read the effect, undo.
+
+The snapshot is afterwards what it was, to the last entry. With `until_s` the run goes on through the ends of the
+back-offs up to that time; nothing finishes meanwhile, since the core knows no run times. `what_if` with no changes
+is the counterfactual: what the scheduler does anyway.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduler_core.changes import Change, apply_all
+from scheduler_core.explain import Explanation, explain_all, explain_pod
+from scheduler_core.model import Seconds
+from scheduler_core.scheduler import run
+from scheduler_core.settings import DEFAULTS, Settings
+from scheduler_core.snapshot import Phase, Snapshot
+from scheduler_core.start import Assignment
+
+
+@dataclass(frozen=True)
+class Effect:
+    started: tuple[str, ...]  # gangs that run now and did not before: admitted whole, or completed
+    stopped: tuple[str, ...]  # gangs that ran and no longer do (moved ones count as neither)
+    still_pending: Mapping[str, Explanation]  # every gang that does not run at the end
+    placed_pods: Mapping[str, str]  # pods of no gang -> node
+    waiting_pods: Mapping[str, Explanation]  # pods of no gang left without a node
+    assignments: tuple[Assignment, ...]  # every decision taken, in order
+    gpus_free_before: int
+    gpus_free_after: int
+    gangs_running_before: int
+    gangs_running_after: int
+
+
+def what_if(
+    snapshot: Snapshot,
+    changes: Sequence[Change],
+    now_s: Seconds,
+    *,
+    settings: Settings = DEFAULTS,
+    until_s: Seconds | None = None,
+) -> Effect:
+    with snapshot.fork():
+        running_before, gpus_before = _running(snapshot), snapshot.gpus_free()
+        apply_all(snapshot, changes, now_s, settings)
+        assignments: list[Assignment] = []
+        placed: dict[str, str] = {}
+        at_s: Seconds | None = now_s
+        end_s = now_s
+        while at_s is not None:
+            end_s = at_s
+            result = run(snapshot, at_s, settings)
+            assignments += [*result.completed, *result.admitted]
+            placed.update(result.placed or {})
+            at_s = None if until_s is None else _next_wake_s(snapshot, at_s, until_s)
+        running_after = _running(snapshot)
+        return Effect(
+            started=tuple(sorted(running_after - running_before)),
+            stopped=tuple(sorted(running_before - running_after)),
+            still_pending=explain_all(snapshot, end_s, settings),
+            placed_pods=placed,
+            waiting_pods={
+                name: explain_pod(snapshot, pod, settings) for name, pod in sorted(snapshot.waiting_pods.items())
+            },
+            assignments=tuple(assignments),
+            gpus_free_before=gpus_before,
+            gpus_free_after=snapshot.gpus_free(),
+            gangs_running_before=len(running_before),
+            gangs_running_after=len(running_after),
+        )
+
+
+def _running(snapshot: Snapshot) -> set[str]:
+    return {name for name in snapshot.gangs if snapshot.phase(name) is Phase.RUNNING}
+
+
+def _next_wake_s(snapshot: Snapshot, after_s: Seconds, until_s: Seconds) -> Seconds | None:
+    times = (snapshot.state_of(name).requeue_at_s for name in snapshot.pending_gangs())
+    return min((time for time in times if time is not None and after_s < time <= until_s), default=None)
