@@ -88,8 +88,8 @@ def read(body: bytes) -> JsonValue:
         value = json.loads(body.decode(), parse_float=parse_float, parse_int=parse_int, parse_constant=_refuse_constant)
         form = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
         # Python's own form is RFC 8785's, but for doubles and the order of keys outside the Basic Multilingual Plane:
-        # only then is the slow form needed.
-        if doubles or form != body:
+        # only where there may be some is the slow form needed.
+        if doubles or not body.isascii():
             form = encode(value).encode()
     except (ValueError, RecursionError) as error:
         raise RecordRefused("", f"not canonical JSON: {error}") from error

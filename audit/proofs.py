@@ -92,17 +92,18 @@ def verify_consistency(size1: int, root1: bytes, size2: int, root2: bytes, proof
     An empty old tree is refused, as everything extends it: such a "proof" would say nothing while looking like one.
     """
     _check_sizes(size1=size1, size2=size2)
-    _check_hashes(root1=[root1], root2=[root2], proof=proof)
+    _check_hashes(proof=proof)
     if size1 > size2:
         raise ProofRefused(f"size1 {size1} is larger than size2 {size2}")
+    if size1 == 0:
+        raise ProofRefused("size1 is 0: every tree extends the empty one, so this proves nothing")
     if size1 == size2:
         if proof:
             raise ProofRefused("proof between equal sizes must be empty")
         return _check_root("root2", root1, root2)
-    if size1 == 0:
-        raise ProofRefused("size1 is 0: every tree extends the empty one, so this proves nothing")
     if not proof:
         raise ProofRefused("proof is empty")
+    _check_hashes(root1=[root1], root2=[root2])
     path = list(proof) if size1 & (size1 - 1) else [root1, *proof]
     old, new = _fold_consistency(size1, size2, path)
     _check_root("root1", old, root1)

@@ -123,7 +123,7 @@ def parse(body: bytes) -> Record:
     value = canonical.read(body)
     if not isinstance(value, dict) or value.keys() != _FIELDS:
         raise RecordRefused("", f"not an object with exactly {', '.join(sorted(_FIELDS))}")
-    if value["schema"] != SCHEMA:
+    if type(value["schema"]) is not int or value["schema"] != SCHEMA:
         raise RecordRefused("/schema", f"{value['schema']!r:.20} is not a form this reader knows")
     if type(value["index"]) is not int or value["index"] < 0:
         raise RecordRefused("/index", "not an index")

@@ -1,0 +1,30 @@
+"""A log in a temporary file, with a clock that only moves when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from audit.log import Log
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "audit.db"
+
+
+@pytest.fixture
+def clock() -> Callable[[], datetime]:
+    ticks = iter(range(1_000_000))
+    return lambda: NOON + timedelta(seconds=next(ticks))
+
+
+@pytest.fixture
+def log(path: Path, clock: Callable[[], datetime]) -> Iterator[Log]:
+    with Log.open(path, clock=clock, durability="memory", lock_timeout_s=0.3) as opened:
+        yield opened
