@@ -1,0 +1,22 @@
+"""All that the agent can do, as a list that a reader can see. What is not here, it cannot do."""
+
+from typing import Any
+
+from agent.actions.base import Action
+from agent.actions.cordon_node import CordonNode
+from agent.actions.notify import Notify
+from agent.actions.reclaim_idle_gpu import ReclaimIdleGpu
+from agent.actions.request_node_repair import RequestNodeRepair
+from agent.actions.requeue_gang import RequeueGang
+from agent.actions.uncordon_node import UncordonNode
+
+ACTIONS: tuple[Action[Any], ...] = (
+    CordonNode(),
+    UncordonNode(),
+    RequeueGang(),
+    RequestNodeRepair(),
+    ReclaimIdleGpu(),
+    Notify(),
+)
+
+CATALOGUE: dict[str, Action[Any]] = {action.name: action for action in ACTIONS}

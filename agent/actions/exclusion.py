@@ -1,0 +1,64 @@
+"""Keeps a requeued gang off named nodes, through the pod template of its job while that is suspended.
+
+Kubernetes lets nobody change a pod's affinity once it exists, but a suspended job's template is free. Which nodes, and
+why, is the caller's business; a cordoned node needs no exclusion at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+HOSTNAME = "kubernetes.io/hostname"
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Merge patches: the change and the way back."""
+
+    body: JsonObject
+    undo: JsonObject
+
+
+def exclusion(kind: str, manifest: Mapping[str, Any], hostnames: Sequence[str]) -> Exclusion | None:
+    """The patch that keeps the pods of `manifest` off `hostnames`; None for a kind without such a template."""
+    spec = manifest.get("spec", {})
+    match kind:
+        case "Job":
+            affinity = spec.get("template", {}).get("spec", {}).get("affinity")
+            return Exclusion(_job_patch(_kept_off(affinity, hostnames)), _job_patch(affinity))
+        case "JobSet":
+            return _list_patch(spec, "replicatedJobs", ("template", "spec", "template", "spec"), hostnames)
+        case "Gang":
+            return _list_patch(spec, "podSets", ("template", "spec"), hostnames)
+        case _:
+            return None
+
+
+def _job_patch(affinity: JsonObject | None) -> JsonObject:
+    return {"spec": {"template": {"spec": {"affinity": affinity}}}}
+
+
+def _list_patch(spec: Mapping[str, Any], key: str, path: tuple[str, ...], hostnames: Sequence[str]) -> Exclusion:
+    """A merge patch replaces a list as a whole, so the whole list is written with one thing changed in each entry."""
+    before = deepcopy(list(spec.get(key, ())))
+    after = deepcopy(before)
+    for entry in after:
+        pod_spec = entry
+        for part in path:
+            pod_spec = pod_spec.setdefault(part, {})
+        pod_spec["affinity"] = _kept_off(pod_spec.get("affinity"), hostnames)
+    return Exclusion({"spec": {key: after}}, {"spec": {key: before}})
+
+
+def _kept_off(affinity: Mapping[str, Any] | None, hostnames: Sequence[str]) -> JsonObject:
+    """Terms are alternatives, so each of them must rule the nodes out."""
+    changed: JsonObject = deepcopy(dict(affinity or {}))
+    required = changed.setdefault("nodeAffinity", {}).setdefault("requiredDuringSchedulingIgnoredDuringExecution", {})
+    expression = {"key": HOSTNAME, "operator": "NotIn", "values": list(hostnames)}
+    terms = required.get("nodeSelectorTerms") or [{}]
+    required["nodeSelectorTerms"] = [
+        {**term, "matchExpressions": [*term.get("matchExpressions", ()), expression]} for term in terms
+    ]
+    return changed
