@@ -253,6 +253,7 @@ class Remedy:
     parameters: Mapping[str, Any]
     statement: str
     on_refusal: Literal["stop", "continue"]  # what a deny, a rejection or an expiry means for the remedies after it
+    undoes: str | None = None  # id of an earlier proposal: this remedy takes it back
 
 
 # --- remembering ----------------------------------------------------------------------------------------------------
@@ -384,3 +385,4 @@ class Ports:
     incidents: Incidents
     desk: ApprovalDesk
     boundaries: Boundaries
+    tenants: Mapping[str, Sequence[str]]  # namespaces by tenant

@@ -1,0 +1,109 @@
+"""The port to the log: the agent's words for audit's, and audit's faults as the agent's.
+
+audit knows nothing of incidents; here is what the attributes mean by which records are found again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from agent.adapters.ledger.past import PastActions
+from agent.domain.cluster import ObjectRef
+from agent.domain.outcome import PastAction
+from agent.ports import AlreadyRecorded, Clock, JsonObject, LedgerUnavailable
+from audit import log as audit_log
+from audit.log import Log
+from audit.record import MAX_ATTRIBUTE_VALUE_BYTES
+
+__all__ = ["AuditLedger", "attributes_of"]
+
+_NAMED_ALIKE = ("incident", "action", "tenant", "decision", "outcome", "proposal")
+"""Attributes that are taken from the payload's member of the same name, where that is a text."""
+
+
+class AuditLedger:
+    """Implements ports.Ledger. `actor` is who writes: the agent, or the process of a door."""
+
+    def __init__(self, log: Log, clock: Clock, actor: str) -> None:
+        self._log = log
+        self._clock = clock
+        self._actor = actor
+        self._past = PastActions()
+        self._past_next = 0
+        self._past_lock = threading.Lock()
+
+    def record(
+        self,
+        kind: str,
+        payload: JsonObject,
+        *,
+        unique_key: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Durable on return. Attributes not given are taken from the payload (`attributes_of`)."""
+        named = {
+            name: _short(value) for name, value in (attributes_of(payload) | dict(attributes or {})).items() if value
+        }
+        try:
+            self._log.append(
+                kind,
+                actor=self._actor,
+                at=self._clock.now(),
+                attributes=named,
+                payload=payload,
+                unique_key=unique_key,
+            )
+        except audit_log.AlreadyRecorded as taken:
+            standing: Any = taken.existing.payload
+            raise AlreadyRecorded(unique_key or "", standing) from taken
+        except audit_log.LogError as error:
+            raise LedgerUnavailable(f"{kind} cannot be recorded: {error}") from error
+
+    def find(self, unique_key: str) -> JsonObject | None:
+        try:
+            found = self._log.find(unique_key)
+        except audit_log.LogError as error:
+            raise LedgerUnavailable(f"{unique_key} cannot be looked up: {error}") from error
+        if found is None:
+            return None
+        payload: Any = found.payload
+        return cast(JsonObject, payload)
+
+    def past_actions(self, since: datetime) -> list[PastAction]:
+        """From this process's last look on, only new records are read."""
+        with self._past_lock:
+            try:
+                self._read_new()
+            except audit_log.LogError as error:
+                raise LedgerUnavailable(f"past actions cannot be read: {error}") from error
+            return self._past.since(since)
+
+    def _read_new(self) -> None:
+        after = self._past_next - 1
+        size = self._log.size()
+        if size == self._past_next:
+            return
+        records = [r for kind in ("intent", "outcome") for r in self._log.query(kind=kind, after_index=after)]
+        for record in sorted(records, key=lambda r: r.index):
+            if record.index < size:
+                payload: Any = record.payload
+                self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
+        self._past_next = size
+
+
+def attributes_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """What a record is found by, from its payload: the members of that name, and `target` as
+    Kind/namespace/name."""
+    found = {name: payload[name] for name in _NAMED_ALIKE if isinstance(payload.get(name), str)}
+    target = payload.get("target")
+    if isinstance(target, Mapping):
+        found["target"] = str(ObjectRef.model_validate(target))
+    return found
+
+
+def _short(value: str) -> str:
+    """Attributes are for finding and are limited; the whole value is in the payload."""
+    return value.encode()[:MAX_ATTRIBUTE_VALUE_BYTES].decode(errors="ignore")

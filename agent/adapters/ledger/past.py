@@ -1,0 +1,83 @@
+"""What was done, counted from the log's intents and outcomes: what cooldowns, windows and attempt caps rest on.
+
+One executed action is one PastAction however many steps it took: its time is its first intent's, its outcome the one
+recorded as final, and `unknown` until then (an action that runs, or died, counts like any other).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from agent.domain.cluster import ObjectRef
+from agent.domain.outcome import OutcomeState, PastAction
+
+UNCOUNTED_ACTIONS = frozenset({"notify"})
+"""Telling somebody changes nothing, so it uses up no allowance."""
+
+_GANG_ACTIONS = frozenset({"requeue_gang", "deactivate_workload"})
+
+
+class PastActions:
+    """Folds records in log order; `see` each intent and outcome once."""
+
+    def __init__(self) -> None:
+        self._by_proposal: dict[str, PastAction] = {}
+
+    def see(self, kind: str, at: datetime, payload: Mapping[str, Any], index: int) -> None:
+        if payload.get("action") in UNCOUNTED_ACTIONS:
+            return
+        if kind == "intent":
+            self._by_proposal.setdefault(payload["proposal"], _begun(at, payload))
+        elif payload.get("history"):
+            self._by_proposal[f"history/{index}"] = _from_history(at, payload)
+        elif payload.get("final"):
+            before = self._by_proposal.get(payload["proposal"])
+            if before:
+                self._by_proposal[before.proposal] = before.model_copy(update={"outcome": payload["outcome"]})
+
+    def since(self, moment: datetime) -> list[PastAction]:
+        """Newest last; of one moment, in the order of the log."""
+        return sorted((action for action in self._by_proposal.values() if action.at >= moment), key=lambda a: a.at)
+
+
+def _begun(at: datetime, payload: Mapping[str, Any]) -> PastAction:
+    return PastAction(
+        at=at,
+        action=payload["action"],
+        target=ObjectRef.model_validate(payload["target"]),
+        parameters=payload.get("parameters") or {},
+        outcome=OutcomeState.UNKNOWN.value,
+        incident=payload["incident"],
+        proposal=payload["proposal"],
+        tenant=payload.get("tenant") or "",
+        undo=bool(payload.get("undo")),
+        **_touched(payload["blast_radius"]),
+    )
+
+
+def _from_history(at: datetime, payload: Mapping[str, Any]) -> PastAction:
+    """An action that an earlier log or a scenario tells of: it says when it was, and may leave out what it touched."""
+    target = ObjectRef.model_validate(payload["target"])
+    return PastAction(
+        at=datetime.fromisoformat(payload["at"]) if payload.get("at") else at,
+        action=payload["action"],
+        target=target,
+        parameters=payload.get("parameters") or {},
+        outcome=payload.get("outcome") or OutcomeState.SUCCEEDED.value,
+        incident=payload.get("incident") or "",
+        tenant=payload.get("tenant") or "",
+        undo=bool(payload.get("undo")),
+        **_touched(payload.get("blast_radius") or _implied(payload["action"], target)),
+    )
+
+
+def _implied(action: str, target: ObjectRef) -> dict[str, list[str]]:
+    if target.kind == "Node":
+        return {"nodes": [target.name]}
+    return {"gangs" if action in _GANG_ACTIONS else "workloads": [str(target)]}
+
+
+def _touched(blast_radius: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    return {kind: tuple(blast_radius.get(kind) or ()) for kind in ("nodes", "gangs", "workloads")}

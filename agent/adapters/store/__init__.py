@@ -1,0 +1,44 @@
+"""What the agent keeps beside the log, in the same file: the inbox of signals, wake-ups, and projections of the log.
+
+Only the inbox and the timers are state of their own; incidents and approvals can be rebuilt from the log. Several
+processes (the agent, a person's command line) use one file at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from agent.adapters.store import projections
+from agent.adapters.store.database import Database, Durability
+from agent.adapters.store.desk import SqlApprovalDesk
+from agent.adapters.store.inbox import SqlInbox
+from agent.adapters.store.incidents import IncidentRow, SqlIncidents
+from agent.adapters.store.projections import Recorded
+from agent.adapters.store.timers import SqlTimers
+from agent.ports import Clock, Ledger
+
+__all__ = ["Durability", "IncidentRow", "Recorded", "Store"]
+
+
+class Store:
+    """One file's `inbox`, `timers`, `incidents` and `desk`."""
+
+    def __init__(self, database: Database, clock: Clock, ledger: Ledger) -> None:
+        self._database = database
+        self.inbox = SqlInbox(database, clock)
+        self.timers = SqlTimers(database)
+        self.incidents = SqlIncidents(database, clock)
+        self.desk = SqlApprovalDesk(database, ledger, clock)
+
+    @classmethod
+    def open(cls, path: str | Path, *, clock: Clock, ledger: Ledger, durability: Durability = "full") -> Store:
+        """Opens the store in a SQLite file, and creates its tables there if they are not yet."""
+        return cls(Database(Path(path), durability), clock, ledger)
+
+    def rebuild_projections(self, log: Iterable[Recorded]) -> None:
+        """Replaces incidents and approvals by what the log says."""
+        projections.rebuild(self._database, log)
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,233 @@
+"""The approval desk: one durable record per request, whichever door an answer comes through.
+
+The log is the authority. Every change of a request (an answer that counts, an expiry, a cancellation) first takes the
+next place in that request's sequence in the log, by a unique key `approval/<request>/<n>`; only then does the
+projection change. So of two doors that answer at once one gets the place, and the other looks again; and a process
+that dies between log and projection leaves nothing behind that the next reader does not put right.
+
+An answer never acts: the workflow reads the request. That an approval is used up is proved by the intent's own unique
+key in the log; `consumed` here only shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.sqlite import insert
+
+from agent.adapters.store.database import Database
+from agent.adapters.store.schema import requests, stored_time
+from agent.domain.approval import (
+    Answer,
+    ApprovalRequest,
+    Person,
+    RequestState,
+    counted,
+    ended,
+    with_answer,
+)
+from agent.domain.base import rfc3339
+from agent.domain.proposal import Refusal
+from agent.ports import AlreadyRecorded, AnswerRefused, Clock, DeskUnavailable, JsonObject, Ledger, StoreUnavailable
+
+MAX_RACES = 32
+"""Times that another door may be first before this one gives up: more than the approvals any request asks for."""
+
+
+class SqlApprovalDesk:
+    """Implements ports.ApprovalDesk; `listed` is for the doors."""
+
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+
+    def open(self, request: ApprovalRequest) -> ApprovalRequest:
+        """Records the request (kind `approval_requested`) and shows it. Idempotent: the one recorded first stands."""
+        stored = self.get(request.id)
+        if stored:
+            return stored
+        try:
+            self._ledger.record(
+                "approval_requested",
+                request.json_object(),
+                unique_key=f"approval_requested/{request.id}",
+                attributes=_attributes(request),
+            )
+        except AlreadyRecorded as first:
+            request = ApprovalRequest.model_validate(first.payload)
+        self._project(request)
+        return self.get(request.id) or request
+
+    def get(self, request: str) -> ApprovalRequest | None:
+        with _desk_faults(), self._database.reading() as connection:
+            body = connection.scalar(select(requests.c.body).where(requests.c.id == request))
+        return None if body is None else self._caught_up(ApprovalRequest.model_validate_json(body))
+
+    def pending(self) -> list[ApprovalRequest]:
+        statement = select(requests.c.body).where(requests.c.state == RequestState.PENDING.value)
+        with _desk_faults(), self._database.reading() as connection:
+            bodies = list(connection.scalars(statement.order_by(requests.c.requested_at, requests.c.id)))
+        stored = (self._caught_up(ApprovalRequest.model_validate_json(body)) for body in bodies)
+        return [request for request in stored if request.state is RequestState.PENDING]
+
+    def listed(
+        self, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+    ) -> list[ApprovalRequest]:
+        """The newest `limit` that were asked in that time, oldest first, whatever became of them."""
+        statement = select(requests.c.body).order_by(requests.c.requested_at.desc(), requests.c.id.desc()).limit(limit)
+        if since is not None:
+            statement = statement.where(requests.c.requested_at >= stored_time(since))
+        if until is not None:
+            statement = statement.where(requests.c.requested_at < stored_time(until))
+        with _desk_faults(), self._database.reading() as connection:
+            bodies = list(connection.scalars(statement))
+        return [self._caught_up(ApprovalRequest.model_validate_json(body)) for body in reversed(bodies)]
+
+    def answer(self, request: str, answer: Answer, person: Person) -> ApprovalRequest:
+        """Counts the answer, or raises AnswerRefused. Either is recorded (kind `approval`, `counted` says which)."""
+        for _ in range(MAX_RACES):
+            standing = self.get(request)
+            if standing is None:
+                raise AnswerRefused("unknown_request", f"There is no approval request {request}.")
+            result = counted(standing, answer, person)
+            if isinstance(result, Refusal):
+                self._record_refused(standing, answer, result)
+                raise AnswerRefused(result.code, " ".join(filter(None, (result.message, result.remedy))))
+            accepted = result.answers[-1]
+            if self._take_place(standing, _answer_payload(standing, accepted), approver=accepted.by):
+                self._project(result)
+                return result
+        raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being answered")
+
+    def close(self, request: str, state: str) -> None:
+        """Expired, cancelled or consumed. What has ended already stays as it ended, except that only an approved
+        request can be consumed: anything else is AnswerRefused."""
+        for _ in range(MAX_RACES):
+            standing = self.get(request)
+            if standing is None:
+                raise AnswerRefused("unknown_request", f"There is no approval request {request}.")
+            at = self._clock.now()
+            result = ended(standing, RequestState(state), at)
+            if isinstance(result, Refusal):
+                raise AnswerRefused(result.code, result.message)
+            if result == standing:
+                return
+            if result.state is RequestState.CONSUMED or self._take_place(standing, _end_payload(result, at)):
+                self._project(result)
+                return
+        raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being closed")
+
+    def _take_place(self, request: ApprovalRequest, payload: JsonObject, approver: str | None = None) -> bool:
+        """The next place in the request's sequence; False when somebody else has it already."""
+        attributes = _attributes(request) | ({"approver": approver} if approver else {})
+        try:
+            self._ledger.record("approval", payload, unique_key=_next_key(request), attributes=attributes)
+        except AlreadyRecorded:
+            return False
+        return True
+
+    def _record_refused(self, request: ApprovalRequest, answer: Answer, refusal: Refusal) -> None:
+        payload = _answer_payload(request, answer) | {"counted": False, "code": refusal.code}
+        self._ledger.record("approval", payload, attributes=_attributes(request) | {"approver": answer.by})
+
+    def _caught_up(self, request: ApprovalRequest) -> ApprovalRequest:
+        """The request with what the log has and the projection has not yet."""
+        known = request
+        while request.state in (RequestState.PENDING, RequestState.APPROVED):
+            payload = self._ledger.find(_next_key(request))
+            if payload is None:
+                break
+            request = replayed(request, payload)
+        if request is not known:
+            self._project(request)
+        return request
+
+    def _project(self, request: ApprovalRequest) -> None:
+        with _desk_faults(), self._database.writing() as connection:
+            write(connection, request)
+
+
+def replayed(request: ApprovalRequest, payload: JsonObject) -> ApprovalRequest:
+    """The request after one recorded change. It counted when it was recorded, so the rules are not asked again."""
+    if not payload["counted"]:
+        return request
+    if payload["decision"] in ("approve", "reject"):
+        return with_answer(request, Answer.model_validate({name: payload[name] for name in Answer.model_fields}))
+    changed = ended(request, RequestState(payload["decision"]), datetime.fromisoformat(payload["at"]))
+    return request if isinstance(changed, Refusal) else changed
+
+
+def write(connection: Connection, request: ApprovalRequest) -> None:
+    """Inserts the request, or moves it on: a slower process never takes it back."""
+    values = {
+        "id": request.id,
+        "incident": request.incident,
+        "state": request.state.value,
+        "requested_at": stored_time(request.requested_at),
+        "changes": _changes(request),
+        "body": request.model_dump_json(by_alias=True),
+    }
+    statement = insert(requests).values(values)
+    new = statement.excluded
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={"state": new.state, "changes": new.changes, "body": new.body},
+            where=requests.c.changes < new.changes,
+        )
+    )
+
+
+def _changes(request: ApprovalRequest) -> int:
+    closed = request.state in (RequestState.EXPIRED, RequestState.CANCELLED, RequestState.CONSUMED)
+    return len(request.answers) + closed
+
+
+def _next_key(request: ApprovalRequest) -> str:
+    return f"approval/{request.id}/{len(request.answers)}"
+
+
+def _about(request: ApprovalRequest) -> JsonObject:
+    proposal = request.proposal
+    return {
+        "request": request.id,
+        "incident": request.incident,
+        "proposal": proposal.id,
+        "action": proposal.action,
+        "target": proposal.target.json_object(),
+        "tenant": proposal.tenant,
+        "counted": True,
+    }
+
+
+def _attributes(request: ApprovalRequest) -> dict[str, str]:
+    proposal = request.proposal
+    return {
+        "incident": request.incident,
+        "proposal": proposal.id,
+        "action": proposal.action,
+        "target": str(proposal.target),
+        "tenant": proposal.tenant,
+    }
+
+
+def _answer_payload(request: ApprovalRequest, answer: Answer) -> JsonObject:
+    said: dict[str, Any] = answer.json_object()
+    return _about(request) | said
+
+
+def _end_payload(request: ApprovalRequest, at: datetime) -> JsonObject:
+    return _about(request) | {"decision": request.state.value, "digest": request.digest, "at": rfc3339(at)}
+
+
+@contextmanager
+def _desk_faults() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise DeskUnavailable(str(error)) from error

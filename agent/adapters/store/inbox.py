@@ -1,0 +1,56 @@
+"""The inbox: signals as they came, durable before anybody acts on them, each once.
+
+A signal that is done leaves its name behind, so that a redelivery after the fact is a no-op too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from agent.adapters.store.database import Database
+from agent.adapters.store.schema import inbox, stored_time
+from agent.domain.signal import Signal
+from agent.ports import Clock
+
+SEEN_RETENTION_DAYS = 30
+"""How long a done signal's name is kept. Alertmanager repeats for hours, a spooling shipper for days."""
+
+_PUT = insert(inbox).on_conflict_do_nothing(index_elements=["source", "id"])
+_DONE = (
+    update(inbox)
+    .where(inbox.c.source == bindparam("of_source"), inbox.c.id == bindparam("of_id"))
+    .values(body=None, done_at=bindparam("at"))
+)
+
+
+class SqlInbox:
+    """Implements ports.Inbox."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def put(self, signal: Signal) -> bool:
+        """False for a redelivery."""
+        row = {"source": signal.source, "id": signal.id, "body": signal.model_dump_json(by_alias=True)}
+        with self._database.writing() as connection:
+            return connection.execute(_PUT, row).rowcount == 1
+
+    def take(self, limit: int) -> list[Signal]:
+        waiting = select(inbox.c.body).where(inbox.c.done_at.is_(None)).order_by(inbox.c.sequence).limit(limit)
+        with self._database.reading() as connection:
+            return [Signal.model_validate_json(body) for body in connection.scalars(waiting)]
+
+    def done(self, signals: Sequence[Signal]) -> None:
+        if not signals:
+            return
+        now = self._clock.now()
+        rows = [{"of_source": s.source, "of_id": s.id, "at": stored_time(now)} for s in signals]
+        forgotten = stored_time(now - timedelta(days=SEEN_RETENTION_DAYS))
+        with self._database.writing() as connection:
+            connection.execute(_DONE, rows)
+            connection.execute(delete(inbox).where(inbox.c.done_at < forgotten))
