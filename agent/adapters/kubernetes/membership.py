@@ -1,0 +1,135 @@
+"""Which gang a pod belongs to, and which object stands for the gang.
+
+One set of pods is one gang, however many objects describe it. Who admits the pods stands for them: Kueue's Workload
+first, then the native PodGroup, then our own Gang, then the outermost JobSet, LeaderWorkerSet or Job. So a Job that
+has a Workload is that gang's job and no second gang.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from agent.adapters.kubernetes.conditions import conditions_of, find
+from agent.adapters.kubernetes.fields import Fields
+from agent.adapters.kubernetes.gang_size import KUEUE, NATIVE, kind_of, minimum_of
+from agent.adapters.kubernetes.owners import Key, Owners, group_of, key_of
+from agent.domain.cluster import ObjectRef
+
+_PREBUILT_LABEL = "kueue.x-k8s.io/prebuilt-workload-name"
+_POD_GROUP_LABEL = "kueue.x-k8s.io/pod-group-name"
+_WORKLOAD_ANNOTATION = "kueue.x-k8s.io/workload"
+_KUEUE_NAME = re.compile(r"[a-z0-9]+-(?P<job>.+)-[0-9a-f]{5}")  # how Kueue names the Workload of a job
+_STAND_INS = ("Workload", "PodGroup")
+_JOB_LIKE = (
+    ("jobset.x-k8s.io", "JobSet"),
+    ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+    ("batch", "Job"),
+)
+
+
+class Membership:
+    """`gangs` are the gangs found; `of(pod)` is the pod's."""
+
+    def __init__(self, roots: Mapping[Key, Fields], refs: Mapping[Key, ObjectRef], owners: Owners) -> None:
+        self._roots, self._refs, self._owners = roots, refs, owners
+        self.gangs: dict[Key, Fields] = {}
+        self._claims: dict[Key, Key] = {}  # an object, and the gang of all pods under it
+        self._direct: dict[Key, Key] = {}  # a pod that names its gang itself
+        self._claim_for_kueue()
+        self._claim_for_native_groups()
+        for key, root in self._of_kind("watchkeeper.dev", "Gang"):
+            self._add(key, root, [key])
+        for group, kind in _JOB_LIKE:
+            for key, root in self._of_kind(group, kind):
+                if self._claimed(self._refs[key]) is None:
+                    self._add(key, root, [key])
+
+    def of(self, pod: ObjectRef) -> Key | None:
+        return self._direct.get(key_of(pod)) or self._claimed(pod)
+
+    def job_of(self, gang: Key) -> ObjectRef | None:
+        """The object that owns the pods, where another one stands for them."""
+        if gang.kind not in _STAND_INS:
+            return None
+        owners = self._owners.chain(self._refs[gang])[1:]
+        claimed = (self._refs[key] for key, owner in self._claims.items() if owner == gang and key in self._refs)
+        return next((ref for ref in (*owners, *claimed) if ref.kind not in (*_STAND_INS, "Pod")), None)
+
+    def _add(self, gang: Key, root: Fields, claimed: list[Key]) -> None:
+        if minimum_of(root) > 0:
+            self.gangs[gang] = root
+            for key in claimed:
+                self._claims.setdefault(key, gang)
+
+    def _claimed(self, ref: ObjectRef) -> Key | None:
+        """The gang of the outermost claimed object in the chain."""
+        found = (self._claims.get(key_of(link)) for link in reversed(self._owners.chain(ref)))
+        return next((gang for gang in found if gang), None)
+
+    def _of_kind(self, group: str, kind: str) -> Iterator[tuple[Key, Fields]]:
+        return ((key, root) for key, root in self._roots.items() if key.group == group and key.kind == kind)
+
+    # Kueue
+
+    def _claim_for_kueue(self) -> None:
+        workloads = sorted(self._of_kind(KUEUE, "Workload"), key=lambda found: _finished(found[1]))
+        for key, root in workloads:
+            self._add(key, root, [key, *self._owned_by(key, root)])
+        for key, root in self._roots.items():
+            kueue, _ = names_of_gangs(root)
+            gang = Key(KUEUE, "Workload", key.namespace, kueue)
+            if gang in self.gangs:
+                self._claims.setdefault(key, gang)
+
+    def _owned_by(self, key: Key, root: Fields) -> list[Key]:
+        """A Workload lists the objects that it admits as its owners: a job, or every pod of a pod group."""
+        owners = root.within("metadata").objects("ownerReferences")
+        if owners:
+            return [
+                Key(
+                    group_of(o.required_text("apiVersion")),
+                    o.required_text("kind"),
+                    key.namespace,
+                    o.required_text("name"),
+                )
+                for o in owners
+            ]
+        named = _KUEUE_NAME.fullmatch(key.name)
+        names = {key.name, named["job"]} if named else {key.name}
+        return [Key(group, kind, key.namespace, name) for group, kind in _JOB_LIKE for name in sorted(names)]
+
+    # the native Workload and PodGroup API (KEP-4671)
+
+    def _claim_for_native_groups(self) -> None:
+        for kind in ("PodGroup", "Workload"):
+            for key, root in self._of_kind(NATIVE, kind):
+                ref = self._refs[key]
+                if self._claimed_by_kueue(ref) is None:
+                    self._add(key, root, [key, *(key_of(link) for link in self._owners.chain(ref)[1:])])
+        for key, root in self._of_kind("", "Pod"):
+            kind, name = names_of_gangs(root)[1]
+            gang = Key(NATIVE, kind, key.namespace, name)
+            if gang in self.gangs and self._claimed_by_kueue(self._refs[key]) is None:
+                self._direct[key] = gang
+                for link in self._owners.chain(self._refs[key]):
+                    self._claims.setdefault(key_of(link), gang)
+
+    def _claimed_by_kueue(self, ref: ObjectRef) -> Key | None:
+        gang = self._claimed(ref)
+        return gang if gang and gang.group == KUEUE else None
+
+
+def names_of_gangs(root: Fields) -> tuple[str, tuple[str, str]]:
+    """The Kueue Workload, and the native (kind, name), that an object says it belongs to; '' for none."""
+    metadata = root.within("metadata")
+    labels, annotations = metadata.within("labels"), metadata.within("annotations")
+    kueue = labels.text(_PREBUILT_LABEL)
+    if root.text("kind") != "Pod":
+        return kueue, ("", "")
+    kueue = kueue or labels.text(_POD_GROUP_LABEL) or annotations.text(_WORKLOAD_ANNOTATION)
+    spec = root.within("spec")
+    group = spec.within("schedulingGroup").text("podGroupName")
+    return kueue, ("PodGroup", group) if group else ("Workload", spec.within("workloadRef").text("name"))
+
+
+def _finished(root: Fields) -> bool:
+    return kind_of(root)[1] == "Workload" and find(conditions_of(root.within("status")), "Finished", "True") is not None
