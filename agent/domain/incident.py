@@ -27,6 +27,7 @@ class IncidentState(StrEnum):
     OPEN = "open"
     RESOLVED = "resolved"  # remedied and verified
     CANCELLED = "cancelled"  # it recovered by itself, or the owner spoke up
+    NO_ACTION = "no_action"  # understood, and the right thing is to do nothing
     REFUSED = "refused"  # a policy denied what would have helped
     REJECTED = "rejected"  # a person said no
     EXPIRED = "expired"  # nobody answered in time: the same as no

@@ -1,281 +1,76 @@
-"""One step of a proposal, at most once: intent record, effect, outcome record; undo when a later step fails.
+"""Doing it: the proposal's steps in their order, and back again when a later one fails.
 
-The intent's unique key is digest/step/attempt: its insert is what consumes an approval and starts a step. Whoever
-finds the intent there already (a crash, a second worker) looks at the cluster before doing anything: each patch leaves
-its mark on the object, a scale its number, a repair its key. No durable intent, no effect.
+How one step is done at most once is in `agent/effects.py`; here is only the order of things, and what a failure means.
 """
 
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from datetime import datetime, timedelta
 
-from agent.domain.base import parse_rfc3339, rfc3339
-from agent.domain.cluster import ClusterView
-from agent.domain.proposal import Proposal, Step, Verb
-from agent.ports import (
-    AlreadyRecorded,
-    Boundaries,
-    Cluster,
-    ClusterFault,
-    ClusterUnavailable,
-    Conflict,
-    Invalid,
-    JsonObject,
-    Ledger,
-    Notifier,
-    NotFound,
-    RepairSystem,
-    TooManyRequests,
-)
+from agent.domain.incident import IncidentState
+from agent.domain.proposal import Proposal
+from agent.domain.thread import Move, Next, Thread, Wait
+from agent.effects import Effectors, StepCall, StepState, run_step, waiting_for
+from agent.ports import Ports
 
-MARK = "watchkeeper.dev/action"
-GIVE_UP_AFTER_S = 900  # an intent this old without an effect is given up: the view it was judged on is stale by then
+STEP_RETRY_S = 5
 
 
-class StepState(StrEnum):
-    DONE = "done"
-    WAITING = "waiting"
-    FAILED = "failed"
+def execute(thread: Thread, ports: Ports) -> Move:
+    """The next step of the proposal; entered again for each."""
+    proposal, now = _of(thread), ports.clock.now()
+    if thread.step == 0 and thread.request is not None:
+        ports.desk.close(thread.request, "consumed")
+    if thread.step >= len(proposal.steps):
+        return Next("verify", thread.but(since=now))
+    since = thread.since or now
+    thread = thread.but(since=since)
+    result = waiting_for(proposal.steps[thread.step], ports.views.take(), since, now)
+    if result.state is StepState.DONE:
+        dry_run = thread.verdict.obligations.dry_run if thread.verdict else True
+        result = run_step(StepCall(proposal, thread.step, now, dry_run=dry_run), _effectors(ports))
+    match result.state:
+        case StepState.WAITING:
+            return Wait(now + timedelta(seconds=STEP_RETRY_S), result.detail, thread)
+        case StepState.DONE:
+            return Next("execute", thread.but(step=thread.step + 1, since=now))
+        case StepState.FAILED:
+            why = f"step {thread.step + 1} of {proposal.action} on {proposal.target} failed: {result.detail}"
+            return _after_failure(thread, proposal, why, now)
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    state: StepState
-    detail: str = ""
+def undo(thread: Thread, ports: Ports) -> Move:
+    """Takes back the steps that were done, last first. What cannot be taken back is said to the person called."""
+    proposal, now = _of(thread), ports.clock.now()
+    if thread.step == 0:
+        ending = IncidentState.ROLLED_BACK if thread.ending is IncidentState.FAILED else thread.ending
+        return Next("propose", thread.but(ending=ending, proposal=None))
+    index = thread.step - 1
+    if proposal.steps[index].undo is None:
+        return Next("undo", thread.but(step=index))
+    result = run_step(StepCall(proposal, index, now, undo=True), _effectors(ports))
+    match result.state:
+        case StepState.WAITING:
+            return Wait(now + timedelta(seconds=STEP_RETRY_S), result.detail, thread)
+        case StepState.DONE:
+            return Next("undo", thread.but(step=index))
+        case StepState.FAILED:
+            why = f"{thread.statement}; taking it back failed: {result.detail}"
+            return Next("propose", thread.but(ending=IncidentState.FAILED, statement=why, proposal=None))
 
 
-@dataclass(frozen=True, slots=True)
-class Effectors:
-    """What a step acts through."""
-
-    cluster: Cluster
-    repairs: RepairSystem
-    notifier: Notifier
-    ledger: Ledger
-    boundaries: Boundaries
+def _after_failure(thread: Thread, proposal: Proposal, why: str, now: datetime) -> Move:
+    """A notice that could not be given ends nothing; anything else that failed is taken back and a person called."""
+    if proposal.action == "notify" or thread.ending is not None:
+        return Next("propose", thread.but(proposal=None, since=now))
+    failed = thread.but(ending=IncidentState.FAILED, statement=why, since=now)
+    done = proposal.steps[: thread.step]
+    return Next("undo" if any(step.undo is not None for step in done) else "propose", failed)
 
 
-@dataclass(frozen=True, slots=True)
-class StepCall:
-    """Which step of which proposal, forwards or back, and when."""
-
-    proposal: Proposal
-    index: int
-    now: datetime
-    undo: bool = False
-    dry_run: bool = True
-
-    @property
-    def step(self) -> Step:
-        step = self.proposal.steps[self.index]
-        return _undo_of(step) if self.undo else step
-
-    @property
-    def mark(self) -> str:
-        return f"{self.proposal.id}/{self.index}{'/undo' if self.undo else ''}"
-
-    @property
-    def intent_key(self) -> str:
-        return f"intent:{self.proposal.digest}/{self.index}/{'undo' if self.undo else 1}"
-
-    @property
-    def outcome_key(self) -> str:
-        return f"outcome:{self.proposal.digest}/{self.index}/{'undo' if self.undo else 1}"
+def _effectors(ports: Ports) -> Effectors:
+    return Effectors(ports.cluster, ports.repairs, ports.notifier, ports.ledger, ports.boundaries)
 
 
-def waiting_for(step: Step, view: ClusterView, since: datetime, now: datetime) -> StepResult:
-    """Whether the step may begin: DONE when it may, WAITING, or FAILED past its time-out."""
-    wait = step.wait_for
-    if wait is None:
-        return StepResult(StepState.DONE)
-    waited_s = (now - since).total_seconds()
-    living = {pod.uid for pod in view.pods.values() if pod.phase in ("Pending", "Running")}
-    left = [uid for uid in wait.pods if uid in living] if wait.condition == "pods_gone" else []
-    if not left and waited_s >= wait.delay_s:
-        return StepResult(StepState.DONE)
-    if waited_s >= wait.timeout_s + wait.delay_s:
-        return StepResult(StepState.FAILED, f"{len(left)} pods were still there after {wait.timeout_s} s")
-    return StepResult(StepState.WAITING, f"{len(left)} pods are still there" if left else "the delay runs")
-
-
-def run_step(call: StepCall, through: Effectors) -> StepResult:
-    """Runs one step. Raises faults that leave it open whether the effect happened; called again, it finds out."""
-    recorded = through.ledger.find(call.outcome_key)
-    if recorded is not None:
-        done = recorded["outcome"] in ("succeeded", "undone")
-        return StepResult(StepState.DONE if done else StepState.FAILED, str(recorded.get("detail", "")))
-    intent = through.ledger.find(call.intent_key)
-    if intent is not None:
-        return _reconcile(call, through, parse_rfc3339(intent["at"]))
-    if call.dry_run and not call.undo:
-        refused = _dry_run(call, through)
-        if refused is not None:
-            return refused
-    try:
-        through.ledger.record("intent", _intent(call), unique_key=call.intent_key, attributes=_attributes(call))
-    except AlreadyRecorded:
-        return StepResult(StepState.WAITING, "another worker has started this step")
-    through.boundaries.reached("intent")
-    return _act(call, through, started=call.now)
-
-
-def _reconcile(call: StepCall, through: Effectors, started: datetime) -> StepResult:
-    if _applied(call, through):
-        return _outcome(call, through, ok=True, detail="found done after an interruption")
-    if (call.now - started).total_seconds() > GIVE_UP_AFTER_S:
-        return _outcome(call, through, ok=False, detail=f"not done within {GIVE_UP_AFTER_S} s of its intent; given up")
-    return _act(call, through, started=started)
-
-
-def _act(call: StepCall, through: Effectors, *, started: datetime) -> StepResult:
-    try:
-        _effect(call, through, dry_run=False)
-    except (Invalid, NotFound) as refused:
-        return _outcome(call, through, ok=False, detail=f"{type(refused).__name__}: {refused}")
-    except (TooManyRequests, Conflict) as busy:
-        if isinstance(busy, Conflict) and not _same_object(call.step, through):
-            return _outcome(call, through, ok=False, detail=f"the object is another one by now: {busy}")
-        if (call.now - started).total_seconds() <= GIVE_UP_AFTER_S:
-            return StepResult(StepState.WAITING, f"held off: {busy}")
-        return _outcome(call, through, ok=False, detail=f"held off for {GIVE_UP_AFTER_S} s: {busy}")
-    through.boundaries.reached("effect")
-    return _outcome(call, through, ok=True)
-
-
-def _dry_run(call: StepCall, through: Effectors) -> StepResult | None:
-    try:
-        _effect(call, through, dry_run=True)
-    except ClusterUnavailable:
-        raise
-    except (TooManyRequests, Conflict) as busy:
-        if not isinstance(busy, Conflict) or _same_object(call.step, through):
-            return StepResult(StepState.WAITING, f"held off: {busy}")
-        return StepResult(StepState.FAILED, f"the object is another one by now: {busy}")
-    except ClusterFault as refused:
-        return StepResult(StepState.FAILED, f"the dry run was refused: {refused}")
-    return None
-
-
-def _same_object(step: Step, through: Effectors) -> bool:
-    """Is the target still the object that was judged? A conflict on it is then only a matter of trying again."""
-    try:
-        metadata: Any = through.cluster.get(step.target).get("metadata", {})
-    except NotFound:
-        return False
-    return step.uid is None or metadata.get("uid") == step.uid
-
-
-def _effect(call: StepCall, through: Effectors, *, dry_run: bool) -> None:
-    step, body = call.step, call.step.body
-    match step.verb:
-        case Verb.PATCH:
-            through.cluster.patch(step.target, _marked(body, call.mark), uid=step.uid, dry_run=dry_run)
-        case Verb.SCALE:
-            through.cluster.scale(step.target, _replicas(body), uid=step.uid, dry_run=dry_run)
-        case Verb.EVICT:
-            through.cluster.evict(step.target, uid=step.uid, dry_run=dry_run)
-        case Verb.CREATE:
-            through.cluster.create(_marked(body, call.mark), dry_run=dry_run)
-        case Verb.REQUEST_REPAIR if not dry_run:
-            gpu = body.get("gpu_uuid")
-            through.repairs.request(
-                step.target.name, str(body["operation"]), gpu_uuid=str(gpu) if gpu else None, key=call.mark
-            )
-        case Verb.WITHDRAW_REPAIR if not dry_run:
-            through.repairs.withdraw(str(body["key"]))
-        case Verb.NOTIFY if not dry_run:
-            through.notifier.notify(str(body["audience"]), step.target, str(body["message"]), key=call.mark)
-
-
-def _applied(call: StepCall, through: Effectors) -> bool:
-    """Is the effect of this very step in the world already?"""
-    step = call.step
-    try:
-        match step.verb:
-            case Verb.PATCH | Verb.CREATE:
-                metadata: Any = through.cluster.get(step.target).get("metadata", {})
-                return bool((metadata.get("annotations") or {}).get(MARK) == call.mark)
-            case Verb.SCALE:
-                spec: Any = through.cluster.get(step.target).get("spec", {})
-                return bool(spec.get("replicas") == _replicas(step.body))
-            case Verb.EVICT:
-                metadata = through.cluster.get(step.target)["metadata"]
-                return bool(metadata.get("deletionTimestamp")) or metadata.get("uid") != step.uid
-            case Verb.REQUEST_REPAIR:
-                return through.repairs.state(call.mark) != "unknown"
-            case _:
-                return False  # withdrawals and notices are harmless when repeated: their keys see to it
-    except NotFound:
-        return step.verb is Verb.EVICT
-
-
-def _outcome(call: StepCall, through: Effectors, *, ok: bool, detail: str = "") -> StepResult:
-    last = call.undo or call.index == len(call.proposal.steps) - 1
-    good, bad = ("undone", "undo_failed") if call.undo else ("succeeded", "failed")
-    outcome = good if ok else bad
-    payload = {**_about(call), "outcome": outcome, "detail": detail, "final": last or not ok}
-    attributes = {**_attributes(call), "outcome": outcome}
-    with suppress(AlreadyRecorded):  # the same step, the same end: whoever wrote it first saw the same effect
-        through.ledger.record("outcome", payload, unique_key=call.outcome_key, attributes=attributes)
-    through.boundaries.reached("outcome")
-    return StepResult(StepState.DONE if ok else StepState.FAILED, detail)
-
-
-def _about(call: StepCall) -> JsonObject:
-    proposal = call.proposal
-    return {
-        "proposal": proposal.id,
-        "incident": proposal.incident,
-        "digest": proposal.digest,
-        "action": proposal.action,
-        "target": proposal.target.json_object(),
-        "parameters": dict(proposal.parameters),
-        "tenant": proposal.tenant,
-        "step": call.index,
-        "undo": call.undo or proposal.undoes is not None,
-        "undoes": proposal.undoes or (proposal.id if call.undo else None),
-        "at": rfc3339(call.now),
-    }
-
-
-def _intent(call: StepCall) -> JsonObject:
-    step = call.step
-    return {
-        **_about(call),
-        "verb": step.verb.value,
-        "object": step.target.json_object(),
-        "body": dict(step.body),
-        "blast_radius": call.proposal.blast_radius.json_object(),
-    }
-
-
-def _attributes(call: StepCall) -> dict[str, str]:
-    proposal = call.proposal
-    return {
-        "incident": proposal.incident,
-        "proposal": proposal.id,
-        "action": proposal.action,
-        "target": str(proposal.target),
-        **({"tenant": proposal.tenant} if proposal.tenant else {}),
-    }
-
-
-def _undo_of(step: Step) -> Step:
-    if step.undo is None:
-        raise ValueError(f"a step on {step.target} has no undo")
-    return step.model_copy(update={"body": step.undo, "undo": None, "wait_for": None})
-
-
-def _marked(body: dict[str, object], mark: str) -> JsonObject:
-    metadata: Any = body.get("metadata") or {}
-    annotations = {**(metadata.get("annotations") or {}), MARK: mark}
-    return {**body, "metadata": {**metadata, "annotations": annotations}}
-
-
-def _replicas(body: dict[str, object]) -> int:
-    replicas = body["replicas"]
-    if not isinstance(replicas, int):
-        raise ValueError(f"replicas is {replicas!r}, not a whole number")
-    return replicas
+def _of(thread: Thread) -> Proposal:
+    if thread.proposal is None:
+        raise ValueError(f"incident {thread.incident} has no proposal to execute")
+    return thread.proposal

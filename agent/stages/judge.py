@@ -1,32 +1,155 @@
-"""What the policies say about a proposal: the input they see, and their answer as a Verdict.
+"""What the policies say about a proposal. Entered twice: when it is made, and on a fresh view just before execution.
 
-Entered twice: when the proposal is made, and on a fresh view just before execution. The input is built here by a pure
-function and recorded whole, so that every decision can be replayed. An engine that gives no decision is a deny.
+An engine that gives no decision is a deny, and asked again for a while. An approval lets an escalated proposal pass
+only if it is for these very steps, under these policies, for these reasons, and fresh enough.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from agent.domain.approval import ApprovalRequest, RequestState
-from agent.domain.base import digest_of, rfc3339
-from agent.domain.cluster import ClusterView, GangState, ObjectRef
-from agent.domain.outcome import PastAction
+from agent.domain.base import digest_of
+from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
+from agent.domain.thread import Move, Next, Thread, Wait
 from agent.domain.verdict import Decision, Obligations, Reason, Verdict
-from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable
+from agent.evidence.policy_input import Phase, policy_input
+from agent.look import TAKES_BACK, Look, look_at, proposals, remedy_key
+from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
+from agent.recording import once
 
-Phase = Literal["propose", "execute"]
+ENGINE_RETRY_S = 30
+ENGINE_TRIES = 20  # ten minutes without a decision; after that a person is called
 
 
-def judge(engine: PolicyEngine, policy_input: JsonObject) -> Verdict:
+def judge(thread: Thread, ports: Ports) -> Move:
+    """The first verdict on a new proposal."""
+    proposal = _of(thread)
+    verdict = _verdict(thread, proposal, look_at(thread.incident, ports), ports, "propose")
+    asked = thread.but(verdict=verdict, judged=thread.judged + 1)
+    if engine_failed(verdict):
+        return _ask_again(asked, "judge", ports)
+    if verdict.decision is Decision.DENY:
+        return Next("propose", refused(asked, IncidentState.REFUSED, _why(verdict)))
+    return Next("approve" if verdict.decision is Decision.ESCALATE else "notice", asked)
+
+
+def judge_again(thread: Thread, ports: Ports) -> Move:
+    """The last look before execution: is it still called for, still the same thing, still allowed?"""
+    proposal = _of(thread)
+    look = look_at(thread.incident, ports)
+    fresh = _as_of_now(thread, proposal, look, ports)
+    if fresh is None:
+        return Next("cancel", thread.but(statement=f"{proposal.action} on {proposal.target} is no longer called for"))
+    if fresh.digest != proposal.digest:
+        return Next("cancel", again(thread, proposal, "what it rests on has changed since it was proposed"))
+    verdict = _verdict(thread, fresh, look, ports, "execute")
+    asked = thread.but(verdict=verdict, judged=thread.judged + 1, proposal=fresh)
+    if engine_failed(verdict):
+        return _ask_again(asked, "judge_again", ports)
+    match verdict.decision:
+        case Decision.DENY:
+            return Next("cancel", refused(asked, IncidentState.REFUSED, _why(verdict)))
+        case Decision.ALLOW:
+            return Next("execute", asked)
+        case Decision.ESCALATE:
+            return _if_approved(asked, fresh, verdict, look, ports)
+
+
+def _if_approved(thread: Thread, proposal: Proposal, verdict: Verdict, look: Look, ports: Ports) -> Move:
+    request = ports.desk.get(thread.request) if thread.request else None
+    covered, why = approval_covers(request, proposal, verdict, look.now)
+    if covered:
+        return Next("execute", thread)
+    return Next("approve", thread.but(request=None, statement=why))
+
+
+def refused(thread: Thread, ending: IncidentState, why: str) -> Thread:
+    """A no to this proposal: the end of the incident, unless its playbook can do without."""
+    if thread.on_refusal == "continue" or thread.ending is not None:
+        return thread.but(proposal=None)
+    return thread.but(ending=ending, statement=why)
+
+
+def again(thread: Thread, proposal: Proposal, why: str) -> Thread:
+    """Lets the same remedy be proposed anew, with a new digest, a new verdict and new approvals."""
+    key = f"{proposal.action} {proposal.target}"
+    return thread.but(tried=tuple(t for t in thread.tried if t != key), statement=why)
+
+
+def _as_of_now(thread: Thread, proposal: Proposal, look: Look, ports: Ports) -> Proposal | None:
+    """The proposal as it would be made from the fresh look; None when nobody would make it any more."""
+    diagnosis = thread.diagnosis
+    if diagnosis is None:
+        return None
+    if proposal.action == "notify":
+        return proposal  # words change nothing that could drift
+    if look.incident.recovered_at is not None and proposal.action not in TAKES_BACK and not proposal.undoes:
+        return None
+    playbook = diagnosis.playbook
+    remedies = list(ports.playbooks.remedies(playbook, look.facts.values)) if playbook else []
+    same = [r for r in remedies if remedy_key(r) == f"{proposal.action} {proposal.target}"]
+    for _, made in proposals(same, diagnosis, look, thread.round - 1, ports):
+        if isinstance(made, Proposal):
+            return made
+    return None
+
+
+def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase: Phase) -> Verdict:
+    """The decision, recorded with its whole input; recalled when it was made before a crash."""
+
+    def decide() -> JsonObject:
+        seen = policy_input(
+            proposal,
+            look.view,
+            look.facts.values,
+            look.history,
+            phase=phase,
+            now=look.now,
+            notice_given_at=thread.notice_at,
+        )
+        return {"verdict": decision(ports.policy, seen).json_object(), "input": seen}
+
+    payload = once(
+        ports.ledger,
+        "verdict",
+        f"verdict:{proposal.id}/{proposal.digest}/{phase}/{thread.judged}",
+        decide,
+        lambda made: {
+            "incident": proposal.incident,
+            "proposal": proposal.id,
+            "action": proposal.action,
+            "target": str(proposal.target),
+            "decision": made["verdict"]["decision"],
+        },
+    )
+    return Verdict.model_validate(payload["verdict"])
+
+
+def _ask_again(thread: Thread, stage: str, ports: Ports) -> Move:
+    if thread.judged >= ENGINE_TRIES:
+        refusal = refused(thread, IncidentState.REFUSED, _why(thread.verdict))
+        return Next("cancel" if stage == "judge_again" else "propose", refusal)
+    return Wait(ports.clock.now() + timedelta(seconds=ENGINE_RETRY_S), "no decision from the policy engine", thread)
+
+
+def _why(verdict: Verdict | None) -> str:
+    return "; ".join(f"{r.code}: {r.message}" for r in verdict.reasons) if verdict else ""
+
+
+def _of(thread: Thread) -> Proposal:
+    if thread.proposal is None:
+        raise ValueError(f"incident {thread.incident} has no proposal to judge")
+    return thread.proposal
+
+
+def decision(engine: PolicyEngine, seen: JsonObject) -> Verdict:
     """The engine's decision on `policy_input`; whatever is not a clean decision is a deny with its own code."""
-    proposal_digest = policy_input["proposal"]["digest"]
-    decision_id = "dec-" + digest_of([policy_input, engine.digest])[:12]
+    proposal_digest = seen["proposal"]["digest"]
+    decision_id = "dec-" + digest_of([seen, engine.digest])[:12]
     try:
-        raw = engine.decide(policy_input)
+        raw = engine.decide(seen)
         return Verdict.model_validate(
             {**raw, "decision_id": decision_id, "policy_digest": engine.digest, "proposal_digest": proposal_digest}
         )
@@ -69,120 +192,3 @@ def approval_covers(
     if new:
         return False, f"there are reasons that nobody approved: {', '.join(new)}"
     return True, "approved"
-
-
-def policy_input(
-    proposal: Proposal,
-    view: ClusterView,
-    facts: Mapping[str, Any],
-    history: Sequence[PastAction],
-    *,
-    phase: Phase,
-    now: datetime,
-    notice_given_at: datetime | None = None,
-) -> JsonObject:
-    """Everything a policy may look at, as plain JSON. Field by field in docs/policies.md."""
-    touched = _touched(proposal, view)
-    newest = max((e.observed_at for e in proposal.evidence), default=None)
-    return {
-        "now": rfc3339(now),
-        "phase": phase,
-        "proposal": _proposal(proposal),
-        "facts": {
-            "nodes": {
-                "total": len(view.nodes),
-                "eligible": sum(node.eligible for node in view.nodes.values()),
-                "unschedulable": sum(node.unschedulable for node in view.nodes.values()),
-            },
-            "target": _marks(proposal.target, view),
-            "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in _namespaces(touched)},
-            "touched": [{"ref": str(ref), "annotations": _marks(ref, view)["annotations"]} for ref in touched],
-            "gangs": _gangs(proposal, view),
-            "idle": facts.get("idle"),
-            "evidence_observed_at": rfc3339(newest) if newest else None,
-            "notice": {"given_at": rfc3339(notice_given_at)} if notice_given_at else None,
-            "conflicts": list(facts.get("conflicts", ())),
-        },
-        "history": [_past(action) for action in history],
-    }
-
-
-def _proposal(proposal: Proposal) -> JsonObject:
-    """Without prose and evidence: a policy decides on what will be done, never on words a stranger can write."""
-    shown = proposal.json_object()
-    for key in ("statement", "evidence", "prediction", "rests_on", "steps"):
-        shown.pop(key)
-    shown["target"] = proposal.target.json_object()
-    return {**shown, "digest": proposal.digest}
-
-
-def _touched(proposal: Proposal, view: ClusterView) -> list[ObjectRef]:
-    """The target, the gangs and workloads in the blast radius, and the pods that are theirs or on the nodes named."""
-    named = set(proposal.blast_radius.gangs) | set(proposal.blast_radius.workloads)
-    refs = [ref for ref in (*view.gangs, *view.workloads) if str(ref) in named]
-    pods = [
-        pod.ref
-        for pod in view.pods.values()
-        if (proposal.destructive and pod.node in proposal.blast_radius.nodes and pod.phase in ("Pending", "Running"))
-        or str(pod.owner) in named
-        or str(pod.gang) in named
-    ]
-    return sorted({proposal.target, *refs, *pods}, key=str)
-
-
-def _namespaces(touched: Sequence[ObjectRef]) -> list[str]:
-    return sorted({ref.namespace for ref in touched if ref.namespace})
-
-
-def _marks(ref: ObjectRef, view: ClusterView) -> JsonObject:
-    thing: Any = (
-        view.nodes.get(ref.name)
-        if ref.kind == "Node"
-        else view.workloads.get(ref) or view.gangs.get(ref) or view.pods.get((ref.namespace or "", ref.name))
-    )
-    raw: Any = view.objects.get(ref, {})
-    metadata = raw.get("metadata", {})
-    labels = getattr(thing, "labels", None) or metadata.get("labels") or {}
-    annotations = getattr(thing, "annotations", None) or metadata.get("annotations") or {}
-    return {"labels": dict(labels), "annotations": dict(annotations)}
-
-
-def _gangs(proposal: Proposal, view: ClusterView) -> list[JsonObject]:
-    """Each gang that loses running pods by this proposal, and whether it loses them all."""
-    if not proposal.destructive:
-        return []
-    nodes = set(proposal.blast_radius.nodes) if proposal.target.kind == "Node" else set()
-    named = set(proposal.blast_radius.gangs)
-    listed = []
-    for ref, gang in sorted(view.gangs.items(), key=lambda item: str(item[0])):
-        on_nodes = sum(view.pods[(p.namespace or "", p.name)].node in nodes for p in gang.running)
-        touched = len(gang.running) if str(ref) in named and not nodes else on_nodes
-        if touched or str(ref) in named:
-            listed.append(
-                {
-                    "ref": str(ref),
-                    "minimum": gang.minimum,
-                    "running": len(gang.running),
-                    "touched": touched,
-                    "whole": touched == len(gang.running),
-                    "healthy": gang.state is GangState.RUNNING and not _on_sick_node(gang.running, view),
-                }
-            )
-    return listed
-
-
-def _on_sick_node(pods: Sequence[ObjectRef], view: ClusterView) -> bool:
-    """A gang with a member on a node that is cordoned or not ready makes no progress worth keeping."""
-    for ref in pods:
-        pod = view.pods[(ref.namespace or "", ref.name)]
-        node = view.nodes.get(pod.node or "")
-        if node is not None and not node.eligible:
-            return True
-    return False
-
-
-def _past(action: PastAction) -> JsonObject:
-    shown = action.json_object()
-    shown["at"] = rfc3339(action.at)
-    shown["target"] = action.target.json_object()
-    return shown

@@ -1,0 +1,132 @@
+"""Everything that a policy may look at, as plain JSON: pure, recorded whole, so that each decision can be replayed.
+
+Prose stays out: a policy decides on what will be done, never on words that a stranger can write.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from agent.domain.base import rfc3339
+from agent.domain.cluster import ClusterView, GangState, ObjectRef
+from agent.domain.outcome import PastAction
+from agent.domain.proposal import Proposal
+from agent.ports import JsonObject
+
+Phase = Literal["propose", "execute"]
+
+
+def policy_input(
+    proposal: Proposal,
+    view: ClusterView,
+    facts: Mapping[str, Any],
+    history: Sequence[PastAction],
+    *,
+    phase: Phase,
+    now: datetime,
+    notice_given_at: datetime | None = None,
+) -> JsonObject:
+    """Everything a policy may look at, as plain JSON. Field by field in docs/policies.md."""
+    touched = _touched(proposal, view)
+    newest = max((e.observed_at for e in proposal.evidence), default=None)
+    return {
+        "now": rfc3339(now),
+        "phase": phase,
+        "proposal": _proposal(proposal),
+        "facts": {
+            "nodes": {
+                "total": len(view.nodes),
+                "eligible": sum(node.eligible for node in view.nodes.values()),
+                "unschedulable": sum(node.unschedulable for node in view.nodes.values()),
+            },
+            "target": _marks(proposal.target, view),
+            "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in _namespaces(touched)},
+            "touched": [{"ref": str(ref), "annotations": _marks(ref, view)["annotations"]} for ref in touched],
+            "gangs": _gangs(proposal, view),
+            "idle": facts.get("idle"),
+            "evidence_observed_at": rfc3339(newest) if newest else None,
+            "notice": {"given_at": rfc3339(notice_given_at)} if notice_given_at else None,
+            "conflicts": list(facts.get("conflicts", ())),
+        },
+        "history": [_past(action) for action in history],
+    }
+
+
+def _proposal(proposal: Proposal) -> JsonObject:
+    shown = proposal.json_object()
+    for key in ("statement", "evidence", "prediction", "rests_on", "steps"):
+        shown.pop(key)
+    shown["target"] = proposal.target.json_object()
+    return {**shown, "digest": proposal.digest}
+
+
+def _touched(proposal: Proposal, view: ClusterView) -> list[ObjectRef]:
+    """The target, the gangs and workloads in the blast radius, and the pods that are theirs or on the nodes named."""
+    named = set(proposal.blast_radius.gangs) | set(proposal.blast_radius.workloads)
+    refs = [ref for ref in (*view.gangs, *view.workloads) if str(ref) in named]
+    pods = [
+        pod.ref
+        for pod in view.pods.values()
+        if (proposal.destructive and pod.node in proposal.blast_radius.nodes and pod.phase in ("Pending", "Running"))
+        or str(pod.owner) in named
+        or str(pod.gang) in named
+    ]
+    return sorted({proposal.target, *refs, *pods}, key=str)
+
+
+def _namespaces(touched: Sequence[ObjectRef]) -> list[str]:
+    return sorted({ref.namespace for ref in touched if ref.namespace})
+
+
+def _marks(ref: ObjectRef, view: ClusterView) -> JsonObject:
+    thing: Any = (
+        view.nodes.get(ref.name)
+        if ref.kind == "Node"
+        else view.workloads.get(ref) or view.gangs.get(ref) or view.pods.get((ref.namespace or "", ref.name))
+    )
+    raw: Any = view.objects.get(ref, {})
+    metadata = raw.get("metadata", {})
+    labels = getattr(thing, "labels", None) or metadata.get("labels") or {}
+    annotations = getattr(thing, "annotations", None) or metadata.get("annotations") or {}
+    return {"labels": dict(labels), "annotations": dict(annotations)}
+
+
+def _gangs(proposal: Proposal, view: ClusterView) -> list[JsonObject]:
+    """Each gang that loses running pods by this proposal, and whether it loses them all."""
+    if not proposal.destructive:
+        return []
+    nodes = set(proposal.blast_radius.nodes) if proposal.target.kind == "Node" else set()
+    named = set(proposal.blast_radius.gangs)
+    listed = []
+    for ref, gang in sorted(view.gangs.items(), key=lambda item: str(item[0])):
+        on_nodes = sum(view.pods[(p.namespace or "", p.name)].node in nodes for p in gang.running)
+        touched = len(gang.running) if str(ref) in named and not nodes else on_nodes
+        if touched or str(ref) in named:
+            listed.append(
+                {
+                    "ref": str(ref),
+                    "minimum": gang.minimum,
+                    "running": len(gang.running),
+                    "touched": touched,
+                    "whole": touched == len(gang.running),
+                    "healthy": gang.state is GangState.RUNNING and not _on_sick_node(gang.running, view),
+                }
+            )
+    return listed
+
+
+def _on_sick_node(pods: Sequence[ObjectRef], view: ClusterView) -> bool:
+    """A gang with a member on a node that is cordoned or not ready makes no progress worth keeping."""
+    for ref in pods:
+        pod = view.pods[(ref.namespace or "", ref.name)]
+        node = view.nodes.get(pod.node or "")
+        if node is not None and not node.eligible:
+            return True
+    return False
+
+
+def _past(action: PastAction) -> JsonObject:
+    shown = action.json_object()
+    shown["at"] = rfc3339(action.at)
+    shown["target"] = action.target.json_object()
+    return shown

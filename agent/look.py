@@ -1,0 +1,93 @@
+"""One fresh look at an incident: the cluster, the facts, and the proposal that the playbook would make of them now.
+
+Every stage that decides something takes its own look; none trusts what an earlier one saw. A proposal made twice from
+an unchanged world has the same digest, which is how drift is noticed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agent.actions.base import Wish, build_proposal
+from agent.actions.catalogue import CATALOGUE
+from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.diagnosis import Diagnosis
+from agent.domain.incident import Incident
+from agent.domain.outcome import PastAction
+from agent.domain.proposal import Proposal, Refusal
+from agent.evidence.facts import Facts, gather
+from agent.ports import Ports, Remedy
+
+TAKES_BACK = frozenset({"uncordon_node"})  # undoes an earlier action of the agent's own
+HISTORY_S = 7 * 24 * 3600  # as far back as attempt caps count
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    incident: Incident
+    view: ClusterView
+    facts: Facts
+    history: Sequence[PastAction]
+    now: datetime
+
+
+def look_at(incident_id: str, ports: Ports) -> Look:
+    """Raises ClusterFault when the API server does not answer; missing metrics are facts, not faults."""
+    incident = ports.incidents.get(incident_id)
+    if incident is None:
+        raise LookupError(f"incident {incident_id} is not in the store")
+    now = ports.clock.now()
+    view = ports.views.take()
+    history = ports.ledger.past_actions(now - timedelta(seconds=HISTORY_S))
+    facts = gather(incident, view, ports.metrics, ports.forecaster, now, history)
+    return Look(incident, view, facts, history, now)
+
+
+def remedy_key(remedy: Remedy) -> str:
+    """What counts as the same remedy within one incident."""
+    return f"{remedy.action} {remedy.target}"
+
+
+def proposals(
+    remedies: Sequence[Remedy], diagnosis: Diagnosis, look: Look, round_number: int, ports: Ports
+) -> Iterator[tuple[Remedy, Proposal | Refusal]]:
+    """Each remedy as a proposal, or why it cannot be one."""
+    for remedy in remedies:
+        yield remedy, _proposal(remedy, diagnosis, look, round_number, ports)
+
+
+def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: int, ports: Ports) -> Proposal | Refusal:
+    action = CATALOGUE.get(remedy.action)
+    if action is None:
+        return Refusal(code="action.unknown", message=f"there is no action {remedy.action!r}", remedy="see actions/")
+    changes = action_changes(remedy)
+    wish = Wish(
+        target=remedy.target,
+        parameters=remedy.parameters,
+        statement=remedy.statement,
+        prediction=ports.forecaster.what_if(look.view, changes) if changes else None,
+        tenant=tenant_of(remedy.target, ports.tenants),
+        undoes=remedy.undoes,
+    )
+    seen_now = diagnosis.model_copy(update={"evidence": look.facts.evidence})
+    return build_proposal(action, look.incident, round_number, wish, look.view, seen_now)
+
+
+def action_changes(remedy: Remedy) -> list[Mapping[str, object]]:
+    """What the remedy changes, in the forecaster's words."""
+    match remedy.action:
+        case "requeue_gang":
+            return [{"requeue": remedy.target, "exclude_nodes": list(remedy.parameters.get("exclude_nodes", ()))}]
+        case "cordon_node":
+            return [{"cordon": remedy.target.name}]
+        case "reclaim_idle_gpu" if remedy.undoes is None:
+            return [{"remove": remedy.target}]
+        case _:
+            return []
+
+
+def tenant_of(target: ObjectRef, tenants: Mapping[str, Sequence[str]]) -> str:
+    """The tenant whose namespaces include the target's; a namespace that nobody declared is a tenant of its own."""
+    if target.namespace is None:
+        return ""
+    return next((name for name, spaces in tenants.items() if target.namespace in spaces), target.namespace)

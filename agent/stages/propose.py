@@ -1,0 +1,111 @@
+"""The next thing to do about an incident: one proposal a round, each computed on a fresh look.
+
+A remedy that was refused, rejected or done is not tried again in the same incident. After a recovery only what takes
+back the agent's own doing is still proposed. When nothing is left, the incident closes; when it has to end badly, a
+person is told, and that is a proposal like any other.
+"""
+
+from agent.domain.diagnosis import Diagnosis
+from agent.domain.incident import IncidentState, Symptom
+from agent.domain.proposal import Proposal, Refusal
+from agent.domain.thread import Move, Next, Thread
+from agent.look import TAKES_BACK, Look, look_at, proposals, remedy_key
+from agent.ports import Ports, Remedy
+from agent.recording import once
+
+ROUNDS = 32  # more proposals than this for one incident is a loop, not a remedy
+
+
+def propose(thread: Thread, ports: Ports) -> Move:
+    look = look_at(thread.incident, ports)
+    diagnosis = thread.diagnosis
+    if diagnosis is None:
+        raise ValueError(f"incident {thread.incident} has no diagnosis")
+    thread = _ending_of(thread, diagnosis)
+    if thread.round >= ROUNDS:
+        return Next("close", thread.but(ending=IncidentState.ESCALATED, statement=f"{ROUNDS} proposals did not end it"))
+    remedies = [r for r in _wanted(thread, diagnosis, look, ports) if remedy_key(r) not in thread.tried]
+    refusals: list[Refusal] = []
+    for remedy, made in proposals(remedies, diagnosis, look, thread.round, ports):
+        if isinstance(made, Proposal):
+            return Next("judge", _with_proposal(thread, remedy, made, ports))
+        refusals.append(made)
+        thread = thread.but(tried=(*thread.tried, remedy_key(remedy)))
+        if remedy.on_refusal == "stop":
+            break
+    if refusals and thread.ending is None and look.incident.recovered_at is None:
+        why = "; ".join(refusal.message for refusal in refusals)
+        return Next("propose", thread.but(ending=IncidentState.ESCALATED, statement=why))
+    return Next("close", thread)
+
+
+def _ending_of(thread: Thread, diagnosis: Diagnosis) -> Thread:
+    """What nobody could explain ends with a person."""
+    if thread.ending is None and diagnosis.source == "none":
+        return thread.but(ending=IncidentState.ESCALATED, statement=diagnosis.statement)
+    return thread
+
+
+def _wanted(thread: Thread, diagnosis: Diagnosis, look: Look, ports: Ports) -> list[Remedy]:
+    if thread.ending is not None:
+        return [_tell(thread, look)] if _worth_telling(thread, look) else []
+    if diagnosis.playbook is None:
+        return []
+    remedies = list(ports.playbooks.remedies(diagnosis.playbook, look.facts.values))
+    if look.incident.recovered_at is None:
+        return remedies
+    return [r for r in remedies if r.action in TAKES_BACK or r.undoes]
+
+
+def _worth_telling(thread: Thread, look: Look) -> bool:
+    """Somebody is called for trouble that goes on; not because the agent may not save a few idle GPUs."""
+    verdict = thread.verdict
+    only_suggests = verdict is not None and any(r.code == "autonomy.suggest" for r in verdict.reasons)
+    match thread.ending:
+        case IncidentState.REJECTED | IncidentState.EXPIRED | IncidentState.CANCELLED:
+            return False  # somebody was asked already
+        case IncidentState.REFUSED:
+            return only_suggests or look.incident.symptom not in (Symptom.IDLE_GPU, Symptom.RESTORE_NEEDED)
+        case _:
+            return True
+
+
+def _tell(thread: Thread, look: Look) -> Remedy:
+    incident = look.incident
+    message = f"{incident.id}: {incident.symptom.value} on {incident.subject}. {thread.statement}".strip()
+    return Remedy(
+        action="notify",
+        target=incident.subject,
+        parameters={"audience": "oncall", "message": message},
+        statement="call the person on duty",
+        on_refusal="stop",
+    )
+
+
+def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports) -> Thread:
+    payload = once(
+        ports.ledger,
+        "proposal",
+        f"proposal:{made.id}",
+        lambda: {**made.json_object(), "digest": made.digest, "remedy": remedy_key(remedy)},
+        lambda _: {
+            "incident": made.incident,
+            "proposal": made.id,
+            "action": made.action,
+            "target": str(made.target),
+            **({"tenant": made.tenant} if made.tenant else {}),
+        },
+    )
+    standing = {key: value for key, value in payload.items() if key not in ("digest", "remedy")}
+    return thread.but(
+        proposal=Proposal.model_validate(standing),
+        round=thread.round + 1,
+        tried=(*thread.tried, payload["remedy"]),
+        on_refusal=remedy.on_refusal,
+        verdict=None,
+        judged=0,
+        request=None,
+        notice_at=None,
+        step=0,
+        since=None,
+    )

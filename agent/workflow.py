@@ -1,0 +1,118 @@
+"""The life of one incident, as a LangGraph graph. This page is the index of the product.
+
+    sense (watch.py)  signals become incidents
+    diagnose          playbooks first, then the reasoner
+    propose           one action, computed on a fresh look, with its digest
+    judge             the policies: allow, escalate or deny
+    approve           a person answers, or it expires to a no
+    notice            the owner is told and has a time of grace
+    judge_again       a fresh look: still called for, still the same, still allowed?
+    execute           intent record, step, outcome record; undo when a later step fails
+    verify            did the cluster get better? then the next proposal, until none is left
+    close             how it ended
+
+Each stage is a function `(Thread, Ports) -> Move`. A wait is an interrupt with a durable wake-up; no stage sleeps. A
+stage may run again from its start, so effects stand behind the intent record and decisions behind their own.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+
+from agent.domain.base import parse_rfc3339, rfc3339
+from agent.domain.thread import Move, Next, Thread
+from agent.ports import Ports
+from agent.stages.approve import approve
+from agent.stages.cancel import cancel
+from agent.stages.close import close
+from agent.stages.diagnose import diagnose
+from agent.stages.execute import execute, undo
+from agent.stages.judge import judge, judge_again
+from agent.stages.notice import notice
+from agent.stages.propose import propose
+from agent.stages.verify import verify
+
+# Stage, and where it may lead to. A stage that waits comes back to itself.
+STAGES: tuple[tuple[Callable[[Thread, Ports], Move], tuple[str, ...]], ...] = (
+    (diagnose, ("propose",)),
+    (propose, ("judge", "propose", "close")),
+    (judge, ("approve", "notice", "propose")),
+    (approve, ("notice", "cancel", "propose")),
+    (notice, ("judge_again", "cancel")),
+    (judge_again, ("execute", "approve", "cancel")),
+    (execute, ("execute", "verify", "undo", "propose")),
+    (undo, ("undo", "propose")),
+    (verify, ("propose", "undo")),
+    (cancel, ("propose",)),
+)
+STEPS_AT_MOST = 1_000  # supersteps of one resume; a thread that needs more is in a loop
+
+
+class State(TypedDict, total=False):
+    thread: dict[str, Any]
+    wait: dict[str, str]  # the stage that waits, until when and why
+
+
+class Workflow:
+    """Starts and resumes threads. One incident is one thread; its id is the thread's."""
+
+    def __init__(self, ports: Ports, checkpointer: BaseCheckpointSaver[Any]) -> None:
+        self._ports = ports
+        self._graph = _graph(ports).compile(checkpointer=checkpointer)
+
+    def advance(self, incident: str, cause: str) -> bool:
+        """Runs the thread until it waits or ends; True when it has ended. Faults of the ports come through."""
+        config: Any = {"configurable": {"thread_id": incident}, "recursion_limit": STEPS_AT_MOST}
+        now = self._graph.get_state(config)
+        start: Any
+        if not now.values:
+            start = State(thread=Thread(incident=incident).json_object())
+        else:
+            start = Command(resume=cause) if now.interrupts else None
+        result = self._graph.invoke(start, config, durability="sync")
+        return "__interrupt__" not in result
+
+
+def _graph(ports: Ports) -> StateGraph[State, None, State, State]:
+    graph: StateGraph[State, None, State, State] = StateGraph(State)
+    for stage, destinations in STAGES:
+        graph.add_node(stage.__name__, _node(stage, ports), destinations=("wait", *destinations))
+    graph.add_node("wait", _wait(ports), destinations=tuple(stage.__name__ for stage, _ in STAGES))
+    graph.add_node("close", _close(ports))
+    graph.add_edge(START, "diagnose")
+    graph.add_edge("close", END)
+    return graph
+
+
+def _node(stage: Callable[[Thread, Ports], Move], ports: Ports) -> Callable[[State], Command[Any]]:
+    def run(state: State) -> Command[Any]:
+        move = stage(Thread.model_validate(state["thread"]), ports)
+        thread = move.thread.json_object()
+        if isinstance(move, Next):
+            return Command(goto=move.to, update={"thread": thread})
+        wait = {"stage": stage.__name__, "until": rfc3339(move.until), "why": move.why}
+        return Command(goto="wait", update={"thread": thread, "wait": wait})
+
+    return run
+
+
+def _wait(ports: Ports) -> Callable[[State], Command[Any]]:
+    """The one place where a thread stops. What it waits with is in the checkpoint before it does."""
+
+    def run(state: State) -> Command[Any]:
+        ports.timers.set(state["thread"]["incident"], parse_rfc3339(state["wait"]["until"]))
+        interrupt(state["wait"])
+        return Command(goto=state["wait"]["stage"])
+
+    return run
+
+
+def _close(ports: Ports) -> Callable[[State], dict[str, Any]]:
+    def run(state: State) -> dict[str, Any]:
+        thread = Thread.model_validate(state["thread"])
+        return {"thread": thread.but(ending=close(thread, ports)).json_object()}
+
+    return run
