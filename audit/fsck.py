@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from audit.errors import RecordRefused
+from audit.merkle import HASH_BYTES
 from audit.record import Record, leaf_hash, parse
 from audit.retree import Retree
 from audit.verdict import Verdict
@@ -40,8 +41,8 @@ _REPEATED_KEYS = """
 def fsck(path: str | Path, *, expect_root: bytes | None = None, expect_size: int | None = None) -> Verdict:
     """Checks the log in this file, and against an anchor: the size and root that somebody outside has kept.
 
-    Without `expect_size`, `expect_root` is that of the whole log. Raises OSError or sqlite3.Error only if the file
-    cannot be opened at all.
+    Without `expect_size`, `expect_root` is that of the whole log. Raises OSError or sqlite3.Error if the file cannot be
+    opened; what is wrong inside it is in the verdict.
     """
     verdict = Verdict(str(path), anchored=expect_root is not None or expect_size is not None)
     with closing(_connect(Path(path))) as database:
@@ -68,6 +69,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         if not alone:
             raise
         database = sqlite3.connect(uri + "&immutable=1", uri=True, isolation_level=None)
+    except sqlite3.DatabaseError:
+        pass  # The file is there and broken: a finding, made again where findings are kept.
     # Text that is no UTF-8 is a finding, not a reason to stop.
     database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     return database
@@ -101,21 +104,18 @@ def _check(database: sqlite3.Connection, verdict: Verdict, expect_root: bytes | 
                 return
             verdict.size = index
         computed = leaf_hash(body) if isinstance(body, bytes) else b""
-        tree.add(computed, trusted=computed == leaf)
+        record = _read(verdict, index, body) if computed == leaf else None
+        if computed != leaf:
+            verdict.integrity.add("body_differs", index, "the body does not hash to the stored leaf")
+        # Where the record itself is known to be bad, the tree has nothing to add.
+        tree.add(computed, trusted=record is not None and record.index == index)
         verdict.size += 1
         if verdict.size == expect_size:
             root_then = tree.root()
         found = attributes.of(index)
-        if computed != leaf:
-            verdict.integrity.add("body_differs", index, "the body does not hash to the stored leaf")
-            continue
-        try:
-            record = parse(body)
-        except RecordRefused as refusal:
-            verdict.integrity.add("not_a_record", index, str(refusal))
-            continue
-        _compare(verdict, record, (index, kind, at, actor, unique_key, found))
-        last_at = _check_time(verdict, record, last_at)
+        if record is not None:
+            _compare(verdict, record, (index, kind, at, actor, unique_key, found))
+            last_at = _check_time(verdict, record, last_at)
     attributes.report_rest()
     tree.finish()
     verdict.root = tree.root()
@@ -131,6 +131,14 @@ def _report_gap(verdict: Verdict, index: object) -> None:
         verdict.completeness.add("record_missing", expected, f"{rows} missing")
     else:
         verdict.integrity.add("index_invalid", expected, f"a record with the index {index!r} comes before it")
+
+
+def _read(verdict: Verdict, index: int, body: bytes) -> Record | None:
+    try:
+        return parse(body)
+    except RecordRefused as refusal:
+        verdict.integrity.add("not_a_record", index, str(refusal))
+        return None
 
 
 def _compare(verdict: Verdict, record: Record, copies: tuple[object, ...]) -> None:
@@ -162,6 +170,8 @@ def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None, root_t
     if size is not None and size > verdict.size:
         missing = f"records {verdict.size} to {size - 1} are missing: the anchor saw {size} records"
         verdict.completeness.add("tail_missing", verdict.size, missing)
+    elif root is not None and verdict.root is None:
+        verdict.integrity.add("root_unknown", None, "records are missing, so the anchor's root cannot be compared")
     elif root is not None and root != (verdict.root if size is None else root_then):
         verdict.integrity.add("root_differs", None, "this is not the log whose root the anchor kept: it was rewritten")
 
@@ -193,11 +203,25 @@ class _Attributes:
         self._verdict.completeness.add("record_missing", row[0], f"attribute {row[1]!r} belongs to a missing record")
 
 
+def _root(text: str) -> bytes:
+    value = bytes.fromhex(text)
+    if len(value) != HASH_BYTES:
+        raise ValueError
+    return value
+
+
+def _size(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m audit.fsck", description="Checks an audit log in a SQLite file.")
     parser.add_argument("path", metavar="PATH")
-    parser.add_argument("--size", type=int, help="records that the log had when its root was kept")
-    parser.add_argument("--root", type=bytes.fromhex, help="the root that was kept outside, in hex")
+    parser.add_argument("--size", type=_size, help="records that the log had when its root was kept")
+    parser.add_argument("--root", type=_root, help="the root that was kept outside, in hex")
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object")
     options = parser.parse_args(arguments)
     try:

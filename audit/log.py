@@ -33,6 +33,9 @@ __all__ = [
 LOCK_TIMEOUT_S = 5.0
 """How long an append waits for other writers before it gives up; one commit takes milliseconds."""
 
+NO_INDEX_YET, NO_TIME_YET = 0, "1970-01-01T00:00:00Z"
+"""What a record has until the writer gives it its place."""
+
 PAGE_RECORDS = 500
 """Records read at once by a query, which holds no connection between pages."""
 
@@ -42,7 +45,6 @@ class Log:
 
     def __init__(self, store: SqliteStore, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
         self._store = store
-        self._clock = clock
         self._writer = Writer(store, clock, lock_timeout_s)
 
     @classmethod
@@ -73,8 +75,15 @@ class Log:
         Raises `RecordRefused` for what is no record, `AlreadyRecorded` if the unique key is taken and `LogUnavailable`
         if the store cannot write.
         """
-        when = timestamp(self._clock() if at is None else at)
-        record = Record(0, kind, when, actor, attributes or {}, payload, unique_key)
+        record = Record(
+            NO_INDEX_YET,
+            kind,
+            NO_TIME_YET if at is None else timestamp(at),
+            actor,
+            attributes or {},
+            payload,
+            unique_key,
+        )
         return self._writer.append(checked(record), at_is_now=at is None)
 
     def get(self, index: int) -> Record:

@@ -1,0 +1,299 @@
+"""The log as its users see it: append, find, prove; append-only; closed when the store fails."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import rfc9162
+
+from audit.errors import AlreadyRecorded, LogDamaged, LogUnavailable, NoSuchRecord
+from audit.fsck import fsck
+from audit.log import Log
+from audit.proofs import verify_consistency, verify_inclusion
+from audit.record import canonical_bytes, leaf_hash
+
+
+def fill(log: Log, count: int) -> None:
+    for number in range(count):
+        log.append(
+            "intent" if number % 2 else "verdict",
+            actor=f"agent-{number % 3}",
+            attributes={"incident": f"i-{number % 5}", "target": f"gpu-{number % 2}"},
+            payload={"number": number},
+            unique_key=f"key-{number}",
+        )
+
+
+def test_an_append_is_a_record_with_the_next_index(log: Log) -> None:
+    first = log.append("incident", actor="sense", attributes={"incident": "i-1"}, payload=("XID", 79))
+    assert (first.index, first.at, first.payload) == (0, "2026-01-31T12:00:00.000000Z", ["XID", 79])
+    assert log.append("incident", actor="sense", at="2026-02-01T00:00:00+01:00").at == "2026-01-31T23:00:00.000000Z"
+    assert log.get(0) == first
+    assert log.size() == 2
+
+
+def test_a_unique_key_is_taken_once(log: Log) -> None:
+    first = log.append("intent", actor="agent", payload=1, unique_key="digest/step-1/1")
+    with pytest.raises(AlreadyRecorded) as refusal:
+        log.append("intent", actor="agent", payload=2, unique_key="digest/step-1/1")
+    assert refusal.value.existing == first == log.find("digest/step-1/1")
+    assert log.size() == 1
+    assert log.find("other") is None
+
+
+def test_records_without_a_unique_key_may_be_alike(log: Log) -> None:
+    assert [log.append("heartbeat", actor="agent").index for _ in range(2)] == [0, 1]
+
+
+def test_every_record_and_every_past_is_provable(log: Log) -> None:
+    fill(log, 21)
+    bodies = [canonical_bytes(log.get(index)) for index in range(21)]
+    assert log.root() == rfc9162.mth(bodies)
+    for index, body in enumerate(bodies):
+        verify_inclusion(index, 21, leaf_hash(body), log.inclusion_proof(index), log.root())
+        verify_inclusion(index, index + 1, leaf_hash(body), log.inclusion_proof(index, index + 1), log.root(index + 1))
+        verify_consistency(index + 1, log.root(index + 1), 21, log.root(), log.consistency_proof(index + 1))
+
+
+def test_queries_combine_conditions_and_keep_log_order(log: Log) -> None:
+    fill(log, 30)
+
+    def numbers(**conditions: object) -> list[int]:
+        return [record.payload["number"] for record in log.query(**conditions)]  # type: ignore[arg-type]
+
+    assert numbers() == list(range(30))
+    assert numbers(kind="intent", limit=3) == [1, 3, 5]
+    assert numbers(incident="i-1") == [1, 6, 11, 16, 21, 26]
+    assert numbers(incident="i-1", target="gpu-0", after_index=6) == [16, 26]
+    assert numbers(attributes={"incident": "i-1"}, target=None, actor="agent-0") == [6, 21]
+    assert numbers(since=log.get(27).at) == [27, 28, 29]
+    assert numbers(until=log.get(2).at) == [0, 1]
+    assert numbers(incident="nobody") == []
+    assert numbers(limit=0) == []
+
+
+def test_a_query_reads_page_by_page_and_ends_where_the_log_ended(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit.log.PAGE_RECORDS", 4)
+    fill(log, 10)
+    seen = []
+    for record in log.query(target="gpu-0"):
+        seen.append(record.index)
+        log.append("heartbeat", actor="agent", attributes={"target": "gpu-0"})
+    assert seen == [0, 2, 4, 6, 8]
+    assert [record.index for record in log.query(limit=6, after_index=1)] == [2, 3, 4, 5, 6, 7]
+
+
+def test_what_is_not_there_is_an_error(log: Log) -> None:
+    fill(log, 2)
+    for ask in (
+        lambda: log.get(2),
+        lambda: log.get(-1),
+        lambda: log.root(3),
+        lambda: log.inclusion_proof(2),
+        lambda: log.inclusion_proof(0, 3),
+        lambda: log.consistency_proof(3),
+    ):
+        with pytest.raises(NoSuchRecord):
+            ask()
+
+
+INSERT = 'INSERT {} INTO log_records VALUES ({}, "k", "t", "a", {}, x\'00\', x\'00\')'
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(f"DELETE FROM {table}" for table in ("log_records", "log_attributes", "log_nodes", "log_schema")),
+        "UPDATE log_records SET body = x'00'",
+        'UPDATE log_records SET "index" = "index" + 100',
+        "UPDATE log_attributes SET value = 'gpu-9'",
+        "UPDATE log_nodes SET hash = x'00'",
+        "UPDATE log_schema SET version = 2",
+        "UPDATE OR REPLACE log_records SET unique_key = 'key-1'",
+        INSERT.format("OR REPLACE", 1, "NULL"),
+        INSERT.format("OR IGNORE", 1, "NULL"),
+        INSERT.format("OR REPLACE", 4, "'key-1'"),
+        INSERT.format("", 4, "'key-1'"),
+        INSERT.format("", 5, "NULL"),
+        INSERT.format("", -1, "NULL"),
+        INSERT.format("", "NULL", "NULL"),
+        "INSERT OR REPLACE INTO log_attributes VALUES (3, 'target', 'gpu-9')",
+        "INSERT INTO log_attributes VALUES (3, 'new', 'x')",
+        "INSERT OR REPLACE INTO log_nodes VALUES (1, 1, x'00')",
+        "INSERT INTO log_nodes VALUES (3, 0, x'00'), (1, 0, x'00')",
+        "INSERT INTO log_schema VALUES (2)",
+        "INSERT INTO log_records SELECT * FROM log_records",
+        "REPLACE INTO log_records SELECT * FROM log_records",
+        "INSERT INTO log_records SELECT 0, kind, at, actor, NULL, x'00', leaf FROM log_records WHERE \"index\" = 0 "
+        "ON CONFLICT DO UPDATE SET body = x'00'",
+    ],
+)
+@pytest.mark.parametrize("recursive_triggers", ["ON", "OFF"])
+def test_sql_from_another_hand_may_only_add_the_next_thing(
+    log: Log, path: Path, statement: str, recursive_triggers: str
+) -> None:
+    fill(log, 4)
+    before = log.root(), [log.get(index) for index in range(4)]
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"PRAGMA recursive_triggers={recursive_triggers}")
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            other.execute(statement)
+        other.commit()
+    assert (log.root(), [log.get(index) for index in range(4)]) == before
+    assert fsck(path).ok
+
+
+def test_a_locked_log_is_unavailable_and_resumes(log: Log, path: Path) -> None:
+    fill(log, 3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LogUnavailable, match="locked") as fault:
+            log.append("intent", actor="agent", unique_key="late")
+        assert fault.value.store == str(path)
+        assert log.size() == 3, "readers go on"
+        other.execute("ROLLBACK")
+    assert log.append("intent", actor="agent", unique_key="late").index == 3
+    assert fsck(path).ok
+
+
+def test_a_full_log_is_unavailable_and_resumes(log: Log, path: Path) -> None:
+    fill(log, 3)
+    with log._store.reading() as transaction:
+        pages = transaction._connection.exec_driver_sql("PRAGMA page_count").scalar()
+        transaction._connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(LogUnavailable, match="full"):
+        log.append("intent", actor="agent", payload="x" * 100_000)
+    with log._store.reading() as transaction:
+        transaction._connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+    assert log.append("intent", actor="agent").index == 3
+    assert fsck(path).ok
+
+
+def test_an_append_that_fails_half_way_leaves_nothing(log: Log, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(log, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("audit.storage.transaction._row", lambda entry: {"index": entry.record.index})
+        with pytest.raises(LogUnavailable):
+            log.append("intent", actor="agent", attributes={"target": "gpu-1"})
+    assert log.append("intent", actor="agent", attributes={"target": "gpu-2"}).index == 3
+    assert fsck(path).ok
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_log_is_unavailable(path: Path) -> None:
+    path.parent.chmod(0o500)
+    with pytest.raises(LogUnavailable):
+        Log.open(path)
+
+
+def test_a_log_that_cannot_be_opened_is_unavailable(path: Path) -> None:
+    with pytest.raises(LogUnavailable):
+        Log.open(path.parent / "no such folder" / "audit.db")
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(LogUnavailable, match="not a database"):
+        Log.open(path)
+
+
+def test_a_log_of_a_later_version_is_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE log_schema (version INTEGER)")
+        other.execute("INSERT INTO log_schema VALUES (2)")
+        other.commit()
+    with pytest.raises(LogUnavailable, match="schema version 2"):
+        Log.open(path)
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_evidence_never_goes_into_a_file_that_was_replaced_or_removed(log: Log, path: Path, replacement: bool) -> None:
+    fill(log, 3)
+    away = path.with_name("away.db")
+    path.rename(away)
+    if replacement:
+        path.write_bytes(away.read_bytes())
+    with pytest.raises(LogUnavailable):
+        log.append("intent", actor="agent")
+    path.unlink(missing_ok=True)
+    away.rename(path)
+    assert log.append("intent", actor="agent").index == 3
+
+
+def test_a_log_rolled_back_behind_its_writer_is_unavailable(log: Log, path: Path) -> None:
+    fill(log, 3)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TRIGGER log_records_delete")
+        other.execute('DELETE FROM log_records WHERE "index" = 2')
+        other.commit()
+    with pytest.raises(LogUnavailable, match="had 3 records and now has 2"):
+        log.append("intent", actor="agent")
+
+
+def test_a_damaged_record_is_named(log: Log, path: Path) -> None:
+    fill(log, 3)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TRIGGER log_records_update")
+        other.execute("UPDATE log_records SET body = x'00' WHERE \"index\" = 1")
+        other.commit()
+    with pytest.raises(LogDamaged) as fault:
+        list(log.query())
+    assert fault.value.index == 1
+
+
+def test_a_closed_and_reopened_log_goes_on(path: Path, clock: Callable[[], datetime]) -> None:
+    with Log.open(path, clock=clock) as log:
+        fill(log, 5)
+        root = log.root()
+    assert not path.with_name("audit.db-wal").exists(), "the last one out writes the WAL back"
+    with Log.open(str(path), clock=clock) as log:
+        assert log.root() == root
+        assert log.append("heartbeat", actor="agent").index == 5
+    assert fsck(path, expect_root=root, expect_size=5).ok
+
+
+def test_full_durability_is_the_default(path: Path) -> None:
+    def pragma(log: Log, name: str) -> object:
+        with log._store.reading() as transaction:
+            return transaction._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+    with Log.open(path) as log:
+        assert (pragma(log, "synchronous"), pragma(log, "journal_mode")) == (2, "wal")
+    with Log.open(path, durability="memory") as log:
+        assert pragma(log, "synchronous") == 0
+
+
+def test_threads_append_without_gap_and_a_key_has_one_winner(log: Log, path: Path) -> None:
+    lost: list[AlreadyRecorded] = []
+    held: list[tuple[str, int]] = []
+
+    def work(name: str) -> None:
+        for number in range(25):
+            record = log.append("intent", actor=name, payload=number)
+            held.append((name, record.index))
+            try:
+                log.append("intent", actor=name, unique_key=f"race-{number}")
+            except AlreadyRecorded as refusal:
+                lost.append(refusal)
+
+    threads = [threading.Thread(target=work, args=(f"t{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert log.size() == 8 * 25 + 25
+    assert len(lost) == 7 * 25
+    assert all(refusal.existing == log.find(str(refusal.existing.unique_key)) for refusal in lost)
+    assert all(log.get(index).actor == name for name, index in held), "what append returned is what is stored"
+    assert fsck(path).ok
+
+
+def test_a_caller_who_gave_up_waiting_is_not_written_later(log: Log) -> None:
+    with log._writer._lock, pytest.raises(LogUnavailable, match=r"held it for 0\.3 s"):
+        log.append("intent", actor="late")
+    log.append("intent", actor="next")
+    assert [record.actor for record in log.query()] == ["next"]
