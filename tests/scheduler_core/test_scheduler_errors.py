@@ -1,0 +1,115 @@
+"""Bad input is named by object and field, and changes nothing."""
+
+import pytest
+from schedule_language import GPU, cluster
+
+from scheduler_core import (
+    Admission,
+    Backoff,
+    Cohort,
+    Conflict,
+    Duplicate,
+    Flavor,
+    Gang,
+    GangState,
+    Invalid,
+    Node,
+    Pod,
+    PodSet,
+    Queue,
+    Quota,
+    Requirement,
+    Scale,
+    SetQuota,
+    Stop,
+    StopPolicy,
+    Unknown,
+    place_pods,
+)
+from scheduler_core.changes import Remove, Requeue
+
+ONE = (PodSet(count=1),)
+
+NOUNS = [
+    (lambda: Node("n", {GPU: -1}), Invalid, "Node 'n': allocatable.nvidia.com/gpu: -1 is below 0"),
+    (lambda: Node("n", {GPU: 0.5}), Invalid, "Node 'n': allocatable.nvidia.com/gpu: 0.5 is not an integer"),
+    (lambda: Node("n", {GPU: True}), Invalid, "is not an integer"),
+    (lambda: Node("", {}), Invalid, "Node '': name: is empty"),
+    (lambda: PodSet(name="w", count=2, min_count=3), Invalid, "PodSet 'w': min_count: 3 is above count 2"),
+    (lambda: PodSet(name="w", count=-2), Invalid, "PodSet 'w': count"),
+    (lambda: PodSet(name="w", count=1, requests={"cpu": -5}), Invalid, "PodSet 'w': requests.cpu"),
+    (lambda: PodSet(name="w", count=2, pods=("a",)), Invalid, "PodSet 'w': pods: 1 names for count 2"),
+    (lambda: PodSet(name="w", count=2, pods=("a", "a")), Duplicate, "PodSet 'w': pods"),
+    (lambda: Gang(name="g", pod_sets=()), Invalid, "Gang 'g': pod_sets: is empty"),
+    (lambda: Gang(name="g", pod_sets=ONE * 2), Duplicate, "Gang 'g': pod_sets: two pod sets share a name"),
+    (lambda: Quota(resource="cpu", nominal=-1), Invalid, "Quota 'default/cpu': nominal"),
+    (lambda: Quota(resource="cpu", nominal=1, lending_limit=-1), Invalid, "lending_limit"),
+    (lambda: Queue(name="q", quotas=(Quota(resource="cpu", nominal=1),) * 2), Duplicate, "Queue 'q': quotas"),
+    (lambda: Requirement("zone", "Near"), Invalid, "Requirement 'zone': operator"),
+    (lambda: Requirement("size", "Gt", ("big",)), Invalid, "Requirement 'size': values"),
+    (lambda: Backoff(base_s=-1), Invalid, "base_s"),
+    (lambda: Backoff().delay_s(0), Invalid, "returns"),
+]
+
+
+@pytest.mark.parametrize(("make", "kind", "told"), NOUNS)
+def test_nouns_check_themselves(make, kind, told):
+    with pytest.raises(kind) as caught:
+        make()
+    assert told in str(caught.value)
+
+
+CALLS = [
+    (lambda s: s.add_node(Node("gpu-0", {})), Duplicate, "Node 'gpu-0': name"),
+    (lambda s: s.add_queue(Queue(name="q")), Duplicate, "Queue 'q': name"),
+    (lambda s: s.add_cohort(Cohort(name="c")), Duplicate, "Cohort 'c': name"),
+    (lambda s: s.replace_cohort(Cohort(name="c", parent="c")), Invalid, "Cohort 'c': parent"),
+    (lambda s: s.add_queue(Queue(name="r", cohort="nowhere")), Unknown, "Queue 'r': cohort"),
+    (lambda s: s.add_flavor(Flavor("")), Invalid, "Flavor ''"),
+    (lambda s: s.add_gang(Gang(name="g", pod_sets=ONE)), Duplicate, "Gang 'g': name"),
+    (lambda s: s.add_gang(Gang(name="h", pod_sets=ONE, queue="nowhere")), Unknown, "Gang 'h': queue"),
+    (lambda s: s.replace_gang(Gang(name="g", pod_sets=(PodSet(name="x", count=1),))), Conflict, "Gang 'g': pod_sets"),
+    (lambda s: s.remove_queue("q"), Conflict, "Queue 'q': gangs: g is still in it"),
+    (lambda s: s.occupy("gpu-9", {}, "p"), Unknown, "Node 'gpu-9'"),
+    (lambda s: s.occupy("gpu-0", {GPU: -1}, "p"), Invalid, "Pod 'p': requests"),
+    (lambda s: s.occupy("gpu-0", {}, "g-main-0", "g"), Duplicate, "Pod 'g-main-0'"),
+    (lambda s: s.occupy("gpu-0", {}, "p", "nobody"), Unknown, "Gang 'nobody'"),
+    (lambda s: s.occupy("gpu-0", {}, "p", "g", pod_set="other"), Invalid, "Gang 'g': pod_sets"),
+    (lambda s: s.bind(Pod(name="p", requests={GPU: 9}), "gpu-1"), Conflict, "Pod 'p': node: gpu-1 has no room"),
+    (lambda s: s.bind(Pod(name="p", node_selector={"a": "b"}), "gpu-1"), Conflict, "NodeSelector"),
+    (lambda s: s.release("p"), Unknown, "Pod 'p'"),
+    (lambda s: s.wait(Pod(name="p", gang="g")), Invalid, "Pod 'p': gang"),
+    (lambda s: s.restore("g", GangState(Admission(0, {"x": 1}))), Invalid, "Gang 'g': admission.counts"),
+    (lambda s: s.evict("g", 0, delay_s=-1), Invalid, "Gang 'g': delay_s"),
+    (lambda s: s.evict("h", 0), Unknown, "Gang 'h'"),
+    (lambda s: place_pods(s, [Pod(name="p"), Pod(name="p")]), Duplicate, "Pod 'p': name: is twice"),
+    (lambda s: Requeue("g", exclude_nodes=("gpu-9",)).apply(s, 0), Unknown, "exclude_nodes"),
+    (lambda s: Remove().apply(s, 0), Invalid, "Remove"),
+    (lambda s: Scale("web", 2).apply(s, 0), Unknown, "Scale 'web': owner"),
+    (lambda s: SetQuota("q", "cpu", nominal=1).apply(s, 0), Unknown, "default/cpu"),
+    (lambda s: Stop("r", StopPolicy.HOLD).apply(s, 0), Unknown, "Queue 'r'"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "told"), CALLS)
+def test_a_refused_call_leaves_everything_as_it_was(call, kind, told):
+    world = cluster().nodes(2).cohort("c").queue("q", cohort="c").gang("g", pods=2, queue="q").running("g", "gpu-0")
+    before = world.snapshot.contents()
+    with pytest.raises(kind) as caught:
+        call(world.snapshot)
+    assert told in str(caught.value)
+    assert world.snapshot.contents() == before
+
+
+def test_facts_may_overfill_a_node_and_what_is_free_then_is_negative():
+    world = cluster().node("n", 8).pod("p", "n", 8)
+    world.snapshot.replace_node(Node("n", {GPU: 7}))
+    assert (world.snapshot.free["n"][GPU], world.snapshot.gpus_free()) == (-1, 0)
+
+
+def test_a_mark_is_good_once():
+    snapshot = cluster().snapshot
+    mark = snapshot.mark()
+    snapshot.undo(mark)
+    with pytest.raises(RuntimeError, match="already"):
+        snapshot.undo(mark)

@@ -1,0 +1,149 @@
+"""Why is it pending? Each row: a cluster, and the reason, the number that binds and the remedy."""
+
+import pytest
+from schedule_language import GPU, cluster
+
+from scheduler_core import Activate, Cordon, NodeTerm, PodSet, Reason, Requeue, Requirement, Stop, StopPolicy, Strategy
+from scheduler_core.explain import explain_pod
+
+
+def suspended():
+    world = cluster().nodes(2).queue("q").gang("g", queue="q")
+    Activate("g", False).apply(world.snapshot, 0)
+    return world
+
+
+def held():
+    world = cluster().nodes(2).queue("q").gang("g", queue="q")
+    Stop("q", StopPolicy.HOLD).apply(world.snapshot, 0)
+    return world
+
+
+def backing_off():
+    world = cluster().nodes(2).queue("q").gang("g", queue="q")
+    Requeue("g", delay_s=30).apply(world.snapshot, 0)
+    return world
+
+
+def behind_head():
+    world = cluster().nodes(2).queue("q", strategy=Strategy.STRICT_FIFO)
+    return world.gang("first", pods=3, queue="q").gang("g", queue="q", created_s=1)
+
+
+def no_flavor():
+    world = cluster().flavor("a100", gpu="a100").node("n", 8, labels={"gpu": "a100"})
+    return world.queue("q", {"a100": 8}).gang("g", queue="q", node_selector={"gpu": "h100"})
+
+
+def undeclared():
+    return cluster().nodes(1).queue("q").gang_of("g", PodSet(count=1, requests={"cpu": 1}), queue="q")
+
+
+def too_much():
+    world = cluster().nodes(8).cohort("all").queue("q", 8, borrowing_limit=8, cohort="all")
+    return world.queue("other", 64, cohort="all").gang("g", pods=3, queue="q")
+
+
+def waiting():
+    world = cluster().nodes(8).cohort("all").queue("q", 32, cohort="all").queue("r", 0, cohort="all")
+    return world.gang("small", queue="q").gang("large", pods=2, queue="r").gang("g", pods=3, queue="q", created_s=1)
+
+
+def excluded():
+    world = cluster().nodes(2).queue("q").gang("g", pods=2, queue="q")
+    Requeue("g", delay_s=0, exclude_nodes=("gpu-1",)).apply(world.snapshot, 0)
+    return world
+
+
+def cordoned():
+    world = cluster().nodes(2).queue("q").gang("g", pods=2, queue="q")
+    Cordon("gpu-1").apply(world.snapshot, 0)
+    return world
+
+
+def no_node():
+    term = NodeTerm((Requirement("rack", "In", ("r7",)),))
+    return cluster().nodes(2).queue("q").gang("g", queue="q", required_node_affinity=(term,))
+
+
+def too_large():
+    return cluster().nodes(3, gpus=4).queue("q").gang("g", gpus=8, queue="q")
+
+
+def scattered():
+    return cluster().nodes(2).pod("x", "gpu-0", 4).pod("y", "gpu-1", 4).queue("q").gang("g", queue="q")
+
+
+def too_few():
+    return cluster().nodes(2).pod("x", "gpu-0", 4).queue("q").gang("g", pods=2, queue="q")
+
+
+def stuck():
+    world = cluster().nodes(3).pod("x", "gpu-2", 1).queue("q").gang("g", pods=3, queue="q")
+    return world.running("g", "gpu-0", "gpu-1")
+
+
+def fits():
+    return cluster().nodes(1).queue("q").gang("g", queue="q")
+
+
+CASES = [
+    (suspended, Reason.SUSPENDED, 0, 0, "activate it"),
+    (held, Reason.HELD, 0, 0, "resume the queue"),
+    (backing_off, Reason.BACKING_OFF, 0, 0, "wait until 30"),
+    (behind_head, Reason.BEHIND_HEAD, 0, 0, "see why first waits"),
+    (no_flavor, Reason.NO_MATCHING_FLAVOR, 0, 0, "flavor that suits"),
+    (undeclared, Reason.NO_MATCHING_FLAVOR, 0, 0, "quota for cpu"),
+    (too_much, Reason.EXCEEDS_MAX_QUOTA, 24, 16, "by 8"),
+    (
+        waiting,
+        Reason.WAITING_FOR_QUOTA,
+        24,
+        8,
+        "16 default/nvidia.com/gpu must come free; they are held by large, small",
+    ),
+    (excluded, Reason.NODES_EXCLUDED, 0, 0, "allow it on gpu-1"),
+    (cordoned, Reason.NODES_UNAVAILABLE, 0, 0, "bring back gpu-1"),
+    (no_node, Reason.NO_MATCHING_NODE, 0, 0, "add nodes that match"),
+    (too_large, Reason.POD_TOO_LARGE, 8, 4, "ask for less"),
+    (scattered, Reason.FRAGMENTED, 8, 8, "gather room for 1 more pods"),
+    (too_few, Reason.INSUFFICIENT_CAPACITY, 16, 12, "free 4 more nvidia.com/gpu"),
+    (stuck, Reason.INSUFFICIENT_CAPACITY, 8, 7, "free 1 more nvidia.com/gpu"),
+]
+
+
+@pytest.mark.parametrize(("build", "reason", "wanted", "available", "remedy"), CASES)
+def test_why_a_gang_is_pending(build, reason, wanted, available, remedy):
+    world = build()
+    world.run()
+    explanation = world.why("g")
+    assert explanation.reason is reason, explanation
+    assert (explanation.wanted, explanation.available) == (wanted, available)
+    assert remedy in explanation.remedy
+
+
+def test_nothing_in_the_way_is_said_too_and_a_running_gang_has_nothing_to_explain():
+    world = fits()
+    assert world.why("g").reason is Reason.FITS
+    world.run()
+    assert world.why("g") is None
+
+
+def test_every_reason_has_a_case():
+    assert {reason for _, reason, *_ in CASES} | {Reason.FITS} == set(Reason)
+
+
+def test_scattered_gpus_name_the_nodes_they_lie_on():
+    assert scattered().why("g").nodes == ("gpu-0", "gpu-1")
+
+
+def test_a_cordoned_node_that_would_not_help_is_no_remedy():
+    world = cordoned().node("cpu", 0, unschedulable=True, labels={"kind": "cpu"})
+    world.gang("h", pods=2, queue="q", node_selector={})
+    assert "gpu-1" in world.why("h").remedy
+
+
+def test_a_single_pod_is_explained_in_the_same_words():
+    world = cluster().node("a", 4).node("b", 4).pod("x", "a", 3).pod("y", "b", 3).waits("w", gpus=2)
+    explanation = explain_pod(world.snapshot, world.snapshot.waiting_pods["w"])
+    assert (explanation.reason, explanation.resource, explanation.available) == (Reason.FRAGMENTED, GPU, 2)

@@ -1,0 +1,171 @@
+"""What must hold on every cluster that can be drawn, whatever happens to it."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schedule_language import GPU, cluster
+
+from scheduler_core import (
+    Activate,
+    Cordon,
+    Drain,
+    FlavorResource,
+    Phase,
+    Remove,
+    Requeue,
+    Stop,
+    StopPolicy,
+    Strategy,
+    Uncordon,
+    apply_all,
+    run,
+    what_if,
+)
+from scheduler_core.snapshot import Snapshot
+
+KEY = FlavorResource("default", GPU)
+few = settings(max_examples=120, deadline=None)
+
+
+@st.composite
+def worlds(draw):
+    world = cluster()
+    for index in range(draw(st.integers(1, 4))):
+        world.node(f"n{index}", draw(st.integers(0, 8)))
+    world.cohort("root").cohort("sub", "root", quota=draw(st.integers(0, 4)))
+    limit = st.none() | st.integers(0, 8)
+    for index in range(draw(st.integers(1, 3))):
+        world.queue(
+            f"q{index}",
+            draw(st.integers(0, 12)),
+            borrowing_limit=draw(limit),
+            lending_limit=draw(limit),
+            cohort=draw(st.sampled_from([None, "root", "sub"])),
+            strategy=draw(st.sampled_from(Strategy)),
+        )
+    queues = st.sampled_from([*sorted(world.snapshot.queues), None])
+    for index in range(draw(st.integers(1, 6))):
+        pods = draw(st.integers(1, 4))
+        world.gang(
+            f"g{index}",
+            pods=pods,
+            gpus=draw(st.integers(0, 4)),
+            queue=draw(queues),
+            at_least=draw(st.none() | st.integers(1, pods)),
+            priority=draw(st.integers(0, 2)),
+            created_s=draw(st.integers(0, 5)),
+        )
+    return world
+
+
+@st.composite
+def worlds_and_changes(draw):
+    world = draw(worlds())
+    node, gang = st.sampled_from(sorted(world.snapshot.nodes)), st.sampled_from(sorted(world.snapshot.gangs))
+    queue = st.sampled_from(sorted(world.snapshot.queues))
+    change = st.one_of(
+        st.builds(Cordon, node),
+        st.builds(Uncordon, node),
+        st.builds(Drain, node),
+        st.builds(Requeue, gang, st.none() | st.integers(0, 99), st.lists(node, max_size=1).map(tuple)),
+        st.builds(Activate, gang, st.booleans()),
+        st.builds(Stop, queue, st.sampled_from(StopPolicy)),
+    )
+    return world, draw(st.lists(change, max_size=4))
+
+
+def check(snapshot: Snapshot) -> None:
+    for name, gang in snapshot.gangs.items():  # a gang is whole or absent
+        assert snapshot.phase(name) in (Phase.PENDING, Phase.RUNNING)
+        assert len(snapshot.pods_of(name)) <= gang.count
+    for name, node in snapshot.nodes.items():  # no node is oversubscribed, and free is what is not used
+        used = sum(snapshot.pods[pod].pod.requests.get(GPU, 0) for pod in snapshot.pods_on(name))
+        assert 0 <= snapshot.free[name][GPU] == node.allocatable[GPU] - used
+    for pod, bound in snapshot.pods.items():
+        assert pod in snapshot.pods_on(bound.node)
+        assert bound.node not in bound.pod.excluded_nodes
+    check_quota(snapshot)
+
+
+def check_quota(snapshot: Snapshot) -> None:
+    tree = snapshot.quota_tree
+    for name, queue in snapshot.queues.items():
+        assert snapshot.available(name, KEY) >= 0
+        used = sum(
+            len(snapshot.pods_of(gang.name)) * gang.pod_sets[0].requests[GPU]
+            for gang in snapshot.gangs.values()
+            if gang.queue == name
+        )
+        assert snapshot.usage.get((("queue", name), KEY), 0) == used
+        assert used <= tree.potential(("queue", name), KEY)
+        quota = queue.quotas[0]
+        if quota.borrowing_limit is not None and queue.cohort is not None:
+            assert used <= quota.nominal + quota.borrowing_limit
+        if quota.lending_limit is not None and queue.cohort is not None:  # what is never lent stays there to be had
+            assert snapshot.available(name, KEY) >= max(0, quota.nominal - quota.lending_limit) - used
+
+
+@few
+@given(worlds_and_changes())
+def test_gangs_are_whole_nodes_hold_and_quota_is_kept_after_anything(given_world):
+    world, changes = given_world
+    world.run(0)
+    check(world.snapshot)
+    for step, change in enumerate(changes, start=1):
+        change.apply(world.snapshot, 10 * step)
+        world.run(10 * step)
+        check(world.snapshot)
+
+
+@few
+@given(worlds_and_changes())
+def test_a_what_if_says_what_then_happens_and_leaves_no_trace(given_world):
+    world, changes = given_world
+    world.run(0)
+    before = world.snapshot.contents()
+    effect = what_if(world.snapshot, changes, 5)
+    assert world.snapshot.contents() == before
+    apply_all(world.snapshot, changes, 5)
+    run(world.snapshot, 5)
+    assert effect.gangs_running_after == len(world.running_gangs())
+    assert set(effect.still_pending) == set(world.snapshot.gangs) - world.running_gangs()
+    assert effect.gpus_free_after == world.snapshot.gpus_free()
+
+
+@few
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_same_cluster_gets_the_same_answer_whatever_order_it_was_told_in(world, chance):
+    told = world.snapshot
+    parts = [list(each.values()) for each in (told.nodes, told.queues, told.gangs)]
+    for part in parts:
+        chance.shuffle(part)
+    nodes, queues, gangs = parts
+    other = Snapshot(nodes=nodes, cohorts=told.cohorts.values(), queues=queues, gangs=gangs)
+    assert run(other, 0) == run(told, 0)
+    assert other.contents() == told.contents()
+
+
+@few
+@given(worlds_and_changes())
+def test_a_run_settles_and_what_is_left_has_a_reason_that_is_not_that_it_fits(given_world):
+    world, changes = given_world
+    apply_all(world.snapshot, changes, 0)
+    world.run(0)
+    assert not world.run(0).changed
+    for name in sorted(set(world.snapshot.gangs) - world.running_gangs()):
+        assert str(world.why(name).reason) != "Fits"
+
+
+@few
+@given(worlds())
+def test_undo_after_removal_restores_order_and_all(world):
+    world.run(0)
+    before = world.snapshot.contents()
+    with world.snapshot.fork() as fork:
+        for name in sorted(fork.gangs):
+            Remove(gang=name).apply(fork, 0)
+        for name in sorted(fork.nodes):
+            fork.remove_node(name)
+        assert not fork.pods
+        assert not fork.usage
+    assert world.snapshot.contents() == before
+    assert run(world.snapshot, 0) == run(world.snapshot, 0)
