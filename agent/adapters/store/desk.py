@@ -47,19 +47,10 @@ class SqlApprovalDesk:
         self._clock = clock
 
     def open(self, request: ApprovalRequest) -> ApprovalRequest:
-        """Records the request (kind `approval_requested`) and shows it. Idempotent: the one recorded first stands."""
+        """Shows a request that is on the record already. Idempotent: the one that was shown first stands."""
         stored = self.get(request.id)
         if stored:
             return stored
-        try:
-            self._ledger.record(
-                "approval_requested",
-                request.json_object(),
-                unique_key=f"approval_requested/{request.id}",
-                attributes=_attributes(request),
-            )
-        except AlreadyRecorded as first:
-            request = ApprovalRequest.model_validate(first.payload)
         self._project(request)
         return self.get(request.id) or request
 

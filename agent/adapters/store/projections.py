@@ -1,8 +1,8 @@
 """Rebuilds what is projected from the log, for when a projection was lost or is in doubt.
 
 What it reads: kind `incident` (the payload is an Incident, the newest counts), `diagnosis` (names the playbook),
-`incident_closed` (`incident`, `state`), `approval_requested` (an ApprovalRequest), `approval` (one change of it) and
-`intent` (which consumes an approval).
+`incident_closed` (`incident`, `state`); `proposal`, `verdict` and `approval_requested` (together a request), `approval`
+(one change of it) and `intent` (which consumes an approval).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from agent.adapters.store.incidents import IncidentRow
 from agent.adapters.store.schema import PROJECTIONS
 from agent.domain.approval import ApprovalRequest, RequestState, ended
 from agent.domain.incident import Incident, IncidentState
-from agent.domain.proposal import Refusal
+from agent.domain.proposal import Proposal, Refusal
+from agent.domain.verdict import Verdict
 
 
 class Recorded(Protocol):
@@ -42,6 +43,8 @@ class Projected:
 
     incidents: dict[str, IncidentRow] = field(default_factory=dict)
     requests: dict[str, ApprovalRequest] = field(default_factory=dict)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)  # the newest, by proposal digest
 
     def see(self, record: Recorded) -> None:
         reader = _READERS.get(record.kind)
@@ -65,8 +68,7 @@ def rebuild(database: Database, log: Iterable[Recorded]) -> Projected:
 
 
 def _incident(projected: Projected, payload: Any, _at: datetime) -> None:
-    known = {name: payload[name] for name in Incident.model_fields if name in payload}
-    incident = Incident.model_validate(known)
+    incident = Incident.model_validate({name: payload[name] for name in Incident.model_fields if name in payload})
     before = projected.incidents.get(incident.id, IncidentRow(incident, IncidentState.OPEN, None, None))
     projected.incidents[incident.id] = replace(before, incident=incident)
 
@@ -83,9 +85,22 @@ def _incident_closed(projected: Projected, payload: Any, at: datetime) -> None:
         projected.incidents[row.incident.id] = replace(row, state=IncidentState(payload["state"]), closed_at=at)
 
 
+def _proposal(projected: Projected, payload: Any, _at: datetime) -> None:
+    proposal = Proposal.model_validate({name: payload[name] for name in Proposal.model_fields if name in payload})
+    projected.proposals[proposal.id] = proposal
+
+
+def _verdict(projected: Projected, payload: Any, _at: datetime) -> None:
+    verdict = Verdict.model_validate(payload["verdict"])
+    projected.verdicts[verdict.proposal_digest] = verdict
+
+
 def _approval_requested(projected: Projected, payload: Any, _at: datetime) -> None:
-    request = ApprovalRequest.model_validate(payload)
-    projected.requests.setdefault(request.id, request)
+    proposal, verdict = projected.proposals.get(payload["proposal"]), projected.verdicts.get(payload["digest"])
+    if proposal and verdict and proposal.digest == payload["digest"]:
+        named = {name: payload[name] for name in ("requirement", "requested_at", "expires_at")}
+        request = {"id": payload["request"], "incident": proposal.incident, "proposal": proposal, "verdict": verdict}
+        projected.requests.setdefault(payload["request"], ApprovalRequest.model_validate(request | named))
 
 
 def _approval(projected: Projected, payload: Any, _at: datetime) -> None:
@@ -106,6 +121,8 @@ _READERS = {
     "incident": _incident,
     "diagnosis": _diagnosis,
     "incident_closed": _incident_closed,
+    "proposal": _proposal,
+    "verdict": _verdict,
     "approval_requested": _approval_requested,
     "approval": _approval,
     "intent": _intent,

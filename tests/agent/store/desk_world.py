@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.store import Store
 from agent.domain.approval import Answer, ApprovalRequest, Person
+from agent.domain.base import rfc3339
 from agent.domain.cluster import node_ref
 from agent.domain.proposal import BlastRadius, Proposal, Step, Verb
 from agent.domain.verdict import ApprovalRequirement, ApproverGroup, Decision, Reason, Verdict
@@ -72,6 +73,7 @@ def request(identity: str = "inc-1/1", *, groups: dict[str, int] | None = None, 
         decision=Decision.ESCALATE,
         reasons=(Reason(code="autonomy.approval", message="A person must approve."),),
         approval=requirement,
+        proposal_digest=proposal.digest,
     )
     return ApprovalRequest(
         id=f"req-{identity}",
@@ -82,6 +84,16 @@ def request(identity: str = "inc-1/1", *, groups: dict[str, int] | None = None, 
         requested_at=START,
         expires_at=START + timedelta(hours=1),
     )
+
+
+def on_record(process: Opened, asked: ApprovalRequest) -> None:
+    """What the stages record before they put a request on the desk."""
+    proposal = asked.proposal
+    process.ledger.record("proposal", {**proposal.json_object(), "digest": proposal.digest, "remedy": "cordon"})
+    process.ledger.record("verdict", {"verdict": asked.verdict.json_object(), "input": {"phase": "propose"}})
+    requested = {"request": asked.id, "proposal": proposal.id, "digest": proposal.digest}
+    times = {"requested_at": rfc3339(asked.requested_at), "expires_at": rfc3339(asked.expires_at)}
+    process.ledger.record("approval_requested", requested | times | {"requirement": asked.requirement.json_object()})
 
 
 PEOPLE = {
