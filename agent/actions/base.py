@@ -85,8 +85,8 @@ class Action(Protocol[P]):
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success: ...
 
-    def inverse(self, target: ObjectRef, params: P, view: ClusterView) -> tuple[Step, ...] | None:
-        """Steps that restore what was before, from what is marked on the object; None where there is no way back."""
+    def inverse(self, target: ObjectRef, params: P, view: ClusterView, undoes: str) -> tuple[Step, ...] | None:
+        """Steps that restore what was before `undoes` (a proposal), from the marks on the object. None: no way back."""
         ...
 
 
@@ -102,7 +102,7 @@ class Plain(Generic[P]):
     def notice_s(self, params: P) -> int:
         return 0
 
-    def inverse(self, target: ObjectRef, params: P, view: ClusterView) -> tuple[Step, ...] | None:
+    def inverse(self, target: ObjectRef, params: P, view: ClusterView, undoes: str) -> tuple[Step, ...] | None:
         return None
 
 
@@ -168,7 +168,7 @@ def _steps(
 ) -> tuple[Step, ...] | Refusal:
     """There, or back again."""
     if wish.undoes is not None:
-        back = action.inverse(wish.target, params, view)
+        back = action.inverse(wish.target, params, view, wish.undoes)
         nothing = f"{action.name} on {wish.target} left nothing to take back"
         return back or refused("precondition.nothing_to_undo", nothing, "look at the object")
     return action.refuse(wish.target, params, view) or action.steps(wish.target, params, view, occasion)

@@ -37,7 +37,7 @@ class CordonNode(Plain[NoParameters]):
     def steps(self, target: ObjectRef, params: NoParameters, view: ClusterView, occasion: Occasion) -> tuple[Step, ...]:
         marks = {CORDONED_BY: ACTOR, CORDON_INCIDENT: occasion.incident, CORDON_REASON: occasion.cause}
         body: dict[str, object] = {"metadata": {"annotations": marks}, "spec": {"unschedulable": True}}
-        uid = view.nodes[target.name].uid
+        uid = view.nodes[target.name].uid or None
         return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid, undo=uncordon_body()),)
 
     def blast_radius(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> BlastRadius:
@@ -56,8 +56,10 @@ class CordonNode(Plain[NoParameters]):
             return Success(True, f"{node.name} takes no new pods")
         return Success(None, f"{proposal.target.name} still takes new pods")
 
-    def inverse(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> tuple[Step, ...] | None:
+    def inverse(
+        self, target: ObjectRef, params: NoParameters, view: ClusterView, undoes: str
+    ) -> tuple[Step, ...] | None:
         node = find_node(view, target)
         if node is None or node.annotations.get(CORDONED_BY) != ACTOR:
             return None
-        return (Step(verb=Verb.PATCH, target=target, body=uncordon_body(), uid=node.uid),)
+        return (Step(verb=Verb.PATCH, target=target, body=uncordon_body(), uid=node.uid or None),)

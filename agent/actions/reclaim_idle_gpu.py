@@ -75,7 +75,9 @@ class ReclaimIdleGpu(Plain[ReclaimParameters]):
             return Success(True, f"{proposal.target} holds no GPU any more")
         return Success(None, f"{len(holding)} pods of {proposal.target} still hold GPUs")
 
-    def inverse(self, target: ObjectRef, params: ReclaimParameters, view: ClusterView) -> tuple[Step, ...] | None:
+    def inverse(
+        self, target: ObjectRef, params: ReclaimParameters, view: ClusterView, undoes: str
+    ) -> tuple[Step, ...] | None:
         method = METHODS.get(target.kind)
         return method.start(target, raw_object(view, target)) or None if method else None
 

@@ -52,7 +52,7 @@ class RequestNodeRepair(Plain[RepairParameters]):
         body: dict[str, object] = {"operation": params.operation}
         if params.gpu_uuid is not None:
             body["gpu_uuid"] = params.gpu_uuid
-        uid = view.nodes[target.name].uid
+        uid = view.nodes[target.name].uid or None
         return (Step(verb=Verb.REQUEST_REPAIR, target=target, body=body, uid=uid),)
 
     def blast_radius(self, target: ObjectRef, params: RepairParameters, view: ClusterView) -> BlastRadius:
@@ -89,5 +89,7 @@ class RequestNodeRepair(Plain[RepairParameters]):
             return Success(True, f"{operation} is finished")
         return Success(None, f"{operation} is finished and {proposal.target.name} is not healthy yet")
 
-    def inverse(self, target: ObjectRef, params: RepairParameters, view: ClusterView) -> tuple[Step, ...] | None:
-        return (Step(verb=Verb.WITHDRAW_REPAIR, target=target, body={}),)
+    def inverse(
+        self, target: ObjectRef, params: RepairParameters, view: ClusterView, undoes: str
+    ) -> tuple[Step, ...] | None:
+        return (Step(verb=Verb.WITHDRAW_REPAIR, target=target, body={"key": f"{undoes}/0"}),)

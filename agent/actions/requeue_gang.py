@@ -64,7 +64,7 @@ class RequeueGang(Plain[RequeueParameters]):
             return ()
         pods = _members(view, gang)
         if gang.ref.kind == "PodGroup":
-            return tuple(Step(verb=Verb.EVICT, target=p.ref, uid=p.uid) for p in pods)
+            return tuple(Step(verb=Verb.EVICT, target=p.ref, uid=p.uid or None) for p in pods)
         stopped = WaitFor(
             condition="pods_gone", pods=_waited_for(view, pods), delay_s=params.delay_s, timeout_s=STOP_TIMEOUT_S
         )
@@ -170,12 +170,12 @@ def _stop(gang: Gang, params: RequeueParameters) -> Step:
     body: dict[str, object] = {"spec": {field: not running}}
     if params.from_checkpoint is not None:
         body["metadata"] = {"annotations": {FROM_CHECKPOINT: str(params.from_checkpoint).lower()}}
-    return Step(verb=Verb.PATCH, target=gang.ref, body=body, uid=gang.uid, undo={"spec": {field: running}})
+    return Step(verb=Verb.PATCH, target=gang.ref, body=body, uid=gang.uid or None, undo={"spec": {field: running}})
 
 
 def _start(gang: Gang, wait: WaitFor | None) -> Step:
     field, running = _LEVERS[gang.ref.kind]
-    return Step(verb=Verb.PATCH, target=gang.ref, body={"spec": {field: running}}, uid=gang.uid, wait_for=wait)
+    return Step(verb=Verb.PATCH, target=gang.ref, body={"spec": {field: running}}, uid=gang.uid or None, wait_for=wait)
 
 
 def _exclusion_step(gang: Gang, params: RequeueParameters, view: ClusterView, wait: WaitFor) -> Step | None:

@@ -34,7 +34,7 @@ class UncordonNode(Plain[NoParameters]):
         node = view.nodes[target.name]
         marks = {key: node.annotations.get(key) for key in (CORDONED_BY, CORDON_INCIDENT, CORDON_REASON)}
         undo: dict[str, object] = {"metadata": {"annotations": marks}, "spec": {"unschedulable": True}}
-        return (Step(verb=Verb.PATCH, target=target, body=uncordon_body(), uid=node.uid, undo=undo),)
+        return (Step(verb=Verb.PATCH, target=target, body=uncordon_body(), uid=node.uid or None, undo=undo),)
 
     def blast_radius(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> BlastRadius:
         return BlastRadius(nodes=(target.name,))
