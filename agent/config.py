@@ -1,0 +1,79 @@
+"""Settings: one file, then the environment, then flags; frozen once read. Secrets come from files or the environment.
+
+An unknown key or a bad value is one error that names the file, the key and what was expected.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agent.domain.approval import Person
+
+DEFAULT_FILE = Path("watchkeeper.yaml")
+
+
+class SettingsInvalid(ValueError):
+    """Names the place and what was expected."""
+
+
+class Settings(BaseSettings):
+    """Everything a site may set. Each key can be given as WATCHKEEPER_<KEY> too (JSON for maps and lists)."""
+
+    model_config = SettingsConfigDict(env_prefix="WATCHKEEPER_", extra="forbid", frozen=True)
+
+    database: Path = Path("watchkeeper.db")
+    world: Literal["live", "simulated"] = "live"
+    cluster: str = "default"
+    identities: tuple[Person, ...] = ()
+    policies: Path | None = None  # a folder of Rego in place of the bundled one
+    policy_data: dict[str, Any] = {}  # merged over the policies' own data
+    playbooks: Path | None = None
+    listen: str = "127.0.0.1:9710"
+    inbound_token_file: Path | None = None
+    look_every_s: int = Field(default=30, ge=1, le=3600)  # how often metrics and objects are looked at
+    simulated_seed: int = 7
+    simulated_cluster: Path | None = None  # a scenario file whose cluster the simulated world starts with
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes over what the file says (which comes in as `init`)."""
+        return env_settings, init_settings
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.database.with_name(self.database.stem + "-threads.db")
+
+
+def load_settings(path: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Reads the file (default ./watchkeeper.yaml, when there is one). Raises SettingsInvalid."""
+    file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    place = str(file) if file else "settings"
+    try:
+        settings = Settings(**(_read(file) if file else {}))
+        given = {key: value for key, value in (flags or {}).items() if value is not None}
+        return Settings.model_validate({**settings.model_dump(), **given}) if given else settings
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"{place}: {key}: {first['msg']}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{file}: cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsInvalid(f"{file}: expected a map of settings, found {type(content).__name__}")
+    return content

@@ -1,0 +1,169 @@
+"""The loop around the workflow: takes signals in, runs `sense`, resumes a thread on a signal, an answer or a wake-up.
+
+One task at a time; which ready one is next is for the TaskOrder port, so that a simulation can try other orders.
+What is in memory here can be lost: after a restart every open incident is looked at once, and the stores say the rest.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from agent.domain.base import rfc3339
+from agent.domain.incident import IncidentState
+from agent.domain.signal import Signal
+from agent.ports import AlreadyRecorded, Fault, Ports, TaskOrder
+from agent.stages.sense import Change, ChangeKind, sense
+from agent.workflow import Workflow
+
+BATCH = 500  # signals sensed together: one view of the cluster serves them all
+RETRY_FIRST_S = 10
+RETRY_AT_MOST_S = 300  # a store or server that is down is asked again at least this often
+HEARTBEAT_S = 3600  # makes "nothing happened" provable
+
+log = logging.getLogger("watchkeeper.watch")
+
+
+class Watch:
+    """Not thread-safe: one thread drives it. `receive` may be called from others (it only stores)."""
+
+    def __init__(self, ports: Ports, workflow: Workflow, order: TaskOrder) -> None:
+        self._ports = ports
+        self._workflow = workflow
+        self._order = order
+        self._nudged: dict[str, str] = {i.id: "restart" for i in ports.incidents.open()}
+        self._asked: dict[str, str] = {}  # pending requests: incident by request id
+        self._retry_at: dict[str, datetime] = {}  # by task; a fault put it off
+        self._failures: dict[str, int] = {}
+
+    def receive(self, signals: Sequence[Signal]) -> int:
+        """Stores signals; returns how many were new. Raises when the inbox cannot store: the sender must repeat."""
+        return sum(self._ports.inbox.put(signal) for signal in signals)
+
+    def run_until_idle(self) -> None:
+        """Does all that can be done now."""
+        while ready := self._ready():
+            self._run(ready[self._order.choose(ready)])
+
+    def next_wake(self) -> datetime | None:
+        """When there will be something to do without anything happening."""
+        moments = [*self._retry_at.values()]
+        due = self._ports.timers.next_due()
+        return min([*moments, due] if due else moments, default=None)
+
+    def heartbeat(self) -> None:
+        """Once an hour, on the record."""
+        now = self._ports.clock.now()
+        beat = int(now.timestamp()) // HEARTBEAT_S
+        if self._failures.get("heartbeat", -1) == beat:
+            return
+        try:
+            self._ports.ledger.record("heartbeat", {"at": rfc3339(now)}, unique_key=f"heartbeat:{beat}")
+        except AlreadyRecorded:
+            pass
+        except Fault as fault:
+            log.warning("no heartbeat: %s", fault)
+            return
+        self._failures["heartbeat"] = beat
+
+    # --- tasks ------------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> list[str]:
+        """Names of the tasks that can run now: 'signals', or an incident's id."""
+        now = self._ports.clock.now()
+        self._notice_answers()
+        for wake in self._ports.timers.due(now):
+            self._nudged.setdefault(wake.incident, "due")
+        tasks = sorted(self._nudged)
+        if self._ports.inbox.take(1):
+            tasks.insert(0, "signals")
+        return [task for task in tasks if self._retry_at.get(task, now) <= now]
+
+    def _notice_answers(self) -> None:
+        try:
+            pending = {request.id: request.incident for request in self._ports.desk.pending()}
+        except Fault as fault:
+            log.warning("the desk does not answer: %s", fault)
+            return
+        for request, incident in self._asked.items():
+            if request not in pending:
+                self._nudged.setdefault(incident, "answer")
+        self._asked = pending
+
+    def _run(self, task: str) -> None:
+        try:
+            if task == "signals":
+                self._sense()
+            else:
+                self._resume(task)
+        except Fault as fault:
+            self._put_off(task, fault)
+        else:
+            self._retry_at.pop(task, None)
+            self._failures.pop(task, None)
+
+    def _put_off(self, task: str, fault: Fault) -> None:
+        failures = self._failures[task] = self._failures.get(task, 0) + 1
+        delay_s = min(RETRY_FIRST_S * 2 ** (failures - 1), RETRY_AT_MOST_S)
+        self._retry_at[task] = self._ports.clock.now() + timedelta(seconds=delay_s)
+        log.warning("%s put off by %d s: %s: %s", task, delay_s, fault.place, fault)
+
+    # --- signals to incidents ---------------------------------------------------------------------------------------
+
+    def _sense(self) -> None:
+        batch = self._ports.inbox.take(BATCH)
+        incidents = self._ports.incidents.open()
+        for change in sense(batch, incidents, self._ports.views.take(), self._ports.clock.now()):
+            self._note(change)
+        self._ports.inbox.done(batch)
+
+    def _note(self, change: Change) -> None:
+        """On the record first, then in the store; a repetition is only counted."""
+        incident, signal = change.incident, change.signal
+        if change.kind is not ChangeKind.REPEATED:
+            self._record(change)
+            self._nudged.setdefault(incident.id, change.kind.value)
+        self._ports.incidents.save(incident, IncidentState.OPEN)
+        log.info("%s %s by %s", incident.id, change.kind.value, signal.type)
+
+    def _record(self, change: Change) -> None:
+        incident, signal = change.incident, change.signal
+        payload = {**incident.json_object(), "change": change.kind.value, "signal": f"{signal.source}#{signal.id}"}
+        attributes = {"incident": incident.id, "target": str(incident.subject)}
+        try:
+            self._ports.ledger.record(
+                "incident",
+                payload,
+                unique_key=f"incident:{incident.id}/{change.kind.value}/{signal.source}#{signal.id}",
+                attributes=attributes,
+            )
+        except AlreadyRecorded:
+            log.debug("%s knew of %s", incident.id, signal.id)
+
+    # --- threads ----------------------------------------------------------------------------------------------------
+
+    def _resume(self, incident: str) -> None:
+        """Takes the nudge only when the thread has come to a wait or an end: a fault leaves it standing."""
+        cause = self._nudged[incident]
+        try:
+            self._ports.timers.clear(incident)
+            self._workflow.advance(incident, cause)
+        except Fault:
+            raise
+        except Exception as error:  # the top of the workflow: recorded, named, and a person is called
+            log.exception("incident %s failed", incident)
+            self._give_up(incident, error)
+        self._nudged.pop(incident, None)
+
+    def _give_up(self, incident_id: str, error: Exception) -> None:
+        why = f"{type(error).__name__}: {error}"
+        incident = self._ports.incidents.get(incident_id)
+        if incident is None:
+            return
+        payload = {"incident": incident_id, "state": IncidentState.FAILED.value, "statement": why}
+        try:
+            self._ports.ledger.record("incident_closed", payload, unique_key=f"incident_closed:{incident_id}")
+        except AlreadyRecorded:
+            log.debug("%s was closed already", incident_id)
+        self._ports.incidents.save(incident, IncidentState.FAILED)
+        self._ports.timers.clear(incident_id)
+        self._ports.notifier.notify("oncall", incident.subject, f"{incident_id}: {why}", key=f"{incident_id}/failed")
