@@ -38,8 +38,9 @@ from scheduler_core.quota import Cohort, Flavor, FlavorResource, Queue, Quota, S
 from scheduler_core.requeue import Backoff
 from scheduler_core.scheduler import CycleResult, cycle, run
 from scheduler_core.settings import Settings
-from scheduler_core.snapshot import Admission, Bound, GangState, Phase, Snapshot
+from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment
+from scheduler_core.state import Admission, Bound, GangState, Phase
 from scheduler_core.whatif import Effect, what_if
 
 __all__ = [

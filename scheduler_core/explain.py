@@ -16,8 +16,9 @@ from scheduler_core.quota import FlavorResource, Queue, StopPolicy, Strategy
 from scheduler_core.scheduler import lines
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.shortage import NAMES_LIMIT, shortage
-from scheduler_core.snapshot import Phase, Snapshot
+from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import books_without, least_counts, missing_demands, placed_at, quota_choices, try_start
+from scheduler_core.state import Phase
 
 
 class Reason(StrEnum):
@@ -59,7 +60,7 @@ def explain(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings = 
         _stopped(snapshot, gang, now_s)
         or _behind(snapshot, gang, now_s, settings)
         or _no_quota(snapshot, gang)
-        or (_no_nodes(snapshot, gang, settings) if settings.place else None)
+        or _no_nodes(snapshot, gang, settings)
         or Explanation(Reason.FITS, "nothing stands in its way", "the next cycle starts it")
     )
 
@@ -231,6 +232,8 @@ def _holders(snapshot: Snapshot, queue: Queue, key: FlavorResource) -> tuple[str
 
 
 def _no_nodes(snapshot: Snapshot, gang: Gang, settings: Settings) -> Explanation | None:
+    if not settings.place and snapshot.phase(gang.name) is Phase.PENDING:
+        return None  # admitted by quota alone
     least = least_counts(snapshot, gang)
     found = list(quota_choices(snapshot, gang, least))
     if any(placed_at(snapshot, gang, least, choice, settings) is not None for choice in found):

@@ -11,8 +11,9 @@ from scheduler_core.placement import Demand, place
 from scheduler_core.policies import policy
 from scheduler_core.quota import StopPolicy, Strategy
 from scheduler_core.settings import CYCLES_LIMIT, DEFAULTS, Settings
-from scheduler_core.snapshot import Phase, Snapshot
+from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment, commit, least_counts, most_counts, quota_choices, try_start
+from scheduler_core.state import Phase
 
 
 @dataclass(frozen=True)

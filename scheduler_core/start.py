@@ -13,7 +13,8 @@ from scheduler_core.model import Gang, Pod, PodSet, PodShape, Seconds
 from scheduler_core.placement import Demand, Placed, place
 from scheduler_core.policies import policy
 from scheduler_core.settings import Settings
-from scheduler_core.snapshot import Admission, Snapshot
+from scheduler_core.snapshot import Snapshot
+from scheduler_core.state import Admission
 
 Counts = Mapping[str, int]  # pod set -> pods
 

@@ -13,8 +13,9 @@ from scheduler_core.explain import Explanation, explain_all, explain_pod
 from scheduler_core.model import Seconds
 from scheduler_core.scheduler import run
 from scheduler_core.settings import DEFAULTS, Settings
-from scheduler_core.snapshot import Phase, Snapshot
+from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment
+from scheduler_core.state import Phase
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,153 @@
+"""The tables behind a snapshot and how they are read. `Holdings` and `Snapshot` write them, through the journal."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+from scheduler_core.errors import Duplicate, Unknown
+from scheduler_core.journal import Journaled
+from scheduler_core.model import Gang, Node, Pod, Requests, gpus
+from scheduler_core.quota import Cohort, Flavor, FlavorResource, Place, Queue, QuotaTree
+from scheduler_core.state import Bound, Charge, GangState, Phase
+
+V = TypeVar("V")
+
+
+def get(kind: str, table: Mapping[str, V], name: str) -> V:
+    if name not in table:
+        raise Unknown(kind, name, "name", "is not in this snapshot")
+    return table[name]
+
+
+def require_new(kind: str, table: Mapping[str, object], name: str) -> None:
+    if name in table:
+        raise Duplicate(kind, name, "name", "is taken")
+
+
+def takes_pods(node: Node) -> bool:
+    return node.ready and not node.unschedulable
+
+
+class Tables(Journaled):
+    def __init__(self) -> None:
+        super().__init__()
+        self._nodes: dict[str, Node] = {}
+        self._free: dict[str, Requests] = {}
+        self._flavors: dict[str, Flavor] = {}
+        self._cohorts: dict[str, Cohort] = {}
+        self._queues: dict[str, Queue] = {}
+        self._tree: dict[str, QuotaTree] = {"tree": QuotaTree((), ())}
+        self._usage: dict[tuple[Place, FlavorResource], int] = {}
+        self._gangs: dict[str, Gang] = {}
+        self._states: dict[str, GangState] = {}
+        self._charges: dict[str, Charge] = {}
+        self._bound: dict[str, Bound] = {}
+        self._on_node: dict[str, frozenset[str]] = {}
+        self._of_gang: dict[str, frozenset[str]] = {}
+        self._waiting: dict[str, Pod] = {}
+        self._parked: dict[str, bool] = {}
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        return self._nodes
+
+    @property
+    def flavors(self) -> Mapping[str, Flavor]:
+        return self._flavors
+
+    @property
+    def cohorts(self) -> Mapping[str, Cohort]:
+        return self._cohorts
+
+    @property
+    def queues(self) -> Mapping[str, Queue]:
+        return self._queues
+
+    @property
+    def gangs(self) -> Mapping[str, Gang]:
+        return self._gangs
+
+    @property
+    def pods(self) -> Mapping[str, Bound]:
+        """Pods that are on a node."""
+        return self._bound
+
+    @property
+    def waiting_pods(self) -> Mapping[str, Pod]:
+        """Pods of no gang that want a node."""
+        return self._waiting
+
+    @property
+    def free(self) -> Mapping[str, Requests]:
+        return self._free
+
+    @property
+    def quota_tree(self) -> QuotaTree:
+        return self._tree["tree"]
+
+    @property
+    def usage(self) -> Mapping[tuple[Place, FlavorResource], int]:
+        return self._usage
+
+    def gang(self, name: str) -> Gang:
+        return get("Gang", self._gangs, name)
+
+    def state_of(self, gang: str) -> GangState:
+        return self._states[self.gang(gang).name]
+
+    def pods_on(self, node: str) -> tuple[str, ...]:
+        return tuple(sorted(self._on_node[get("Node", self._nodes, node).name]))
+
+    def pods_of(self, gang: str) -> tuple[str, ...]:
+        return tuple(sorted(self._of_gang[self.gang(gang).name]))
+
+    def running(self, gang: str) -> dict[str, int]:
+        """How many pods of each pod set are on a node."""
+        counts = {each.name: 0 for each in self.gang(gang).pod_sets}
+        for pod in self._of_gang[gang]:
+            counts[str(self._bound[pod].pod.pod_set)] += 1
+        return counts
+
+    def phase(self, gang: str) -> Phase:
+        counts = self.running(gang)
+        admitted = self._states[gang].admission is not None
+        if not any(counts.values()) and not admitted:
+            return Phase.PENDING
+        if all(counts[each.name] >= each.minimum for each in self._gangs[gang].pod_sets):
+            return Phase.RUNNING
+        return Phase.PARTIAL if any(counts.values()) else Phase.ADMITTED
+
+    def pending_gangs(self) -> tuple[str, ...]:
+        """Gangs without quota and without pods."""
+        return tuple(name for name in self._gangs if not self._of_gang[name] and self._states[name].admission is None)
+
+    def is_parked(self, gang: str) -> bool:
+        return gang in self._parked
+
+    def available(self, queue: str, key: FlavorResource) -> int:
+        """What the queue may still take, lending and borrowing counted; may be negative."""
+        return self.quota_tree.available(("queue", get("Queue", self._queues, queue).name), key, self._usage)
+
+    def charge_of(self, gang: str) -> Charge:
+        """The quota a gang holds."""
+        return self._charges.get(self.gang(gang).name, {})
+
+    def gpus_free(self) -> int:
+        """Whole GPUs free on nodes that take new pods."""
+        return sum(max(0, gpus(self._free[name])) for name, node in self._nodes.items() if takes_pods(node))
+
+    def gpus_total(self) -> int:
+        return sum(gpus(node.allocatable) for node in self._nodes.values() if takes_pods(node))
+
+    def contents(self) -> dict[str, Any]:
+        """Everything there is to know, comparable: two snapshots with equal contents decide alike."""
+        return {name: dict(table) for name, table in vars(self).items() if isinstance(table, dict) and name != "_tree"}
+
+    @contextmanager
+    def fork(self) -> Iterator[Self]:
+        """A what-if: whatever happens inside is undone at the end."""
+        mark = self.mark()
+        try:
+            yield self
+        finally:
+            self.undo(mark)
