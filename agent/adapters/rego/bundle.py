@@ -1,0 +1,107 @@
+"""A folder of policies, read and checked once: what every thread's engine is built from.
+
+Beside the policies lie their tests (`*_test.rego`, never loaded to decide), their data and its schema. The digest is of
+all that can change a decision: each policy by name and bytes, and the limits as merged.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import regorus
+
+from agent.adapters.rego.faults import BundleRefused, engine_words
+from agent.adapters.rego.limits import read_limits
+from agent.adapters.rego.metadata import ReasonText, reason_texts
+from agent.adapters.rego.scan import dotted, refuse_unfit, rule_names
+from agent.domain.base import digest_of
+
+ENTRYPOINT = "data.watchkeeper.main.verdict"
+ENTRYPOINT_FILE = "main.rego"
+ROOT_PACKAGE = "watchkeeper"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """`policies` and `tests` are (name relative to the folder, text), sorted by name."""
+
+    policies: tuple[tuple[str, str], ...]
+    tests: tuple[tuple[str, str], ...]
+    limits: Mapping[str, Any]
+    reasons: Mapping[str, ReasonText]  # by code
+    digest: str
+
+    def engine(self, *, tests: bool = False) -> Any:
+        """A fresh engine, which belongs to the thread that asked for it. Data go in as JSON: as Python objects,
+        this binding would turn false into 0, and 0 is true."""
+        engine = regorus.Engine()
+        for name, text in (*self.policies, *(self.tests if tests else ())):
+            add_policy(engine, name, text)
+        if not tests:
+            engine.add_data_json(json.dumps({"limits": self.limits}))
+        return engine
+
+
+def read_bundle(folder: Path, overlay: Mapping[str, Any] | None = None) -> Bundle:
+    """Raises BundleRefused, naming file and line, for whatever is not fit to decide."""
+    files = [(file.relative_to(folder).as_posix(), _text(folder, file)) for file in sorted(folder.rglob("*.rego"))]
+    policies = tuple(entry for entry in files if not entry[0].endswith("_test.rego"))
+    if ENTRYPOINT_FILE not in dict(policies):
+        raise BundleRefused(f"{folder.name}/: there is no {ENTRYPOINT_FILE}, so nothing can decide")
+    reasons = _reasons(policies)
+    limits = read_limits(folder, overlay)
+    tests = tuple(entry for entry in files if entry[0].endswith("_test.rego"))
+    return Bundle(policies, tests, limits, reasons, _digest(policies, limits))
+
+
+def add_policy(engine: Any, name: str, text: str) -> None:
+    try:
+        engine.add_policy(name, text)
+    except RuntimeError as fault:
+        raise BundleRefused(engine_words(fault)) from fault
+
+
+def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
+    """What each policy can say, once each is found fit."""
+    trees = {name: _syntax_tree(name, text) for name, text in policies}
+    own: dict[str, set[str]] = {}
+    for name, tree in trees.items():
+        own.setdefault(_package_of(name), set()).update(rule_names(tree))
+    reasons: dict[str, ReasonText] = {}
+    for name, text in policies:
+        refuse_unfit(name, trees[name], own[_package_of(name)])
+        for found in reason_texts(name, text, trees[name]):
+            if found.code in reasons:
+                raise BundleRefused(f"{found.place}: {found.code} is given at {reasons[found.code].place} already")
+            reasons[found.code] = found
+    return reasons
+
+
+def _syntax_tree(name: str, text: str) -> Mapping[str, Any]:
+    engine = regorus.Engine()
+    add_policy(engine, name, text)
+    tree: Mapping[str, Any] = json.loads(engine.get_ast_as_json())[0]["ast"]
+    package = dotted(tree["package"]["refr"])
+    if package != _package_of(name):
+        raise BundleRefused(f"{name}: the package is {package}, its path says {_package_of(name)}")
+    return tree
+
+
+def _package_of(name: str) -> str:
+    """The path is the package: a file at the top is a package of its own, elsewhere the folder is."""
+    path = Path(name)
+    return ".".join([ROOT_PACKAGE, *(path.parent.parts or (path.stem,))])
+
+
+def _text(folder: Path, file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleRefused(f"{file.relative_to(folder).as_posix()}: {error}") from error
+
+
+def _digest(policies: tuple[tuple[str, str], ...], limits: Mapping[str, Any]) -> str:
+    return digest_of([[[name, hashlib.sha256(text.encode()).hexdigest()] for name, text in policies], limits])

@@ -1,0 +1,94 @@
+"""Reads the data that the policies see at data.limits: the bundle's files, and the site's settings merged over them.
+
+The form is policies/data.schema.json. An unknown key is refused with file and key, because a limit that was misspelled
+would be no limit. What the schema names but the policies cannot enforce yet is refused too, rather than ignored.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from agent.adapters.rego.faults import BundleRefused
+
+OVERLAY = "the settings' policy data"
+
+
+def read_limits(folder: Path, overlay: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The merged limits of a bundle at `folder`. Raises BundleRefused naming the file and the key."""
+    validator = _validator(folder / "data.schema.json")
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for file in sorted((folder / "data").glob("*.yaml")):
+        name = f"data/{file.name}"
+        limits = _read(name, file)
+        _check(validator, name, limits, whole=False)
+        for key in limits:
+            if key in origin:
+                raise BundleRefused(f"{name}: {key} is set in {origin[key]} already")
+            origin[key] = name
+        merged.update(limits)
+    if overlay:
+        _check(validator, OVERLAY, _without_nulls(overlay), whole=False)
+        merged = merge_patch(merged, overlay)
+    _check(validator, f"data/ with {OVERLAY}" if overlay else "data/", merged, whole=True)
+    return merged
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7386: maps are merged, null removes, everything else replaces."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged
+
+
+def _validator(schema: Path) -> jsonschema.Draft202012Validator:
+    try:
+        return jsonschema.Draft202012Validator(json.loads(schema.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise BundleRefused(f"{schema.name}: {error}") from error
+
+
+def _read(name: str, file: Path) -> dict[str, Any]:
+    try:
+        limits = yaml.load(file.read_text("utf-8"), Loader=_TimesAsText)  # noqa: S506 (a SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BundleRefused(f"{name}: {error}") from error
+    if not isinstance(limits, dict):
+        raise BundleRefused(f"{name}: expected a map of limits")
+    return limits
+
+
+def _check(validator: jsonschema.Draft202012Validator, name: str, limits: Mapping[str, Any], *, whole: bool) -> None:
+    """A part may lack what another part has; the whole may not."""
+    errors = [e for e in validator.iter_errors(limits) if whole or e.validator != "required"]
+    for error in sorted(errors, key=lambda e: [str(step) for step in e.absolute_path]):
+        key = ".".join(str(step) for step in error.absolute_path)
+        if error.validator == "maxItems" and "description" in error.schema:
+            raise BundleRefused(f"{name}: {key}: {error.schema['description']}")
+        raise BundleRefused(f"{name}: {key + ': ' if key else ''}{error.message}")
+
+
+def _without_nulls(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+
+
+class _TimesAsText(yaml.SafeLoader):
+    """Leaves 2026-12-20T00:00:00Z a string, as JSON would."""
+
+
+_TimesAsText.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}

@@ -1,0 +1,87 @@
+"""Refuses, before anything is evaluated, what a policy must not contain.
+
+A policy is pure: it may call only built-in functions on the list below (no clock, no chance, no network, no keys), so
+that every decision can be replayed. The list is short because the same policies must mean the same in a real OPA.
+
+And a policy keeps clear of two faults of this engine by which a deny rule silently falls away: a value reached through
+an imported name can be undefined, and an undefined term in the head of one `contains` rule can empty the whole set. So
+nothing is imported, and such a head names only what its body has bound. All this is found in the engine's own syntax
+tree, not by looking at the text.
+"""
+
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
+
+from agent.adapters.rego.faults import BundleRefused
+
+Tree = Mapping[str, Any]
+
+PURE_BUILTINS = frozenset(
+    {
+        *("abs", "array.concat", "ceil", "concat", "contains", "count", "endswith", "floor", "format_int", "indexof"),
+        *("intersection", "is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string"),
+        *("lower", "max", "min", "numbers.range", "object.get", "object.keys", "object.remove", "object.union"),
+        *("product", "replace", "round", "sort", "split", "sprintf", "startswith", "substring", "sum"),
+        *("time.parse_duration_ns", "time.parse_rfc3339_ns", "to_number", "trim", "trim_prefix", "trim_suffix"),
+        *("union", "upper"),
+    }
+)
+
+
+def refuse_unfit(name: str, ast: Tree, own: Set[str]) -> None:
+    """Raises BundleRefused with the place of the first thing that a policy must not contain.
+
+    `own` is what the package defines, in whichever of its files.
+    """
+    if ast["imports"]:
+        raise BundleRefused(
+            f"{name}:{ast['imports'][0]['span']['line']}: a policy imports nothing; write data.… in full"
+        )
+    rules: list[Tree] = ast["rules"]
+    for kind, node in _nodes(rules):
+        if kind == "Call" and not _may_call(called := dotted(node["fcn"]), own):
+            line = node["span"]["line"]
+            raise BundleRefused(f"{name}:{line}: {called} is not on the list of pure functions that a policy may call")
+    for rule in rules:
+        key = rule.get("Spec", {}).get("head", {}).get("Set", {}).get("key")
+        for kind, node in _nodes(key):
+            if kind in ("RefDot", "RefBrack", "Call") or (kind == "Var" and node["value"] in own):
+                line = node["span"]["line"]
+                raise BundleRefused(f"{name}:{line}: bind this value in the body of the rule, and name it in the head")
+
+
+def dotted(ref: Tree) -> str:
+    """'time.now_ns' of the tree of a reference; '?' for what is no plain name."""
+    if "Var" in ref:
+        return str(ref["Var"]["value"])
+    if "RefDot" in ref:
+        return f"{dotted(ref['RefDot']['refr'])}.{ref['RefDot']['field'][1]}"
+    return "?"
+
+
+def rule_names(ast: Tree) -> set[str]:
+    return {dotted(_ref(rule)) for rule in ast["rules"]}
+
+
+def _may_call(called: str, own: Set[str]) -> bool:
+    """A rule that names itself like a namespaced built-in (`http.send`) does not make it its own."""
+    return called.startswith("data.") or (called in own and "." not in called) or called in PURE_BUILTINS
+
+
+def _ref(rule: Tree) -> Tree:
+    """What a rule defines."""
+    kind, body = next(iter(rule.items()))
+    ref: Tree = body["refr"] if kind == "Default" else next(iter(body["head"].values()))["refr"]
+    return ref
+
+
+def _nodes(tree: Any) -> Iterator[tuple[str, Tree]]:
+    """Every (kind, node) of a syntax tree, from the top."""
+    if isinstance(tree, Mapping):
+        for kind, branch in tree.items():
+            if isinstance(branch, Mapping) and "span" in branch:
+                yield kind, branch
+            yield from _nodes(branch)
+    elif isinstance(tree, list):
+        for branch in tree:
+            yield from _nodes(branch)

@@ -1,0 +1,89 @@
+"""Holds an answer of the engine to the form of a verdict, and gives its reasons their sentences.
+
+Whatever is not exactly a decision is no decision: a string, two decisions, a reason that no rule declares, an allow
+with a deny's reason. The caller turns PolicyUnavailable into a deny.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agent.adapters.rego.metadata import ReasonText
+from agent.ports import JsonObject, PolicyUnavailable
+
+UNDEFINED = "<undefined>"  # how this engine spells that there is no result
+DECISIONS = ("allow", "escalate", "deny")
+KEYS = {"decision", "reasons", "obligations", "approval"}
+OBLIGATIONS = {"dry_run": bool, "notice_s": int, "verify_within_s": int}
+APPROVAL_S = ("approve_within_s", "execute_within_s")
+
+
+def completed(answer: str, texts: Mapping[str, ReasonText]) -> JsonObject:
+    """`answer` is the JSON of the entrypoint's value."""
+    verdict = json.loads(answer)
+    if verdict == UNDEFINED:
+        raise PolicyUnavailable("policy.undefined", "the policies gave no result")
+    _check(isinstance(verdict, dict) and set(verdict) == KEYS, "a verdict has decision, reasons, obligations, approval")
+    decision = verdict["decision"]
+    _check(decision in DECISIONS, f"the decision is {decision!r}")
+    _check(isinstance(verdict["reasons"], list) and verdict["reasons"] != [], "there is no list of reasons")
+    return {
+        "decision": decision,
+        "reasons": [_reason(reason, decision, texts) for reason in verdict["reasons"]],
+        "obligations": _obligations(verdict["obligations"]),
+        "approval": _approval(verdict["approval"], decision),
+    }
+
+
+def _reason(reason: Any, decision: str, texts: Mapping[str, ReasonText]) -> JsonObject:
+    _check(isinstance(reason, dict) and set(reason) == {"code", "params"}, "a reason has a code and params")
+    text = texts.get(reason["code"]) if isinstance(reason["code"], str) else None
+    if text is None:
+        raise PolicyUnavailable("policy.ill_typed", f"no rule declares the reason {reason['code']!r}")
+    _check(text.decision == decision, f"{text.code} is a reason to {text.decision}, not to {decision}")
+    _check(isinstance(reason["params"], dict), f"the params of {text.code} are no map")
+    shown = {name: _shown(value) for name, value in reason["params"].items()}
+    return {"code": text.code, "message": _filled(text.message, shown), "remedy": _filled(text.remedy, shown)}
+
+
+def _filled(sentence: str, params: Mapping[str, str]) -> str:
+    try:
+        return sentence.format_map(params)
+    except (KeyError, ValueError, IndexError) as error:
+        raise PolicyUnavailable("policy.ill_typed", f"{sentence!r} cannot be filled: {error!r}") from error
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_shown(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def _obligations(obligations: Any) -> JsonObject:
+    _check(isinstance(obligations, dict) and set(obligations) == set(OBLIGATIONS), "the obligations have another form")
+    for key, kind in OBLIGATIONS.items():
+        _check(type(obligations[key]) is kind, f"the obligation {key} is {obligations[key]!r}")
+    _check(obligations["notice_s"] >= 0 and obligations["verify_within_s"] > 0, "an obligation is a negative time")
+    return dict(obligations)
+
+
+def _approval(approval: Any, decision: str) -> JsonObject | None:
+    _check((approval is not None) == (decision == "escalate"), f"{decision} with the approval {approval!r}")
+    if approval is None:
+        return None
+    _check(isinstance(approval, dict) and set(approval) == {"groups", *APPROVAL_S}, "the approval has another form")
+    for key in APPROVAL_S:
+        _check(type(approval[key]) is int and approval[key] > 0, f"{key} is {approval[key]!r}")
+    _check(isinstance(approval["groups"], list) and approval["groups"] != [], "nobody is named to approve")
+    for group in approval["groups"]:
+        _check(isinstance(group, dict) and set(group) == {"name", "count"}, f"{group!r} is no group of approvers")
+        _check(isinstance(group["name"], str), f"{group!r} is no group of approvers")
+        _check(type(group["count"]) is int and group["count"] > 0, f"{group!r} is no group of approvers")
+    return dict(approval)
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise PolicyUnavailable("policy.ill_typed", otherwise)

@@ -1,0 +1,89 @@
+# METADATA
+# title: Blast radius
+# description: |
+#   How many different nodes, gangs and workloads may be touched within a window, this proposal included. For nodes the
+#   limit is the lower of a share of the eligible ones, rounded down, and an absolute number. Beyond it a person decides.
+#   A node that we made ineligible ourselves within the window still counts as eligible for the next action on itself:
+#   the cordon of a node is no reason against its reboot.
+package watchkeeper.guardrails.blast_radius
+
+limits := data.limits.blast_radius
+
+earlier(kind) := {name |
+	some past in data.watchkeeper.lib.within(limits[kind].window)
+	some name in past[kind]
+}
+
+proposed(kind) := {name | some name in input.proposal.blast_radius[kind]}
+
+touched(kind) := count(earlier(kind) | proposed(kind))
+
+eligible := min([
+	input.facts.nodes.total,
+	input.facts.nodes.eligible + count(earlier("nodes") & proposed("nodes")),
+])
+
+node_limit := min([limit | some limit in node_limits])
+
+node_limits contains limit if limit := floor((limits.nodes.percent * eligible) / 100)
+
+node_limits contains limit if limit := limits.nodes.absolute
+
+# METADATA
+# title: Too many nodes
+# custom:
+#   code: blast_radius.node_limit
+#   message: "{touched} nodes would be touched within {window}; the limit is {limit} ({eligible} are eligible)"
+#   remedy: Approve it if this is one fault and not a mistake of the agent, or wait until the window has passed
+escalate contains {"code": "blast_radius.node_limit", "params": {
+	"touched": total,
+	"limit": limit,
+	"eligible": of,
+	"window": window,
+}} if {
+	not data.watchkeeper.lib.gives_back
+	count(proposed("nodes")) > 0
+	total := touched("nodes")
+	limit := node_limit
+	total > limit
+	of := eligible
+	window := limits.nodes.window
+}
+
+# METADATA
+# title: Too many gangs
+# custom:
+#   code: blast_radius.gang_limit
+#   message: "{touched} gangs would be touched within {window}; the limit is {limit}"
+#   remedy: Approve it if these gangs are lost anyway, or wait until the window has passed
+escalate contains {"code": "blast_radius.gang_limit", "params": {
+	"touched": total,
+	"limit": limit,
+	"window": window,
+}} if {
+	not data.watchkeeper.lib.gives_back
+	count(proposed("gangs")) > 0
+	total := touched("gangs")
+	limit := limits.gangs.absolute
+	total > limit
+	window := limits.gangs.window
+}
+
+# METADATA
+# title: Too many workloads
+# custom:
+#   code: blast_radius.workload_limit
+#   message: "{touched} workloads would be touched within {window}; the limit is {limit}"
+#   remedy: Approve it if it is meant, or wait until the window has passed
+escalate contains {"code": "blast_radius.workload_limit", "params": {
+	"touched": total,
+	"limit": limit,
+	"window": window,
+}} if {
+	not data.watchkeeper.lib.gives_back
+	count(proposed("workloads")) > 0
+	total := touched("workloads")
+	limit := limits.workloads.absolute
+	total > limit
+	window := limits.workloads.window
+}

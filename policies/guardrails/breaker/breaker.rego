@@ -1,0 +1,34 @@
+# METADATA
+# title: Breaker
+# description: |
+#   When this agent has touched a large share of all nodes within a short time, something is wrong with the agent or
+#   with the site, and in both cases the right thing is to touch nothing more. Uncordoning is never stopped.
+package watchkeeper.guardrails.breaker
+
+limit := data.limits.blast_radius.breaker
+
+touched := {node |
+	some past in data.watchkeeper.lib.within(limit.window)
+	some node in past.nodes
+}
+
+# METADATA
+# title: The breaker has tripped
+# custom:
+#   code: breaker.tripped
+#   message: The agent touched {touched} of {total} nodes within {window}; the breaker trips at {percent}%
+#   remedy: A person finds out why so many nodes needed help at once, and acts by hand until then
+deny contains {"code": "breaker.tripped", "params": {
+	"touched": many,
+	"total": total,
+	"window": window,
+	"percent": percent,
+}} if {
+	input.proposal.action != "uncordon_node"
+	many := count(touched)
+	many > 0
+	total := input.facts.nodes.total
+	percent := limit.percent
+	many * 100 >= percent * total
+	window := limit.window
+}

@@ -1,0 +1,52 @@
+# METADATA
+# title: What a proposal touches, in the words that the guardrails share
+package watchkeeper.lib
+
+# Takes back what we did ourselves, at no cost to anything that runs. It is asked for by those whom we disturbed, so
+# guardrails that keep us from disturbing do not stand in its way.
+is_undo if {
+	is_string(input.proposal.undoes)
+	not input.proposal.destructive
+}
+
+# Gives capacity back and takes nothing: it widens no blast radius and waits for no cooldown.
+gives_back if is_undo
+
+gives_back if input.proposal.action == "uncordon_node"
+
+# Asks the vendor's or the site's people. A repair that keeps failing must always be able to end here.
+calls_support if {
+	input.proposal.action == "request_node_repair"
+	input.proposal.parameters.operation == "support"
+}
+
+target_ref := ref(input.proposal.target)
+
+ref(object) := concat("/", [object.kind, object.namespace, object.name]) if is_string(object.namespace)
+
+ref(object) := concat("/", [object.kind, object.name]) if not is_string(object.namespace)
+
+# A reference is Kind/name or Kind/namespace/name.
+namespace_of(text) := parts[1] if {
+	parts := split(text, "/")
+	count(parts) == 3
+}
+
+namespaces contains namespace if {
+	namespace := input.proposal.target.namespace
+	is_string(namespace)
+}
+
+namespaces contains namespace if some namespace, _ in input.facts.namespaces
+
+# The proposal's own tenant, and each declared tenant whose namespace is touched.
+tenants contains name if {
+	name := input.proposal.tenant
+	name != ""
+}
+
+tenants contains name if {
+	some name, tenant in data.limits.tenants
+	some namespace in namespaces
+	namespace in tenant.namespaces
+}

@@ -1,0 +1,69 @@
+# METADATA
+# title: Is there enough to decide on
+# description: |
+#   A missing fact would leave a deny rule undefined, and an undefined deny is no deny. So what the guardrails rest on
+#   is checked once, here, and without it there is no verdict but deny.
+package watchkeeper.lib
+
+well_formed if {
+	now_ns > 0
+	input.phase in {"propose", "execute"}
+	proposal_well_formed
+	facts_well_formed
+	every past in input.history {
+		past_well_formed(past)
+	}
+	is_object(data.limits.autonomy)
+	is_object(data.limits.approvals)
+}
+
+proposal_well_formed if {
+	some proposal in [input.proposal]
+	is_string(proposal.action)
+	is_string(proposal.target.kind)
+	is_string(proposal.target.name)
+	is_object(proposal.parameters)
+	is_array(proposal.blast_radius.nodes)
+	is_array(proposal.blast_radius.gangs)
+	is_array(proposal.blast_radius.workloads)
+	is_boolean(proposal.destructive)
+	is_string(proposal.tenant)
+	is_string(proposal.source)
+	is_number(proposal.confidence)
+	is_number(proposal.notice_s)
+}
+
+facts_well_formed if {
+	some facts in [input.facts]
+	facts.nodes.total >= facts.nodes.eligible
+	facts.nodes.eligible >= 0
+	is_object(facts.target.annotations)
+	every _, namespace in facts.namespaces {
+		is_object(namespace.annotations)
+	}
+	every touched in facts.touched {
+		is_object(touched.annotations)
+	}
+	every gang in facts.gangs {
+		gang_well_formed(gang)
+	}
+	is_array(facts.conflicts)
+}
+
+gang_well_formed(gang) if {
+	is_string(gang.ref)
+	is_number(gang.touched)
+	is_boolean(gang.whole)
+	is_boolean(gang.healthy)
+}
+
+past_well_formed(past) if {
+	time.parse_rfc3339_ns(past.at) > 0
+	is_string(past.action)
+	is_string(past.target.kind)
+	is_string(past.target.name)
+	is_array(past.nodes)
+	is_array(past.gangs)
+	is_array(past.workloads)
+	is_boolean(past.undo)
+}

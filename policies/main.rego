@@ -1,0 +1,83 @@
+# METADATA
+# title: The gate
+# description: |
+#   The only entrypoint. Every guardrail under watchkeeper.guardrails is asked; a guardrail is found by its package, so
+#   none can be forgotten here. deny > escalate > allow, and what nobody allows is denied: more deny rules never weaken
+#   a decision. Pure: time, facts and history come in as input, limits as data.
+package watchkeeper.main
+
+# METADATA
+# title: No verdict can be reached
+# custom:
+#   code: main.no_verdict
+#   message: The input or the limits lack something that every decision rests on
+#   remedy: Run `watchkeeper policy check`, and compare the recorded input with what docs/policies.md asks for
+default verdict := {
+	"decision": "deny",
+	"reasons": [{"code": "main.no_verdict", "params": {}}],
+	"obligations": {"dry_run": true, "notice_s": 0, "verify_within_s": 600},
+	"approval": null,
+}
+
+verdict := {
+	"decision": decision,
+	"reasons": reasons[decision],
+	"obligations": data.watchkeeper.lib.obligations,
+	"approval": approval,
+} if {
+	data.watchkeeper.lib.well_formed
+}
+
+decision := "deny" if {
+	count(denials) > 0
+} else := "escalate" if {
+	count(escalations) > 0
+} else := "allow"
+
+reasons := {
+	"deny": [reason | some reason in denials],
+	"escalate": [reason | some reason in escalations],
+	"allow": [reason | some reason in allowances],
+}
+
+default approval := null
+
+approval := data.watchkeeper.lib.approval if decision == "escalate"
+
+denials := deny | {reason |
+	some slug
+	some reason in data.watchkeeper.guardrails[slug].deny
+	slug in consulted
+}
+
+escalations := {reason |
+	some slug
+	some reason in data.watchkeeper.guardrails[slug].escalate
+	slug in consulted
+}
+
+allowances := {reason |
+	some slug
+	some reason in data.watchkeeper.guardrails[slug].allow
+	slug in consulted
+}
+
+# Telling a person changes nothing: only the autonomy level and the kill switch have a say in it.
+consulted contains "autonomy"
+
+consulted contains slug if {
+	input.proposal.action != "notify"
+	some slug, _ in data.watchkeeper.guardrails
+}
+
+# METADATA
+# title: Nothing allows it
+# custom:
+#   code: main.nothing_allows
+#   message: No guardrail allows {action}
+#   remedy: Raise the autonomy level for this action if the agent should do it
+deny contains {"code": "main.nothing_allows", "params": {"action": action}} if {
+	count(escalations) == 0
+	count(allowances) == 0
+	action := input.proposal.action
+}
