@@ -87,7 +87,7 @@ def _graph(ports: Ports) -> StateGraph[State, None, State, State]:
     return graph
 
 
-def _node(stage: Callable[[Thread, Ports], Move], ports: Ports) -> Callable[[State], Command[Any]]:
+def _node(stage: Callable[[Thread, Ports], Move], ports: Ports) -> Any:
     def run(state: State) -> Command[Any]:
         move = stage(Thread.model_validate(state["thread"]), ports)
         thread = move.thread.json_object()
@@ -99,7 +99,7 @@ def _node(stage: Callable[[Thread, Ports], Move], ports: Ports) -> Callable[[Sta
     return run
 
 
-def _wait(ports: Ports) -> Callable[[State], Command[Any]]:
+def _wait(ports: Ports) -> Any:
     """The one place where a thread stops. What it waits with is in the checkpoint before it does."""
 
     def run(state: State) -> Command[Any]:
@@ -110,7 +110,7 @@ def _wait(ports: Ports) -> Callable[[State], Command[Any]]:
     return run
 
 
-def _close(ports: Ports) -> Callable[[State], dict[str, Any]]:
+def _close(ports: Ports) -> Any:
     def run(state: State) -> dict[str, Any]:
         thread = Thread.model_validate(state["thread"])
         return {"thread": thread.but(ending=close(thread, ports)).json_object()}

@@ -1,0 +1,44 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each does all its set-up on a bare machine with Python 3.11.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check live lint format lock clean
+
+demo: $(STAMP)  ## three incidents on a simulated GPU cluster, with you as the person who is asked
+	$(BIN)/watchkeeper demo
+
+test: lint  ## the quick suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/watchkeeper evaluate scenarios/
+
+check: test live  ## what CI calls: the quick suite, then everything that needs real servers
+
+live: $(STAMP)  ## real Prometheus, real Alertmanager, real processes that are killed
+	./tests/live/install.sh
+	$(BIN)/python -m pytest tests/live --override-ini addopts="-q --strict-markers"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(STAMP): requirements.lock pyproject.toml
+	$(shell command -v $(PYTHON) || command -v python3) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock: $(STAMP)  ## resolves the dependencies anew, with hashes
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,142 @@
+"""The one place where adapters meet the workflow. Nothing decides here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+from agent.adapters.checkpoints import close as close_checkpointer
+from agent.adapters.checkpoints import open_checkpointer
+from agent.adapters.kubernetes.observe import Observer
+from agent.adapters.kubernetes.views import ClusterViews
+from agent.adapters.ledger import AuditLedger
+from agent.adapters.llm import NoReasoner
+from agent.adapters.playbooks.library import load_playbooks
+from agent.adapters.prometheus.detect import Surveyor
+from agent.adapters.rego import EmbeddedPolicyEngine
+from agent.adapters.scheduler import SchedulerForecaster
+from agent.adapters.store import Store
+from agent.chance import InOrder, NoBoundaries
+from agent.config import Settings
+from agent.domain.base import digest_of
+from agent.domain.signal import Signal
+from agent.ports import Boundaries, Clock, Cluster, Fault, Metrics, Notifier, Ports, RepairSystem, TaskOrder
+from agent.resources import bundled
+from agent.watch import Watch
+from agent.workflow import Workflow
+from audit.log import Log
+
+ACTOR = "watchkeeper"
+Durability = Literal["full", "memory"]
+T = TypeVar("T")
+Interpose = Callable[[str, Any], Any]
+"""Puts something between the agent and a port ('log', 'policy', 'approvals', 'llm'): how a simulation injects faults."""
+
+
+class World(Protocol):
+    """What acts and is acted upon, live or simulated."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def cluster(self) -> Cluster: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def repairs(self) -> RepairSystem: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A watch that is ready to be driven, and what has to be closed after it."""
+
+    ports: Ports
+    watch: Watch
+    log: Log
+    _observer: Observer
+    _surveyor: Surveyor
+    _close: tuple[Callable[[], None], ...]
+
+    def receive(self, signals: Sequence[Signal]) -> int:
+        """Stores signals; the number of new ones. Raises Fault when they could not be stored."""
+        return self.watch.receive(signals)
+
+    def look(self) -> None:
+        """One look of the agent's own at objects and metrics. A world that does not answer is looked at again later."""
+        self.watch.heartbeat()
+        now = self.ports.clock.now()
+        for find in (lambda: self._observer.observe(now), lambda: self._surveyor.survey(self.ports.views.take(), now)):
+            try:
+                self.watch.receive(find())
+            except Fault as fault:
+                self.watch.unwell(fault)
+
+    def run_until_idle(self) -> None:
+        self.watch.run_until_idle()
+
+    def close(self) -> None:
+        for close in self._close:
+            close()
+
+
+def assemble(
+    settings: Settings,
+    world: World,
+    *,
+    notifier: Notifier,
+    order: TaskOrder | None = None,
+    boundaries: Boundaries | None = None,
+    durability: Durability = "full",
+    interpose: Interpose = lambda name, port: port,
+) -> Agent:
+    """Opens the stores and loads policies and playbooks; any of them that cannot be read stops start-up."""
+    engine = EmbeddedPolicyEngine(settings.policies or bundled("policies"), overlay_data=settings.policy_data)
+    playbooks = load_playbooks(settings.playbooks or bundled("playbooks"))
+    log = Log.open(settings.database, durability=durability)
+    ledger = interpose("log", AuditLedger(log, world.clock, ACTOR))
+    store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
+    checkpointer = open_checkpointer(settings.checkpoints, durability)
+    ports = Ports(
+        clock=world.clock,
+        cluster=world.cluster,
+        views=ClusterViews(world.cluster, world.clock),
+        metrics=world.metrics,
+        repairs=world.repairs,
+        notifier=notifier,
+        forecaster=SchedulerForecaster(),
+        policy=interpose("policy", engine),
+        playbooks=playbooks,
+        reasoner=interpose("llm", NoReasoner()),
+        ledger=ledger,
+        inbox=store.inbox,
+        timers=store.timers,
+        incidents=store.incidents,
+        desk=interpose("approvals", store.desk),
+        boundaries=boundaries or NoBoundaries(),
+        tenants=_tenants(engine.limits),
+    )
+    _record_start(settings, engine.digest, ports)
+    return Agent(
+        ports=ports,
+        watch=Watch(ports, Workflow(ports, checkpointer), order or InOrder()),
+        log=log,
+        _observer=Observer(world.cluster),
+        _surveyor=Surveyor(world.metrics, engine.limits, ledger),
+        _close=(lambda: close_checkpointer(checkpointer), store.close, log.close),
+    )
+
+
+def _tenants(limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(tenant.get("namespaces", ())) for name, tenant in (limits.get("tenants") or {}).items()}
+
+
+def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
+    """What it ran with, on the record. A log that is down at the start is no reason not to watch."""
+    shown = settings.model_dump(mode="json", exclude={"database", "policies", "playbooks", "inbound_token_file"})
+    try:
+        ports.ledger.record("configuration", {"digest": digest_of(shown), "settings": shown})
+        ports.ledger.record("policy_loaded", {"digest": policy_digest})
+    except Fault:
+        return
+
+
