@@ -15,7 +15,7 @@ from audit import merkle, proofs
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
 from audit.record import Record, checked, parse, timestamp
-from audit.storage.sqlite import Durability, SqliteStore
+from audit.storage.sqlite import Durability, SqliteStore, file_of
 from audit.storage.transaction import Query, Transaction
 from audit.writer import Writer
 
@@ -56,8 +56,11 @@ class Log:
         durability: Durability = "full",
         lock_timeout_s: float = LOCK_TIMEOUT_S,
     ) -> Log:
-        """Opens the log in a SQLite file, and makes it there if need be. "memory" durability is for simulated runs."""
-        store = SqliteStore(Path(path), durability, lock_timeout_s)
+        """Opens the log in a SQLite file (a path, or a URL of sqlite:///), and makes it there if need be.
+
+        Durability "memory" leaves syncing to the operating system: fast, for simulated runs that nobody will audit.
+        """
+        store = SqliteStore(file_of(path), durability, lock_timeout_s)
         return cls(store, clock or (lambda: datetime.now(UTC)), lock_timeout_s)
 
     def append(

@@ -27,6 +27,7 @@ MAX_ACTOR_BYTES = 256
 MAX_UNIQUE_KEY_BYTES = 512
 
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
+_STRINGS = frozenset({str})
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
@@ -132,9 +133,9 @@ def parse(body: bytes) -> Record:
             raise RecordRefused(f"/{name}", "not a string")
     if not _AT.fullmatch(value["at"]):
         raise RecordRefused("/at", "not a time of the form 2026-01-31T12:00:00.000000Z")
-    if not isinstance(value["unique_key"], str | None):
+    if value["unique_key"] is not None and not isinstance(value["unique_key"], str):
         raise RecordRefused("/unique_key", "neither a string nor null")
     attributes = value["attributes"]
-    if not isinstance(attributes, dict) or not all(isinstance(item, str) for item in attributes.values()):
+    if not isinstance(attributes, dict) or not _STRINGS.issuperset(map(type, attributes.values())):
         raise RecordRefused("/attributes", "not an object of strings")
     return Record(**value)

@@ -46,13 +46,14 @@ class Verdict:
 
     Warnings are for a person to judge and do not make a log bad: clocks are corrected, guards are rebuilt.
     Without an anchor from outside, a tail cut off cleanly and a log rebuilt from its beginning look like honest logs;
-    `anchored` says whether there was one.
+    `anchored` says whether there was one, `deep` whether the indexes behind queries were checked as well.
     """
 
     store: str
     size: int = 0
     root: bytes | None = None
     anchored: bool = False
+    deep: bool = False
     integrity: Section = field(default_factory=Section)
     completeness: Section = field(default_factory=Section)
     warnings: Section = field(default_factory=Section)
@@ -75,6 +76,7 @@ class Verdict:
             "size": self.size,
             "root": self.root.hex() if self.root else None,
             "anchored": self.anchored,
+            "deep": self.deep,
             "first_bad_index": first.index if first else None,
             "first_reason": first.reason if first else None,
         } | {name: _section_json(section) for name, section in self._sections()}
@@ -90,6 +92,8 @@ class Verdict:
                 yield f"  {problem}"
             if section.problems_dropped:
                 yield f"  and {section.problems_dropped} more"
+        if not self.deep:
+            yield "not deep: the indexes that queries use were not compared with the tables"
         if not self.anchored:
             yield "not anchored: compare size and root with a copy kept elsewhere to rule out a rewritten log"
 

@@ -77,6 +77,7 @@ def first(path: Path, **anchor: object) -> tuple[str, int | None]:
 def test_an_honest_log_is_intact(path: Path, root: bytes) -> None:
     verdict = fsck(path, expect_root=root, expect_size=SIZE)
     assert (verdict.ok, verdict.size, verdict.root, verdict.anchored) == (True, SIZE, root, True)
+    assert fsck(path, deep=True).ok
     assert verdict.warnings.ok
 
 
@@ -325,6 +326,20 @@ def test_time_that_goes_back_and_guards_that_are_gone_are_warnings(path: Path, r
     assert codes == [("guard_missing", None), ("clock_went_back", SIZE + 1)]
 
 
+def test_an_index_that_hides_a_record_from_queries_needs_a_deep_look(path: Path, root: bytes) -> None:
+    hide = " WHERE value <> 'gpu-13'"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP INDEX log_attributes_value")
+        database.execute(f'CREATE INDEX log_attributes_value ON log_attributes (name, value, "index"){hide}')
+        database.execute("PRAGMA writable_schema=ON")
+        database.execute("UPDATE sqlite_master SET sql = replace(sql, ?, '')", (hide,))
+        database.commit()
+    with Log.open(path) as log:
+        assert list(log.query(target="gpu-13")) == [], "the tamper works"
+    assert fsck(path).ok
+    assert first(path, deep=True) == ("database_damaged", None)
+
+
 def test_the_checker_knows_the_guards_and_schema_of_the_writer(path: Path, root: bytes) -> None:
     from audit.storage.schema import SCHEMA_VERSION
 
@@ -368,8 +383,8 @@ def test_the_command_runs_with_the_standard_library_alone(path: Path, root: byte
     done = run(str(path), "--root", root.hex(), "--size", str(SIZE), "--json", isolated=isolated)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) | {"store": ""} == {
-        "ok": True, "store": "", "size": SIZE, "root": root.hex(), "anchored": True, "first_bad_index": None,
-        "first_reason": None, "integrity": {"ok": True, "problems": [], "problems_dropped": 0},
+        "ok": True, "store": "", "size": SIZE, "root": root.hex(), "anchored": True, "deep": False,
+        "first_bad_index": None, "first_reason": None, "integrity": {"ok": True, "problems": [], "problems_dropped": 0},
         "completeness": {"ok": True, "problems": [], "problems_dropped": 0},
         "warnings": {"ok": True, "problems": [], "problems_dropped": 0},
     }  # fmt: skip

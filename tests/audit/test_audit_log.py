@@ -196,6 +196,9 @@ def test_an_unwritable_log_is_unavailable(path: Path) -> None:
 def test_a_log_that_cannot_be_opened_is_unavailable(path: Path) -> None:
     with pytest.raises(LogUnavailable):
         Log.open(path.parent / "no such folder" / "audit.db")
+    with pytest.raises(LogUnavailable, match="only SQLite") as fault:
+        Log.open("postgresql://agent:secret@db/audit")
+    assert "secret" not in str(fault.value)
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(LogUnavailable, match="not a database"):
         Log.open(path)
@@ -250,7 +253,7 @@ def test_a_closed_and_reopened_log_goes_on(path: Path, clock: Callable[[], datet
         fill(log, 5)
         root = log.root()
     assert not path.with_name("audit.db-wal").exists(), "the last one out writes the WAL back"
-    with Log.open(str(path), clock=clock) as log:
+    with Log.open(f"sqlite:///{path}", clock=clock) as log:
         assert log.root() == root
         assert log.append("heartbeat", actor="agent").index == 5
     assert fsck(path, expect_root=root, expect_size=5).ok

@@ -1,0 +1,137 @@
+"""Every row of the log against the body of its record: the part of `audit.fsck` that reads.
+
+The body is the evidence and the rest are copies of it. So each record is rehashed and read, its copies are compared
+with what it says, and the tree is built again beside it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+
+from audit.errors import RecordRefused
+from audit.record import Record, leaf_hash, parse
+from audit.retree import Retree
+from audit.verdict import Verdict
+
+CLOCK_TOLERANCE_S = 5.0
+"""Writers on several machines take the time before they queue for the log, and their clocks differ a little."""
+
+_RECORDS = 'SELECT "index", kind, at, actor, unique_key, body, leaf FROM log_records ORDER BY "index"'
+_ATTRIBUTES = 'SELECT "index", name, value FROM log_attributes ORDER BY "index", name'
+_REPEATED_KEYS = """
+    SELECT max("index"), unique_key FROM log_records NOT INDEXED
+    WHERE unique_key IS NOT NULL GROUP BY unique_key HAVING count(*) > 1 ORDER BY 1"""
+
+
+def rescan(database: sqlite3.Connection, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
+    """Adds to the verdict what is wrong with the rows, and the size and root that they have."""
+    tree = Retree(database, verdict)
+    attributes = _Attributes(database, verdict)
+    last_at: datetime | None = None
+    root_then = tree.root() if expect_size == 0 else None
+    for index, kind, at, actor, unique_key, body, leaf in database.execute(_RECORDS):
+        if index != verdict.size:
+            _report_gap(verdict, index)
+            if not tree.skip_to(index):
+                return
+            verdict.size = index
+        computed = leaf_hash(body) if isinstance(body, bytes) else b""
+        record = _read(verdict, index, body) if computed == leaf else None
+        if computed != leaf:
+            verdict.integrity.add("body_differs", index, "the body does not hash to the stored leaf")
+        # Where the record itself is known to be bad, the tree has nothing to add.
+        tree.add(computed, trusted=record is not None and record.index == index)
+        verdict.size += 1
+        if verdict.size == expect_size:
+            root_then = tree.root()
+        found = attributes.of(index)
+        if record is not None:
+            _compare(verdict, record, (index, kind, at, actor, unique_key, found))
+            last_at = _check_time(verdict, record, last_at)
+    attributes.report_rest()
+    tree.finish()
+    verdict.root = tree.root()
+    for index, key in database.execute(_REPEATED_KEYS):
+        verdict.integrity.add("unique_key_repeated", index, f"the unique key {key!r} is taken by an earlier record")
+    _check_anchor(verdict, expect_root, expect_size, root_then)
+
+
+def _report_gap(verdict: Verdict, index: object) -> None:
+    expected = verdict.size
+    if isinstance(index, int) and index > expected:
+        rows = f"record {expected} is" if index == expected + 1 else f"records {expected} to {index - 1} are"
+        verdict.completeness.add("record_missing", expected, f"{rows} missing")
+    else:
+        verdict.integrity.add("index_invalid", expected, f"a record with the index {index!r} comes before it")
+
+
+def _read(verdict: Verdict, index: int, body: bytes) -> Record | None:
+    try:
+        return parse(body)
+    except RecordRefused as refusal:
+        verdict.integrity.add("not_a_record", index, str(refusal))
+        return None
+
+
+def _compare(verdict: Verdict, record: Record, copies: tuple[object, ...]) -> None:
+    attested = (record.index, record.kind, record.at, record.actor, record.unique_key, record.attributes)
+    if attested == copies:
+        return
+    names = ("index", "kind", "at", "actor", "unique_key", "attributes")
+    for name, said, copy in zip(names, attested, copies, strict=True):
+        if said != copy:
+            index = copies[0] if isinstance(copies[0], int) else None
+            verdict.integrity.add(f"{name}_differs", index, f"{name} is {copy!r}, but {said!r} in the body")
+
+
+def _check_time(verdict: Verdict, record: Record, last_at: datetime | None) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(record.at)
+    except ValueError:
+        verdict.integrity.add("not_a_record", record.index, f"{record.at} is no moment")
+        return last_at
+    if last_at is None or at >= last_at:
+        return at
+    back_s = (last_at - at).total_seconds()
+    if back_s > CLOCK_TOLERANCE_S:
+        verdict.warnings.add("clock_went_back", record.index, f"{record.at} is {back_s:.0f} s before an earlier record")
+    return last_at
+
+
+def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None, root_then: bytes | None) -> None:
+    if size is not None and size > verdict.size:
+        missing = f"records {verdict.size} to {size - 1} are missing: the anchor saw {size} records"
+        verdict.completeness.add("tail_missing", verdict.size, missing)
+    elif root is not None and verdict.root is None:
+        verdict.integrity.add("root_unknown", None, "records are missing, so the anchor's root cannot be compared")
+    elif root is not None and root != (verdict.root if size is None else root_then):
+        verdict.integrity.add("root_differs", None, "this is not the log whose root the anchor kept: it was rewritten")
+
+
+class _Attributes:
+    """Walks the attribute rows in step with the records."""
+
+    def __init__(self, database: sqlite3.Connection, verdict: Verdict) -> None:
+        self._rows: Iterator[tuple[int, str, str]] = database.execute(_ATTRIBUTES)
+        self._verdict = verdict
+        self._next = next(self._rows, None)
+
+    def of(self, index: int) -> dict[str, str]:
+        found: dict[str, str] = {}
+        while self._next is not None and self._next[0] <= index:
+            if self._next[0] == index:
+                found[self._next[1]] = self._next[2]
+            else:
+                self._report(self._next)
+            self._next = next(self._rows, None)
+        return found
+
+    def report_rest(self) -> None:
+        while self._next is not None:
+            self._report(self._next)
+            self._next = next(self._rows, None)
+
+    def _report(self, row: tuple[int, str, str]) -> None:
+        self._verdict.completeness.add("record_missing", row[0], f"attribute {row[1]!r} belongs to a missing record")
