@@ -17,6 +17,8 @@ from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment
 from scheduler_core.state import Phase
 
+RIVALS_LIMIT = 32  # gangs tried one by one; each costs a scheduling run, milliseconds to a second on large clusters
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -77,3 +79,29 @@ def _running(snapshot: Snapshot) -> set[str]:
 def _next_wake_s(snapshot: Snapshot, after_s: Seconds, until_s: Seconds) -> Seconds | None:
     times = (snapshot.state_of(name).requeue_at_s for name in snapshot.pending_gangs())
     return min((time for time in times if time is not None and after_s < time <= until_s), default=None)
+
+
+def unblocked_by(
+    snapshot: Snapshot, gang: str, now_s: Seconds, *, settings: Settings = DEFAULTS, limit: int = RIVALS_LIMIT
+) -> tuple[str, ...]:
+    """Gangs any one of which, sent back whole, would let this one run: stuck ones first, then the least important.
+
+    Which of them may be sent back is not for the core to say. None are named for a gang that runs, or soon will.
+    """
+    if gang in _running(snapshot) or gang in what_if(snapshot, [], now_s, settings=settings).started:
+        return ()
+    rivals = [name for name in snapshot.gangs if name != gang and snapshot.phase(name) is not Phase.PENDING]
+    rivals.sort(key=lambda name: _cost_of_return(snapshot, name))
+    return tuple(name for name in rivals[:limit] if _runs_without(snapshot, gang, name, now_s, settings))
+
+
+def _cost_of_return(snapshot: Snapshot, name: str) -> tuple[bool, int, int, str]:
+    rival = snapshot.gang(name)
+    return (snapshot.phase(name) is Phase.RUNNING, rival.priority, len(snapshot.pods_of(name)), name)
+
+
+def _runs_without(snapshot: Snapshot, gang: str, rival: str, now_s: Seconds, settings: Settings) -> bool:
+    with snapshot.fork():
+        snapshot.evict(rival, now_s, delay_s=1)
+        run(snapshot, now_s, settings)
+        return snapshot.phase(gang) is Phase.RUNNING

@@ -80,6 +80,13 @@ def test_a_parked_gang_is_tried_again_when_capacity_changes():
     assert [each.gang for each in world.run().admitted] == ["second"]
 
 
+def test_a_pod_that_leaves_is_such_a_change():
+    world = cluster().nodes(1).pod("notebook", "gpu-0").queue("q").gang("g", queue="q")
+    assert world.run().parked == ("g",)
+    world.snapshot.release("notebook")
+    assert [each.gang for each in world.run().admitted] == ["g"]
+
+
 def test_partial_admission_takes_the_most_that_fits_above_the_minimum():
     world = cluster().nodes(5).queue("q", 32).gang("g", pods=8, at_least=2, queue="q")
     (assignment,) = world.run().admitted
@@ -87,9 +94,28 @@ def test_partial_admission_takes_the_most_that_fits_above_the_minimum():
     assert world.snapshot.available("q", next(iter(world.snapshot.charge_of("g")))) == 0
 
 
+def test_the_pod_sets_of_a_gang_share_one_quota():
+    world = cluster().nodes(2).queue("q", 12)
+    both = (PodSet(name="leader", count=1, requests={GPU: 8}), PodSet(name="worker", count=1, requests={GPU: 8}))
+    world.gang_of("g", *both, queue="q").run()
+    assert world.running_gangs() == set()
+    assert world.why("g").reason is Reason.EXCEEDS_MAX_QUOTA
+    assert (world.why("g").wanted, world.why("g").available) == (16, 12)
+
+
+def test_a_gang_of_no_pods_is_no_trouble():
+    world = cluster().nodes(1).queue("q").gang("g", pods=0, queue="q")
+    world.run()
+    assert world.running_gangs() == {"g"}
+
+
 def test_a_stuck_gang_is_completed_before_anybody_new_starts():
     world = (
-        cluster().nodes(3).queue("q").gang("stuck", pods=3, queue="q", created_s=9).running("stuck", "gpu-0", "gpu-1")
+        cluster()
+        .nodes(3)
+        .queue("q", 24)
+        .gang("stuck", pods=3, queue="q", created_s=9)
+        .running("stuck", "gpu-0", "gpu-1")
     )
     world.gang("new", queue="q", priority=0)
     result = world.run()
@@ -128,9 +154,9 @@ def test_hold_admits_nothing_new_and_hold_and_drain_takes_back():
 
 
 def test_single_pods_that_wait_find_a_node_by_priority():
-    world = cluster().node("n", 1).waits("low").waits("high", priority=5)
-    assert world.run().placed == {"high": "n"}
-    assert set(world.snapshot.waiting_pods) == {"low"}
+    world = cluster().node("n", 1).waits("a").waits("z", priority=5)
+    assert world.run().placed == {"z": "n"}
+    assert set(world.snapshot.waiting_pods) == {"a"}
 
 
 # -- flavors -----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,19 @@
 import pytest
 from schedule_language import GPU, cluster
 
-from scheduler_core import Activate, Cordon, NodeTerm, PodSet, Reason, Requeue, Requirement, Stop, StopPolicy, Strategy
+from scheduler_core import (
+    Activate,
+    Cordon,
+    NodeTerm,
+    PodSet,
+    Reason,
+    Requeue,
+    Requirement,
+    Settings,
+    Stop,
+    StopPolicy,
+    Strategy,
+)
 from scheduler_core.explain import explain_pod
 
 
@@ -135,6 +147,19 @@ def test_every_reason_has_a_case():
 
 def test_scattered_gpus_name_the_nodes_they_lie_on():
     assert scattered().why("g").nodes == ("gpu-0", "gpu-1")
+
+
+def test_an_exclusion_of_ours_is_told_before_a_cordon():
+    world = cluster().nodes(2).queue("q").gang("g", queue="q")
+    Requeue("g", delay_s=0, exclude_nodes=("gpu-0",)).apply(world.snapshot, 0)
+    Cordon("gpu-1").apply(world.snapshot, 0)
+    assert world.why("g").reason is Reason.NODES_EXCLUDED
+
+
+def test_a_gang_that_holds_quota_and_lacks_nodes_is_explained_even_where_others_bind_its_pods():
+    world = cluster(Settings(place=False)).nodes(1).queue("q").gang("g", pods=2, queue="q")
+    world.run()
+    assert world.why("g").reason is Reason.INSUFFICIENT_CAPACITY
 
 
 def test_a_cordoned_node_that_would_not_help_is_no_remedy():

@@ -9,7 +9,9 @@ from scheduler_core import (
     Cordon,
     Drain,
     FlavorResource,
+    Gang,
     Phase,
+    PodSet,
     Remove,
     Requeue,
     Stop,
@@ -24,6 +26,13 @@ from scheduler_core.snapshot import Snapshot
 
 KEY = FlavorResource("default", GPU)
 few = settings(max_examples=120, deadline=None)
+
+
+@st.composite
+def pod_sets(draw, name):
+    count = draw(st.integers(1, 4))
+    least = draw(st.none() | st.integers(1, count))
+    return PodSet(name=name, count=count, min_count=least, requests={GPU: draw(st.integers(0, 4))})
 
 
 @st.composite
@@ -44,16 +53,14 @@ def worlds(draw):
         )
     queues = st.sampled_from([*sorted(world.snapshot.queues), None])
     for index in range(draw(st.integers(1, 6))):
-        pods = draw(st.integers(1, 4))
-        world.gang(
-            f"g{index}",
-            pods=pods,
-            gpus=draw(st.integers(0, 4)),
+        gang = Gang(
+            name=f"g{index}",
+            pod_sets=tuple(draw(pod_sets(name)) for name in ("leader", "worker")[: draw(st.integers(1, 2))]),
             queue=draw(queues),
-            at_least=draw(st.none() | st.integers(1, pods)),
             priority=draw(st.integers(0, 2)),
             created_s=draw(st.integers(0, 5)),
         )
+        world.snapshot.add_gang(gang)
     return world
 
 
@@ -91,9 +98,10 @@ def check_quota(snapshot: Snapshot) -> None:
     for name, queue in snapshot.queues.items():
         assert snapshot.available(name, KEY) >= 0
         used = sum(
-            len(snapshot.pods_of(gang.name)) * gang.pod_sets[0].requests[GPU]
+            snapshot.pods[pod].pod.requests[GPU]
             for gang in snapshot.gangs.values()
             if gang.queue == name
+            for pod in snapshot.pods_of(gang.name)
         )
         assert snapshot.usage.get((("queue", name), KEY), 0) == used
         assert used <= tree.potential(("queue", name), KEY)

@@ -41,6 +41,7 @@ def put(rooms, pods, gpus=1, name="bestfit"):
         ({"a": 8, "b": 5}, 1, 4, {"b": 1}),  # else the one left with least
         ({"a": 19, "b": 10, "c": 10}, 20, 1, {"b": 10, "c": 10}),  # exact fits before greedy ones
         ({"a": 20, "b": 18, "c": 10}, 18, 1, {"b": 18}),  # fewest nodes
+        ({"a": 10, "b": 4, "c": 4, "d": 4, "e": 2}, 12, 1, {"a": 10, "e": 2}),  # 10 + 2, not 4 + 4 + 4
         ({"b": 8, "a": 8}, 1, 8, {"a": 1}),  # ties by name
         ({"a": 8, "b": 8, "c": 3}, 3, 4, {"a": 2, "b": 1}),  # a node too small for a pod is left alone
         ({"a": 7, "b": 7}, 4, 4, None),  # 14 free, 16 wanted

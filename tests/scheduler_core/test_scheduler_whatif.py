@@ -1,8 +1,11 @@
 """What would happen if? Asked before every proposal; nothing of it stays."""
 
+import doctest
+
 import pytest
 from schedule_language import GPU, cluster
 
+import scheduler_core
 from scheduler_core import (
     Activate,
     AddNode,
@@ -23,6 +26,7 @@ from scheduler_core import (
     Submit,
     Uncordon,
     Unknown,
+    unblocked_by,
 )
 
 
@@ -125,3 +129,19 @@ def test_a_change_that_cannot_be_applied_is_an_error_and_leaves_nothing_behind()
     with pytest.raises(Unknown, match="Node 'gpu-9'"):
         world.what_if(Requeue("b"), Cordon("gpu-9"))
     assert world.snapshot.contents() == before
+
+
+def test_who_stands_in_the_way_is_named_stuck_gangs_first():
+    world = deadlock().node("more", 16).gang("c", pods=2, queue="q").running("c", "more", "more")
+    assert unblocked_by(world.snapshot, "a", 0) == ("b", "c")
+    assert unblocked_by(world.snapshot, "c", 0) == ()
+
+
+def test_a_gang_that_will_start_by_itself_has_nobody_in_its_way():
+    world = deadlock().node("more", 8)
+    assert unblocked_by(world.snapshot, "a", 0) == ()
+
+
+def test_the_example_on_the_front_page_is_true():
+    assert doctest.testmod(scheduler_core).attempted > 0
+    assert doctest.testmod(scheduler_core).failed == 0
