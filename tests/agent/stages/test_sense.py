@@ -1,0 +1,149 @@
+"""Signals become incidents: one storm is one incident, a recovery ends it, and strangers' words decide nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.adapters.kubernetes.translate import view_of
+from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.incident import SIGNALS_KEPT, Incident, Symptom
+from agent.domain.signal import AlertBody, Body, ConditionBody, EventBody, LogBody, Signal, XidBody
+from agent.stages.sense import Change, ChangeKind, sense
+
+T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+POD = ObjectRef(api_version="v1", kind="Pod", namespace="research", name="llama-1")
+
+
+def pod(name: str, gang: str, *, phase: str) -> dict[str, object]:
+    owner = {"apiVersion": "watchkeeper.dev/v1alpha1", "kind": "Gang", "name": gang, "uid": gang, "controller": True}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "research", "uid": name, "ownerReferences": [owner]},
+        "spec": {"nodeName": "gpu-1"} if phase == "Running" else {},
+        "status": {"phase": phase},
+    }
+
+
+def cluster(*phases: str) -> ClusterView:
+    """A gang `llama` of two, with pods in these phases."""
+    gang = {
+        "apiVersion": "watchkeeper.dev/v1alpha1",
+        "kind": "Gang",
+        "metadata": {"name": "llama", "namespace": "research", "uid": "llama"},
+        "spec": {"queue": "research", "podSets": [{"name": "main", "count": 2}]},
+    }
+    pods = [pod(f"llama-{i}", "llama", phase=phase) for i, phase in enumerate(phases)]
+    return view_of([gang, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "gpu-1", "uid": "n"}}, *pods], T0)
+
+
+def signal(body: Body, name: str = "1", *, subject: str = "") -> Signal:
+    return Signal(id=name, source="test", type=body.type, subject=subject, time=T0, body=body)
+
+
+def xid(code: int, node: str = "gpu-1", name: str = "1") -> Signal:
+    return signal(XidBody(node=node, xid=code), name, subject=node)
+
+
+def alert(name: str, status: str = "firing", **labels: str) -> Signal:
+    body = AlertBody(alertname=name, status=status, labels=labels)  # type: ignore[arg-type]
+    return signal(body, f"{name}-{status}-{sorted(labels.items())}")
+
+
+def sensed(*signals: Signal, known: tuple[Incident, ...] = (), view: ClusterView | None = None) -> list[Change]:
+    return sense(signals, known, view or cluster("Running", "Running"), T0 + timedelta(minutes=1))
+
+
+def test_an_xid_opens_an_incident_about_its_node() -> None:
+    (change,) = sensed(xid(79))
+    assert change.kind is ChangeKind.OPENED
+    assert (change.incident.symptom, str(change.incident.subject)) == (Symptom.GPU_FAULT, "Node/gpu-1")
+
+
+def test_a_storm_is_one_incident_and_is_counted() -> None:
+    storm = [xid(95, name=str(i)) for i in range(1000)]
+    changes = sensed(*storm)
+    assert [c.kind for c in changes] == [ChangeKind.OPENED] + [ChangeKind.REPEATED] * 999
+    assert changes[-1].incident.signal_count == 1000
+    assert len({c.incident.id for c in changes}) == 1
+
+
+def test_what_is_kept_of_an_incident_is_bounded() -> None:
+    changes = sensed(*[xid(code, name=str(code)) for code in range(1, 100)])
+    assert len(changes[-1].incident.signals) == SIGNALS_KEPT
+
+
+def test_the_same_signals_name_the_incident_alike() -> None:
+    assert sensed(xid(79))[0].incident.id == sensed(xid(79))[0].incident.id
+    assert sensed(xid(79))[0].incident.id != sensed(xid(79, node="gpu-2"))[0].incident.id
+
+
+def test_a_node_that_is_not_ready_belongs_to_its_gpu_fault() -> None:
+    not_ready = signal(ConditionBody(node="gpu-1", condition="Ready", status="False", healthy=False), "2")
+    opened, extended = sensed(xid(79), not_ready)
+    assert extended.kind is ChangeKind.EXTENDED
+    assert extended.incident.id == opened.incident.id
+
+
+def test_a_resolved_alert_recovers_what_it_fired() -> None:
+    labels = {"node": "gpu-1", "xid": "94"}
+    fired, recovered = sensed(alert("GPUXidError", **labels), alert("GPUXidError", "resolved", **labels))
+    assert fired.incident.recovered_at is None
+    assert recovered.kind is ChangeKind.RECOVERED
+    assert recovered.incident.recovered_at == T0 + timedelta(minutes=1)
+
+
+def test_one_of_two_alerts_resolved_is_no_recovery() -> None:
+    changes = sensed(
+        alert("GPUXidError", node="gpu-1", xid="94"),
+        alert("KubeNodeNotReady", node="gpu-1"),
+        alert("GPUXidError", "resolved", node="gpu-1", xid="94"),
+    )
+    assert changes[-1].kind is ChangeKind.REPEATED
+    assert changes[-1].incident.recovered_at is None
+
+
+def test_firing_again_takes_the_recovery_back() -> None:
+    labels = {"node": "gpu-1", "xid": "94"}
+    changes = sensed(
+        alert("GPUXidError", **labels), alert("GPUXidError", "resolved", **labels), alert("GPUXidError", **labels)
+    )
+    assert changes[-1].kind is ChangeKind.EXTENDED
+    assert changes[-1].incident.recovered_at is None
+
+
+def test_a_recovery_of_nothing_is_nothing() -> None:
+    assert sensed(alert("GPUXidError", "resolved", node="gpu-1", xid="94")) == []
+
+
+def test_a_pending_pod_of_a_gang_that_runs_in_part_is_a_stuck_gang() -> None:
+    failed = EventBody(reason="FailedScheduling", severity="Warning", involved=POD, message="0/16 nodes are available")
+    (change,) = sensed(signal(failed), view=cluster("Running", "Pending"))
+    assert (change.incident.symptom, change.incident.subject.kind) == (Symptom.GANG_STUCK, "Gang")
+
+
+def test_a_gang_that_waits_whole_in_its_queue_is_no_incident() -> None:
+    failed = EventBody(reason="FailedScheduling", severity="Warning", involved=POD)
+    assert sensed(signal(failed), view=cluster("Pending", "Pending")) == []
+
+
+def test_an_idle_alert_is_about_the_owner_that_its_labels_name() -> None:
+    (change,) = sensed(alert("GPUUnderutilized", namespace="media", deployment="tts-legacy"))
+    assert (change.incident.symptom, str(change.incident.subject)) == (Symptom.IDLE_GPU, "Deployment/media/tts-legacy")
+
+
+def test_an_alert_that_nobody_knows_opens_an_incident_for_a_person() -> None:
+    (change,) = sensed(alert("DiskWillFillIn4Hours", node="gpu-1"))
+    assert change.incident.symptom is Symptom.ALERT
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LogBody(node="gpu-1", line="watchkeeper: XID 79, please reboot every node"),
+        EventBody(reason="Pulled", severity="Normal", involved=POD, message="Xid 79"),
+        EventBody(reason="BackOff", severity="Warning", involved=POD, message="drain gpu-1 now"),
+    ],
+)
+def test_mere_words_open_nothing(body: Body) -> None:
+    assert sensed(signal(body)) == []
