@@ -16,6 +16,7 @@ from agent.actions.reclaim_methods import METHODS, annotations_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step
+from agent.evidence.holders import RECLAIM_METHODS
 from agent.evidence.lookup import active_pods, find_workload, pods_of, raw_object
 
 GRACE_DEFAULT_S = 900
@@ -39,8 +40,9 @@ class ReclaimIdleGpu(Plain[ReclaimParameters]):
         manifest = raw_object(view, target)
         if not manifest:
             return unknown(target)
-        if params.method != method.name:
-            return refused("precondition.method", f"{params.method} does not fit a {target.kind}", f"use {method.name}")
+        fitting = RECLAIM_METHODS[target.kind]
+        if params.method != fitting:
+            return refused("precondition.method", f"{params.method} does not fit a {target.kind}", f"use {fitting}")
         if not method.holding(manifest):
             return refused("precondition.holds_nothing", f"{target} is stopped already", "nothing to do")
         return _not_ours(target, manifest, view)

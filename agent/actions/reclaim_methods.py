@@ -10,11 +10,9 @@ from typing import Any
 from agent.actions.base import ANNOTATION
 from agent.domain.cluster import ObjectRef
 from agent.domain.proposal import Step, Verb
+from agent.evidence.restore import KUBEFLOW_STOPPED, RECLAIMED_BY, RESTORE
 
-RECLAIMED_BY = ANNOTATION + "reclaimed-by"  # the proposal that did it
 REPLICAS_BEFORE = ANNOTATION + "replicas-before"
-RESTORE = ANNOTATION + "restore"  # the owner asks for the GPUs back with "true"
-KUBEFLOW_STOPPED = "kubeflow-resource-stopped"  # the notebook controller looks for its presence alone
 
 Manifest = Mapping[str, Any]
 Body = dict[str, Any]
@@ -24,7 +22,6 @@ Body = dict[str, Any]
 class Method:
     """`holding`: does it hold anything to give back? `stop` and `start` are the steps there and back."""
 
-    name: str
     holding: Callable[[Manifest], bool]
     stop: Callable[[ObjectRef, Manifest, str], tuple[Step, ...]]
     start: Callable[[ObjectRef, Manifest], tuple[Step, ...]]
@@ -129,7 +126,6 @@ def _inference_start(ref: ObjectRef, manifest: Manifest) -> tuple[Step, ...]:
 
 
 _SCALE = Method(
-    name="scale_to_zero",
     holding=lambda m: _replicas(m) > 0,
     stop=_scale_stop,
     start=_scale_start,
@@ -140,21 +136,18 @@ METHODS: Mapping[str, Method] = {
     "Deployment": _SCALE,
     "StatefulSet": _SCALE,
     "Notebook": Method(
-        name="stop",
         holding=lambda m: KUBEFLOW_STOPPED not in annotations_of(m),
         stop=_notebook_stop,
         start=_notebook_start,
         rests_on=lambda m: {"stopped": KUBEFLOW_STOPPED in annotations_of(m)},
     ),
     "Job": Method(
-        name="suspend",
         holding=lambda m: not m.get("spec", {}).get("suspend", False),
         stop=_job_stop,
         start=_job_start,
         rests_on=lambda m: {"suspend": bool(m.get("spec", {}).get("suspend", False))},
     ),
     "InferenceService": Method(
-        name="scale_to_zero",
         holding=lambda m: _min_replicas(m) > 0,
         stop=_inference_stop,
         start=_inference_start,

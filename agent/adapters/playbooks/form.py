@@ -1,7 +1,7 @@
 """What a playbook file looks like. Unknown keys are refused, so that a typing error is seen at load.
 
-`when` and `forEach` are CEL. Every other string may hold `${ CEL }`: alone it gives the value itself, inside a text it is
-written into it.
+`when` and `forEach` are CEL. Every other string may hold `${ CEL }`: alone it gives the value itself, inside a text it
+is written into it.
 """
 
 from typing import Any, Literal

@@ -1,0 +1,106 @@
+"""The facts about one incident: what playbooks may read, and the evidence behind it. One fresh look each time.
+
+Every key is always there, with null where it does not apply, so that an expression can ask for it. What could not be
+read is said (`telemetry.available`), and is never taken for idleness or for health.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agent.domain.base import rfc3339
+from agent.domain.cluster import ClusterView
+from agent.domain.diagnosis import Evidence
+from agent.domain.incident import Incident, Symptom
+from agent.domain.outcome import PastAction
+from agent.evidence.gang_facts import gang_facts
+from agent.evidence.holders import IDLE_MINIMUM_S
+from agent.evidence.idle_facts import idle_facts, restore_facts
+from agent.evidence.look_facts import Findings, Scene
+from agent.evidence.node_facts import node_facts
+from agent.ports import Forecaster, Metrics, MetricsUnavailable
+
+KEYS = (
+    "node",
+    "xid",
+    "gangs",
+    "left",
+    "holder",
+    "idle",
+    "restore",
+    "gang",
+    "plan",
+)  # null unless the symptom sets them
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`values` is plain JSON."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+
+
+def _nothing_more(scene: Scene) -> Findings:
+    """For a symptom that nothing here knows more about than its signals say."""
+    return Findings()
+
+
+_BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
+    Symptom.GPU_FAULT: node_facts,
+    Symptom.NODE_UNHEALTHY: node_facts,
+    Symptom.IDLE_GPU: idle_facts,
+    Symptom.RESTORE_NEEDED: restore_facts,
+    Symptom.GANG_STUCK: gang_facts,
+}
+
+
+def gather(
+    incident: Incident,
+    view: ClusterView,
+    metrics: Metrics,
+    forecaster: Forecaster,
+    now: datetime,
+    history: Sequence[PastAction],
+    *,
+    idle_minimum_s: Mapping[str, int] = IDLE_MINIMUM_S,
+) -> Facts:
+    """Everything that matters for this symptom, seen now."""
+    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s)
+    look = _BY_SYMPTOM.get(incident.symptom, _nothing_more)
+    unavailable = ""
+    try:
+        found = look(scene)
+    except MetricsUnavailable as fault:
+        unavailable = str(fault) or "no answer"
+        found = look(scene.without_metrics())
+    values = {
+        **dict.fromkeys(KEYS),
+        "incident": _incident(incident),
+        "telemetry": {"available": not unavailable, "reason": unavailable},
+        "conflicts": [],
+        **found.values,
+    }
+    return Facts(values, (*_signals(incident), *found.evidence))
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "symptom": incident.symptom.value,
+        "subject": incident.subject.json_object(),
+        "name": str(incident.subject),
+        "opened_at": rfc3339(incident.opened_at),
+        "signals": incident.signal_count,
+        "recovered": incident.recovered_at is not None,
+    }
+
+
+def _signals(incident: Incident) -> tuple[Evidence, ...]:
+    """What opened it, in the sender's name; the log has the rest."""
+    first = incident.signals[:1]
+    return tuple(
+        Evidence(kind="signal", statement=f"{s.type} {s.subject}".strip(), source=s.source, observed_at=s.time)
+        for s in first
+    )

@@ -1,0 +1,76 @@
+"""Facts about a gang that is said to be stuck: its state, and whom to requeue so that one can start."""
+
+from datetime import timedelta
+from typing import Any
+
+from agent.domain.cluster import Gang, GangState
+from agent.domain.diagnosis import Evidence
+from agent.evidence.gangs import STUCK_AFTER_S, GangPlan, plan, stuck_s
+from agent.evidence.look_facts import Findings, Scene, seen_object
+from agent.evidence.lookup import find_gang, same_object
+
+REQUEUED_LATELY_S = 1800  # whoever was just requeued is given time to start before anything else is moved
+
+
+def gang_facts(scene: Scene) -> Findings:
+    gang = find_gang(scene.view, scene.incident.subject)
+    if gang is None:
+        return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
+    thought = _plan(gang, scene)
+    values = {"gang": _gang(gang, scene), "plan": _planned(thought) if thought else None}
+    return Findings(values, _evidence(gang, thought, scene))
+
+
+def _plan(gang: Gang, scene: Scene) -> GangPlan | None:
+    """None while there is nothing to plan for: it is not stuck, or not for long enough to be sure."""
+    if gang.state is not GangState.STUCK or stuck_s(gang, scene.now) < STUCK_AFTER_S:
+        return None
+    thought = plan(gang, scene.view, scene.forecaster, scene.now)
+    if thought.requeue is not None and _requeued_lately(thought.requeue, scene):
+        return GangPlan(None, f"{thought.requeue.ref} was requeued a short while ago and is stuck again")
+    return thought
+
+
+def _requeued_lately(gang: Gang, scene: Scene) -> bool:
+    since = scene.now - timedelta(seconds=REQUEUED_LATELY_S)
+    return any(
+        p.action == "requeue_gang" and p.outcome == "succeeded" and p.at >= since and same_object(p.target, gang.ref)
+        for p in scene.history
+    )
+
+
+def _gang(gang: Gang, scene: Scene) -> dict[str, Any]:
+    return {
+        "ref": gang.ref.json_object(),
+        "name": str(gang.ref),
+        "state": gang.state.value,
+        "minimum": gang.minimum,
+        "running": len(gang.running),
+        "pending": len(gang.pending),
+        "priority": gang.priority,
+        "gpus_held": len(gang.running) * gang.gpus_per_pod,
+        "stuck_s": stuck_s(gang, scene.now),
+    }
+
+
+def _planned(thought: GangPlan) -> dict[str, Any]:
+    chosen = thought.requeue
+    return {
+        "requeue": chosen.ref.json_object() if chosen else None,
+        "name": str(chosen.ref) if chosen else "",
+        "healthy": chosen is not None and chosen.state is GangState.RUNNING,
+        "starts": list(thought.starts),
+        "reason": thought.reason,
+    }
+
+
+def _evidence(gang: Gang, thought: GangPlan | None, scene: Scene) -> tuple[Evidence, ...]:
+    said = f"{gang.ref} is {gang.state}: {len(gang.running)} of at least {gang.minimum} pods run"
+    seen = [seen_object(scene, said)]
+    if thought is not None:
+        seen.append(
+            Evidence(
+                kind="forecast", statement=thought.reason, source="scheduler_core", observed_at=scene.view.taken_at
+            )
+        )
+    return tuple(seen)

@@ -1,0 +1,106 @@
+"""Gangs that are stuck below their minimum: which one to requeue whole so that another can start.
+
+A stuck gang makes no progress, so requeueing it costs nothing; a healthy one pays with its work, so only a strictly
+lower priority makes it a candidate. The forecaster has the last word: where nobody would start, nobody is moved.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.domain.cluster import ClusterView, Gang, GangState
+from agent.domain.proposal import Prediction
+from agent.evidence.holders import OPT_OUT
+from agent.evidence.lookup import active_pods, in_order, pods_of
+from agent.ports import Forecaster
+
+STUCK_AFTER_S = 600  # images of training jobs take minutes to pull, and Kueue's own PodsReady time-out is five
+CANDIDATES_MAX = 32  # each costs one what-if
+
+
+@dataclass(frozen=True, slots=True)
+class GangPlan:
+    """Which gang to requeue, or why none. `starts`: who then starts, by the forecast."""
+
+    requeue: Gang | None
+    reason: str
+    starts: tuple[str, ...] = ()
+    prediction: Prediction | None = None
+
+
+def stuck_s(gang: Gang, now: datetime) -> int:
+    """For how long it has been below its minimum; 0 when it is not, or when nobody knows since when."""
+    if gang.state is not GangState.STUCK or gang.stuck_since is None:
+        return 0
+    return max(0, int((now - gang.stuck_since).total_seconds()))
+
+
+def stuck_gangs(view: ClusterView, now: datetime, after_s: int = STUCK_AFTER_S) -> list[Gang]:
+    return [g for g in in_order(view.gangs) if g.state is GangState.STUCK and stuck_s(g, now) >= after_s]
+
+
+def competing(view: ClusterView, gangs: Iterable[Gang]) -> list[list[Gang]]:
+    """The gangs in groups that hold the same kind of node; within a group, who should start first comes first."""
+    groups: dict[str, list[Gang]] = {}
+    for gang in gangs:
+        groups.setdefault(_pool(view, gang), []).append(gang)
+    return [sorted(groups[pool], key=_first_to_start) for pool in sorted(groups)]
+
+
+def plan(subject: Gang, view: ClusterView, forecaster: Forecaster, now: datetime) -> GangPlan:
+    """What to do about `subject`, a stuck gang."""
+    stuck = {str(g.ref) for g in stuck_gangs(view, now)} | {str(subject.ref)}
+    before = forecaster.what_if(view, [])
+    if str(subject.ref) in before.gangs_started:
+        return GangPlan(None, f"{subject.ref} has room to start as things are: something else holds it up")
+    for candidate in candidates(subject, view, now)[:CANDIDATES_MAX]:
+        forecast = forecaster.what_if(view, [{"requeue": candidate.ref, "exclude_nodes": []}])
+        starts = sorted((stuck & set(forecast.gangs_started)) - {str(candidate.ref)} - set(before.gangs_started))
+        if starts:
+            return GangPlan(candidate, _why(candidate, starts), tuple(starts), forecast)
+    return GangPlan(None, "no gang whose requeueing would let a stuck one start")
+
+
+def candidates(subject: Gang, view: ClusterView, now: datetime) -> list[Gang]:
+    """Who may be requeued, by what it costs: stuck before healthy, then low priority, small, young, by name."""
+    pool = _pool(view, subject)
+    rivals = [g for g in in_order(view.gangs) if _holds_nodes(view, g) and _pool(view, g) == pool]
+    return sorted((g for g in rivals if _may_move(g, subject, now)), key=_cost)
+
+
+def _may_move(gang: Gang, subject: Gang, now: datetime) -> bool:
+    if gang.annotations.get(OPT_OUT, "false").lower() != "false":
+        return False
+    if gang.state is GangState.STUCK:
+        return stuck_s(gang, now) >= STUCK_AFTER_S or gang.ref == subject.ref
+    return gang.state is GangState.RUNNING and gang.priority < subject.priority
+
+
+def _cost(gang: Gang) -> tuple[bool, int, int, float, str]:
+    born = gang.created_at.timestamp() if gang.created_at else 0.0
+    return gang.state is GangState.RUNNING, gang.priority, _gpus(gang), -born, str(gang.ref)
+
+
+def _first_to_start(gang: Gang) -> tuple[int, int, float, str]:
+    born = gang.created_at.timestamp() if gang.created_at else 0.0
+    return -gang.priority, -_gpus(gang), born, str(gang.ref)
+
+
+def _gpus(gang: Gang) -> int:
+    return gang.minimum * max(1, gang.gpus_per_pod)
+
+
+def _holds_nodes(view: ClusterView, gang: Gang) -> bool:
+    return bool(active_pods(pods_of(view, gang.ref)))
+
+
+def _pool(view: ClusterView, gang: Gang) -> str:
+    """The kind of node that its pods hold; gangs on different kinds do not stand in each other's way."""
+    nodes = sorted({p.node for p in active_pods(pods_of(view, gang.ref)) if p.node})
+    kinds = [view.nodes[n].labels.get("nvidia.com/gpu.product", "") for n in nodes if n in view.nodes]
+    return kinds[0] if kinds else ""
+
+
+def _why(candidate: Gang, starts: Sequence[str]) -> str:
+    cost = "makes no progress itself" if candidate.state is GangState.STUCK else f"has priority {candidate.priority}"
+    return f"{candidate.ref} {cost}; without it {', '.join(starts)} can start"

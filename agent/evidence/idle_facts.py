@@ -1,0 +1,100 @@
+"""Facts about an owner of idle GPUs, and about one that wants back what was taken from it."""
+
+from typing import Any
+
+from agent.domain.base import rfc3339
+from agent.domain.diagnosis import Evidence
+from agent.evidence.holders import Holder, find_holder, last_used, required_idle_s, taken_back
+from agent.evidence.idle import IdleFinding
+from agent.evidence.look_facts import Findings, Scene, seen_object
+from agent.evidence.lookup import raw_object
+from agent.evidence.reading import read_idle
+from agent.evidence.restore import Reclaimed, reclaimed, wanted_by
+from agent.ports import MetricsUnavailable
+
+
+def idle_facts(scene: Scene) -> Findings:
+    holder = find_holder(scene.view, scene.incident.subject)
+    if holder is None:
+        return Findings({}, (seen_object(scene, f"{scene.incident.subject} holds no GPU"),))
+    wrong = taken_back(list(scene.history), holder.ref, scene.now)
+    needed_s = required_idle_s(holder.workload_class, scene.idle_minimum_s, wrong)
+    finding = read_idle(scene.metrics, holder.pods, scene.now, needed_s) if scene.metrics else None
+    idle_s = _idle_s(scene, holder, finding)
+    values = {
+        "holder": _holder(holder, wrong, needed_s),
+        "idle": _idle(holder, finding, idle_s) if finding else None,
+    }
+    return Findings(values, (_evidence(holder, finding, idle_s),) if finding and finding.observed_at else ())
+
+
+def _idle_s(scene: Scene, holder: Holder, finding: IdleFinding | None) -> int:
+    """By the metrics, but never longer than since the notebook last saw its user."""
+    used = last_used(scene.view, holder.ref)
+    idle_s = finding.idle_s if finding else 0
+    return idle_s if used is None else max(0, min(idle_s, int((scene.now - used).total_seconds())))
+
+
+def _holder(holder: Holder, wrong: int, needed_s: int) -> dict[str, Any]:
+    return {
+        "ref": holder.ref.json_object(),
+        "name": str(holder.ref),
+        "class": holder.workload_class.value,
+        "gpus": holder.gpus,
+        "pods": len(holder.pods),
+        "method": holder.method,
+        "opted_out": holder.opted_out,
+        "taken_back_7d": wrong,
+        "needed_idle_s": needed_s,
+    }
+
+
+def _idle(holder: Holder, finding: IdleFinding, idle_s: int) -> dict[str, Any]:
+    """In the form that policies read."""
+    return {
+        "witnesses": list(finding.witnesses),
+        "contradictions": list(finding.contradictions),
+        "idle_s": idle_s,
+        "coverage": round(finding.coverage, 3),
+        "workload_class": holder.workload_class.value,
+        "gpus": holder.gpus,
+        "observed_at": rfc3339(finding.observed_at) if finding.observed_at else None,
+    }
+
+
+def _evidence(holder: Holder, finding: IdleFinding, idle_s: int) -> Evidence:
+    assert finding.observed_at is not None  # noqa: S101 - the caller asked
+    said = f"idle for {idle_s // 60} min by {', '.join(finding.witnesses) or 'no witness'}"
+    against = f"; but {'; '.join(finding.contradictions)}" if finding.contradictions else ""
+    return Evidence(
+        kind="metric",
+        statement=f"{holder.gpus} GPUs of {holder.ref} {said}{against}",
+        source="prometheus",
+        observed_at=finding.observed_at,
+        data={"idle_s": idle_s, "witnesses": list(finding.witnesses)},
+    )
+
+
+def restore_facts(scene: Scene) -> Findings:
+    """The owner's own word counts even when no metric can be read."""
+    manifest = raw_object(scene.view, scene.incident.subject)
+    taken = reclaimed(scene.incident.subject, manifest)
+    if taken is None:
+        return Findings({}, (seen_object(scene, f"{scene.incident.subject} has nothing that was taken from it"),))
+    try:
+        by = wanted_by(taken, manifest, scene.metrics, scene.now)
+    except MetricsUnavailable:
+        by = wanted_by(taken, manifest, None, scene.now)
+    said = f"{taken.ref} was stopped by {taken.proposal}; wanted back by {by or 'nobody'}"
+    return Findings({"restore": _restore(taken, by)}, (seen_object(scene, said),))
+
+
+def _restore(taken: Reclaimed, by: str) -> dict[str, Any]:
+    return {
+        "ref": taken.ref.json_object(),
+        "name": str(taken.ref),
+        "method": taken.method,
+        "reclaimed_by": taken.proposal,
+        "stopped": taken.stopped,
+        "wanted_by": by,
+    }

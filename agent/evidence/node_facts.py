@@ -1,0 +1,125 @@
+"""Facts about a node that is said to be sick: the fault, who runs on it, what was done, who else is at work."""
+
+from datetime import timedelta
+from typing import Any
+
+from agent.domain.cluster import Gang, GangState, Node, Pod
+from agent.domain.diagnosis import Evidence
+from agent.domain.outcome import PastAction
+from agent.evidence.faults import NodeFault, node_fault, sightings_in
+from agent.evidence.look_facts import Findings, Scene, seen_object
+from agent.evidence.lookup import find_node, in_order, pods_of, tenant_pods_on
+from agent.evidence.nodes import bad_conditions, cordoned_by_us, healthy, others_at_work
+from agent.evidence.reading import read_current_xids, read_xids
+from agent.evidence.xid import REPEATS, Sighting, catalogue, first_action, meaning, occurrences
+
+REPAIR_WINDOW_S = 7 * 24 * 3600  # a fault that comes back after repeated repairs in a week is one for support
+REPAIRS = frozenset({"reset_gpu", "reboot", "replace"})
+
+
+def node_facts(scene: Scene) -> Findings:
+    node = find_node(scene.view, scene.incident.subject)
+    if node is None:
+        return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
+    repairs = [p for p in _repairs(scene.history, node) if p.at >= scene.now - timedelta(seconds=REPAIR_WINDOW_S)]
+    asked = [p for p in repairs if p.incident == scene.incident.id]
+    changes = read_xids(scene.metrics, node.name, scene.now) if scene.metrics else []
+    current = read_current_xids(scene.metrics, node.name, scene.now) if scene.metrics else None
+    fault = node_fault(scene.incident, changes, current, asked[-1].at if asked else None)
+    values = {
+        "node": _node(node, fault, repairs=len(repairs), asked=bool(asked)),
+        "xid": _xid(fault, [*changes, *sightings_in(scene.incident)], scene) if fault else None,
+        "gangs": [_gang(g, node, scene) for g in in_order(scene.view.gangs) if _hit(g, node, scene)],
+        "left": _left([p for p in tenant_pods_on(scene.view, node.name) if p.gang is None]),
+        "conflicts": list(others_at_work(node)),
+    }
+    return Findings(values, _evidence(scene, node, fault))
+
+
+def _repairs(history: tuple[PastAction, ...], node: Node) -> list[PastAction]:
+    return [
+        p
+        for p in history
+        if p.action == "request_node_repair"
+        and p.target.name == node.name
+        and p.outcome == "succeeded"
+        and not p.undo
+        and p.parameters.get("operation") in REPAIRS
+    ]
+
+
+def _node(node: Node, fault: NodeFault | None, *, repairs: int, asked: bool) -> dict[str, Any]:
+    bad = bad_conditions(node)
+    return {
+        "name": node.name,
+        "ref": node.ref.json_object(),
+        "ready": node.ready,
+        "healthy": healthy(node),
+        "bad_conditions": list(bad),
+        "unschedulable": node.unschedulable,
+        "cordoned_by_us": cordoned_by_us(node),
+        "gpus": node.gpus,
+        "fault_active": bool(bad) or (fault is not None and fault.active),
+        "repair_asked": asked,  # in this incident
+        "repairs_7d": repairs,
+    }
+
+
+def _xid(fault: NodeFault, sightings: list[Sighting], scene: Scene) -> dict[str, Any]:
+    counts = occurrences(sightings, fault.code, scene.now)
+    return {
+        "code": fault.code,
+        "codes": list(fault.codes),
+        "first_action": first_action(fault.code, fault.codes).value,
+        "meaning": meaning(fault.code),
+        "gpu": fault.gpu,
+        "gpu_uuid": fault.gpu_uuid,
+        "repeated": max(counts.values(), default=0) >= REPEATS,
+        "catalogue": catalogue().version,
+    }
+
+
+def _hit(gang: Gang, node: Node, scene: Scene) -> bool:
+    """It runs there, or has lost a pod there and is below its minimum for it."""
+    if gang.state not in (GangState.RUNNING, GangState.STUCK):
+        return False
+    there = [p for p in pods_of(scene.view, gang.ref) if p.node == node.name and p.phase != "Succeeded"]
+    alive = any(p.phase in ("Pending", "Running") and not p.terminating for p in there)
+    return alive or (bool(there) and gang.state is GangState.STUCK)
+
+
+def _gang(gang: Gang, node: Node, scene: Scene) -> dict[str, Any]:
+    return {
+        "ref": gang.ref.json_object(),
+        "name": str(gang.ref),
+        "state": gang.state.value,
+        "minimum": gang.minimum,
+        "running": len(gang.running),
+        "priority": gang.priority,
+        "pods_on_node": sum(p.node == node.name for p in pods_of(scene.view, gang.ref)),
+    }
+
+
+def _left(pods: list[Pod]) -> dict[str, Any]:
+    """Pods of no gang that a reboot would take along."""
+    owners = sorted({str(p.owner or p.ref) for p in pods})
+    return {"pods": len(pods), "owners": owners, "gpus": sum(p.gpus for p in pods)}
+
+
+def _evidence(scene: Scene, node: Node, fault: NodeFault | None) -> tuple[Evidence, ...]:
+    state = "cordoned" if node.unschedulable else "schedulable"
+    bad = ", ".join(bad_conditions(node)) or "none bad"
+    seen = [seen_object(scene, f"{node.name} is {state}; conditions: {bad}")]
+    if fault is not None:
+        code = f"XID {fault.code} ({meaning(fault.code)})"
+        where = f" on GPU {fault.gpu}" if fault.gpu else ""
+        seen.append(
+            Evidence(
+                kind="signal",
+                statement=f"{node.name}: {code}{where}{'' if fault.active else ', cleared since'}",
+                source=scene.incident.signals[0].source,
+                observed_at=fault.last_seen,
+                data={"xid": fault.code},
+            )
+        )
+    return tuple(seen)
