@@ -7,7 +7,7 @@ gives `kind`, attributes and payload no meaning; those who write records do.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -96,12 +96,12 @@ def _short(value: object, place: str, max_bytes: int) -> str:
     return text(value, place)
 
 
-def canonical_bytes(record: Record) -> bytes:
-    """What is stored and hashed. The record must have come from `checked` or `parse`."""
-    payload = canonical.write(record.payload)
+def canonical_bytes(record: Record, write: Callable[[JsonValue], bytes] = canonical.write) -> bytes:
+    """What is stored and hashed, by any writer of RFC 8785. The record must have come from `checked` or `parse`."""
+    payload = write(record.payload)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise RecordRefused("/payload", f"{len(payload)} bytes where {MAX_PAYLOAD_BYTES} may be")
-    head = canonical.write(
+    head = write(
         {
             "actor": record.actor,
             "at": record.at,
@@ -110,7 +110,7 @@ def canonical_bytes(record: Record) -> bytes:
             "kind": record.kind,
         }
     )
-    tail = canonical.write({"schema": record.schema, "unique_key": record.unique_key})
+    tail = write({"schema": record.schema, "unique_key": record.unique_key})
     return head[:-1] + b',"payload":' + payload + b"," + tail[1:]
 
 

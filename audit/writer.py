@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import rfc8785
+
 from audit import merkle
 from audit.errors import AlreadyRecorded, LogError, LogUnavailable, RecordRefused
 from audit.merkle import Frontier, Node
@@ -120,8 +122,8 @@ class Writer:
 
     def _entry(self, append: _Append, index: int) -> Entry:
         at = timestamp(self._clock()) if append.at_is_now else append.record.at
-        body = canonical_bytes(replace(append.record, index=index, at=at))
-        # Parsed back, so that the caller holds what the log holds, and no body is stored that a reader would refuse.
+        body = canonical_bytes(replace(append.record, index=index, at=at), rfc8785.dumps)
+        # Parsed back, so that the caller holds what the log holds, and no body is stored that an auditor would refuse.
         return Entry(parse(body), body, leaf_hash(body))
 
     def _current_frontier(self, transaction: Transaction) -> Frontier:

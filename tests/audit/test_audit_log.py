@@ -163,16 +163,30 @@ def test_a_locked_log_is_unavailable_and_resumes(log: Log, path: Path) -> None:
     assert fsck(path).ok
 
 
-def test_a_full_log_is_unavailable_and_resumes(log: Log, path: Path) -> None:
+def pragma(log: Log, text: str) -> object:
+    """Asks or sets something of the log's idle connection, which the next transaction will use again."""
+    with log._store.reading() as transaction:
+        result = transaction._connection.exec_driver_sql(f"PRAGMA {text}")
+        return result.scalar() if result.returns_rows else None
+
+
+@pytest.mark.parametrize(
+    ("fault", "repair", "said"),
+    [
+        ("max_page_count=1", "max_page_count=1000000", "full"),
+        ("query_only=ON", "query_only=OFF", "readonly"),
+    ],
+)
+def test_a_full_or_read_only_log_is_unavailable_and_resumes(
+    log: Log, path: Path, fault: str, repair: str, said: str
+) -> None:
     fill(log, 3)
-    with log._store.reading() as transaction:
-        pages = transaction._connection.exec_driver_sql("PRAGMA page_count").scalar()
-        transaction._connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(LogUnavailable, match="full"):
-        log.append("intent", actor="agent", payload="x" * 100_000)
-    with log._store.reading() as transaction:
-        transaction._connection.exec_driver_sql("PRAGMA max_page_count=1000000")
-    assert log.append("intent", actor="agent").index == 3
+    pragma(log, fault)
+    with pytest.raises(LogUnavailable, match=said):
+        log.append("intent", actor="agent", payload="x" * 100_000, unique_key="late")
+    assert log.size() == 3, "readers go on"
+    pragma(log, repair)
+    assert log.append("intent", actor="agent", unique_key="late").index == 3
     assert fsck(path).ok
 
 
@@ -260,10 +274,6 @@ def test_a_closed_and_reopened_log_goes_on(path: Path, clock: Callable[[], datet
 
 
 def test_full_durability_is_the_default(path: Path) -> None:
-    def pragma(log: Log, name: str) -> object:
-        with log._store.reading() as transaction:
-            return transaction._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-
     with Log.open(path) as log:
         assert (pragma(log, "synchronous"), pragma(log, "journal_mode")) == (2, "wal")
     with Log.open(path, durability="memory") as log:
