@@ -64,10 +64,16 @@ class SqlIncidents:
         return None if found is None else (_incident(found), IncidentState(found.state), read_time(found.closed_at))
 
     def listed(
-        self, *, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        only_open: bool = False,
     ) -> list[IncidentRow]:
         """The newest `limit` that were opened in that time, oldest first."""
-        return list(reversed(self._rows(since=since, until=until, limit=limit, newest_first=True)))
+        state = IncidentState.OPEN if only_open else None
+        return list(reversed(self._rows(state=state, since=since, until=until, limit=limit, newest_first=True)))
 
     def _rows(
         self,

@@ -1,0 +1,107 @@
+"""Opens what a command needs (the log, the store, who the people are) and says in one sentence why it cannot."""
+
+from __future__ import annotations
+
+import getpass
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.output import EXIT_REFUSED, fail
+
+if TYPE_CHECKING:
+    from agent.adapters.store import Store
+    from agent.config import Settings
+    from agent.domain.approval import Person
+    from audit.log import Log
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings; without it ./watchkeeper.yaml, if there.")
+]
+DbOption = Annotated[
+    Path | None, typer.Option("--db", metavar="PATH", help="The database, instead of the one that the settings name.")
+]
+
+
+class WallClock:
+    """The time it is. Commands answer people, who live in no simulation."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What stands behind a command: the log and the store in one file."""
+
+    path: Path
+    log: Log
+    store: Store
+
+
+@contextmanager
+def opened(config: Path | None, db: Path | None) -> Iterator[House]:
+    """The log and the store. Faults end the command with a sentence."""
+    from agent.adapters.ledger import AuditLedger
+    from agent.adapters.store import Store
+    from agent.ports import Fault
+    from audit.log import Log, LogError
+
+    path = database_path(config, db)
+    clock = WallClock()
+    try:
+        with Log.open(path) as log:
+            store = Store.open(path, clock=clock, ledger=AuditLedger(log, clock, f"cli/{login_name() or 'unknown'}"))
+            try:
+                yield House(path, log, store)
+            finally:
+                store.close()
+    except (LogError, sqlite3.Error) as error:
+        fail(f"The log cannot be used: {error}.", "`watchkeeper audit fsck` says whether it is intact.")
+    except Fault as fault:
+        fail(f"No answer from {fault.place}: {fault}.", "Try again; `watchkeeper doctor` says what is reachable.")
+
+
+def database_path(config: Path | None, db: Path | None) -> Path:
+    """An existing file: a command that only looks must not leave an empty log behind."""
+    path = db or settings(config).database
+    if not path.is_file():
+        fail(f"There is no database {path}.", "Start the agent first (`watchkeeper run`), or name the file by --db.")
+    return path
+
+
+def person(name: str | None, config: Path | None) -> Person:
+    """The linked person who answers: `name`, or whoever is logged in. A name that nobody has linked does not count."""
+    name = name or login_name()
+    if name is None:
+        fail("Nobody is logged in by name here.", "Say who answers by --as NAME.")
+    people = {known.name: known for known in settings(config).identities}
+    if name not in people:
+        fail(
+            f"{name} is no person that the settings know, so this answer does not count.",
+            "Name the person and their groups under `identities` in the settings, or answer by --as NAME.",
+            status=EXIT_REFUSED,
+        )
+    return people[name]
+
+
+def settings(config: Path | None) -> Settings:
+    from agent.config import SettingsInvalid, load_settings
+
+    try:
+        return load_settings(config)
+    except SettingsInvalid as error:
+        fail(f"The settings cannot be used: {error}.", "`watchkeeper config schema` says what is expected.")
+
+
+def login_name() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None

@@ -1,0 +1,143 @@
+"""An approval request as a page for the person who decides: what will change, why, how far it reaches, what undo does.
+
+Pure: lines with a style each; the doors print them. Colour is never alone: what goes and what comes is marked - and +.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from agent.cli.output import short_time
+from agent.domain.approval import ApprovalRequest, RequestState, missing
+from agent.domain.proposal import Proposal, Step, Verb
+
+EVIDENCE_SHOWN = 8
+"""The rest is counted; `audit timeline` has all of it."""
+
+_NAMES_SHOWN = 6
+
+
+class Line(NamedTuple):
+    text: str
+    style: str = ""
+
+
+def page(request: ApprovalRequest, now: datetime) -> list[Line]:
+    proposal = request.proposal
+    lines = [
+        Line(f"{request.id}  {request.state.value}  {_clock(request, now)}", "bold"),
+        Line(f"{proposal.action} on {proposal.target}"),
+        Line(f"incident {request.incident}{f', tenant {proposal.tenant}' if proposal.tenant else ''}"),
+        Line(proposal.statement),
+    ]
+    for heading, section in (
+        ("What will change", _changes(proposal)),
+        ("Why", _evidence(proposal)),
+        ("How far it reaches", _reach(proposal)),
+        ("What the policies say", _reasons(request)),
+        ("What undo will do", _undo(proposal)),
+        ("Who answers", _answers(request)),
+    ):
+        lines += [Line(""), Line(heading, "bold"), *section]
+    return [*lines, Line(""), Line(f"digest {request.digest}", "dim")]
+
+
+def _clock(request: ApprovalRequest, now: datetime) -> str:
+    if request.state is not RequestState.PENDING:
+        return f"decided {short_time(request.decided_at)}" if request.decided_at else ""
+    left_s = int((request.expires_at - now).total_seconds())
+    left = f"in {left_s // 60} min {left_s % 60} s" if left_s > 0 else "time is over"
+    return f"expires {short_time(request.expires_at)} UTC ({left})"
+
+
+def _changes(proposal: Proposal) -> Iterator[Line]:
+    for number, step in enumerate(proposal.steps, 1):
+        yield Line(f"  {number}. {_doing(step)}")
+        yield from _diff(step)
+    for name, value in proposal.parameters.items():
+        yield Line(f"  {name}: {_short_json(value)}")
+
+
+def _doing(step: Step) -> str:
+    waits = f" (once {step.wait_for.condition.replace('_', ' ')})" if step.wait_for else ""
+    match step.verb:
+        case Verb.PATCH | Verb.CREATE | Verb.SCALE:
+            return f"{step.verb.value} {step.target}{waits}"
+        case Verb.EVICT:
+            return f"evict {step.target} by the Eviction API{waits}"
+        case _:
+            return f"{step.verb.value.replace('_', ' ')} for {step.target}{waits}"
+
+
+def _diff(step: Step) -> Iterator[Line]:
+    """Leaf by leaf: what undo would write is what is there now."""
+    new, old = dict(_leaves(step.body)), dict(_leaves(step.undo or {}))
+    for path in sorted(new.keys() | old.keys()):
+        if old.get(path) is not None:
+            yield Line(f"     - {path}: {_short_json(old[path])}", "red")
+        elif path in new and new[path] is None and path not in old:
+            yield Line(f"     - {path}", "red")
+        if new.get(path) is not None:
+            yield Line(f"     + {path}: {_short_json(new[path])}", "green")
+
+
+def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(inner, Mapping) and inner:
+            yield from _leaves(inner, path)
+        else:
+            yield path, inner
+
+
+def _evidence(proposal: Proposal) -> Iterator[Line]:
+    yield Line(f"  by {proposal.source}, {proposal.confidence:.0%} sure")
+    for item in proposal.evidence[:EVIDENCE_SHOWN]:
+        yield Line(f"  {short_time(item.observed_at)}  {item.statement} ({item.source})")
+    if len(proposal.evidence) > EVIDENCE_SHOWN:
+        yield Line(f"  and {len(proposal.evidence) - EVIDENCE_SHOWN} more")
+
+
+def _reach(proposal: Proposal) -> Iterator[Line]:
+    radius = proposal.blast_radius
+    for kind, names in (("nodes", radius.nodes), ("gangs", radius.gangs), ("workloads", radius.workloads)):
+        shown = ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
+        yield Line(f"  {len(names)} {kind}{': ' + shown if names else ''}")
+    yield Line(f"  {radius.pods} pods with {radius.gpus} GPUs")
+    if proposal.destructive:
+        yield Line("  stops or restarts work that runs", "bold")
+
+
+def _reasons(request: ApprovalRequest) -> Iterator[Line]:
+    yield Line(f"  {request.verdict.decision.value}")
+    for reason in request.verdict.reasons:
+        yield Line(f"  {reason.code}: {reason.message}")
+        if reason.remedy:
+            yield Line(f"    {reason.remedy}")
+
+
+def _undo(proposal: Proposal) -> Iterator[Line]:
+    for number, step in enumerate(proposal.steps, 1):
+        if step.undo is None:
+            yield Line(f"  {number}. cannot be taken back")
+        else:
+            values = ", ".join(f"{path} = {_short_json(value)}" for path, value in _leaves(step.undo))
+            yield Line(f"  {number}. {step.target}: {values}")
+
+
+def _answers(request: ApprovalRequest) -> Iterator[Line]:
+    for group in request.requirement.groups:
+        yield Line(f"  {group.count} of {group.name}")
+    for answer in request.answers:
+        said = "approved" if answer.decision == "approve" else "rejected"
+        reason = f": {answer.reason}" if answer.reason else ""
+        yield Line(f"  {answer.by} {said} at {short_time(answer.at)} by {answer.door}{reason}")
+    if request.state is RequestState.PENDING:
+        yield Line(f"  still wanted: {', '.join(missing(request.requirement, request.answers))}")
+
+
+def _short_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

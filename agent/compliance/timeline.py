@@ -1,0 +1,123 @@
+"""The log told in sentences: what one record says, for a person who was not there.
+
+Pure. A record of a kind or form that is not known here is shown as what it is; nothing in the log is ever left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agent.domain.cluster import ObjectRef
+
+Payload = Mapping[str, Any]
+
+RAW_CHARACTERS = 160
+"""Of a record that has no sentence; `audit show` has the whole."""
+
+
+def sentence(kind: str, payload: Any) -> str:
+    """What this record says."""
+    teller = _TELLERS.get(kind)
+    try:
+        if teller and isinstance(payload, Mapping):
+            return teller(payload)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass  # another version's form: shown raw
+    return f"{kind}: {json.dumps(payload, ensure_ascii=False)[:RAW_CHARACTERS]}"
+
+
+def _incident(payload: Payload) -> str:
+    signals = payload["signal_count"]
+    told = f"{signals} signal{'' if signals == 1 else 's'}"
+    heading = {"extended": "More about it", "recovered": "It recovered"}.get(
+        payload.get("change", ""), "Incident opened"
+    )
+    return f"{heading}: {payload['symptom']} on {named(payload['subject'])} ({told})."
+
+
+def _diagnosis(payload: Payload) -> str:
+    sure = f"{payload['confidence']:.0%} sure"
+    return f"Diagnosis by {payload['source']}, {sure}: {_stop(payload['statement'])} Cause {payload['cause']}."
+
+
+def _proposal(payload: Payload) -> str:
+    return f"Proposes {payload['action']} on {named(payload['target'])}: {_stop(payload['statement'])}"
+
+
+def _verdict(payload: Payload) -> str:
+    verdict = payload["verdict"]
+    when = "just before acting" if payload.get("input", {}).get("phase") == "execute" else "on the proposal"
+    reasons = "; ".join(f"{r['message']} [{r['code']}]" for r in verdict["reasons"])
+    return f"Policies say {verdict['decision']} {when}{': ' + reasons if reasons else ''}."
+
+
+def _approval_requested(payload: Payload) -> str:
+    groups = " and ".join(f"{g['count']} of {g['name']}" for g in payload["requirement"]["groups"])
+    what = f"{payload['action']} on {named(payload['target'])}"
+    return f"Asks {groups} to approve {what} until {payload['expires_at']} ({payload['request']})."
+
+
+def _approval(payload: Payload) -> str:
+    if payload["decision"] not in ("approve", "reject"):
+        return f"Request {payload['request']} was closed: {payload['decision']}."
+    said = "approved" if payload["decision"] == "approve" else "rejected"
+    reason = f": {payload['reason']}" if payload["reason"] else ""
+    if not payload["counted"]:
+        return f"{payload['by']} {said} by {payload['door']}, which does not count [{payload['code']}]{reason}."
+    return f"{payload['by']} {said} by {payload['door']}{reason}."
+
+
+def _notice(payload: Payload) -> str:
+    return f"Told the {payload['audience']} of {named(payload['target'])}: {_stop(payload['message'])}"
+
+
+def _cancellation(payload: Payload) -> str:
+    return f"Withdrew proposal {payload['proposal']}: {_stop(payload['reason'])}"
+
+
+def _intent(payload: Payload) -> str:
+    doing = "take back" if payload.get("undo") else "do"
+    return f"Is about to {doing} step {payload['step'] + 1} of {payload['action']} on {named(payload['target'])}."
+
+
+def _outcome(payload: Payload) -> str:
+    if payload.get("history"):
+        return f"Earlier: {payload['action']} on {named(payload['target'])}, {payload.get('outcome', 'succeeded')}."
+    step = "" if payload.get("step") is None else f"Step {payload['step'] + 1} of "
+    detail = f": {payload['detail']}" if payload.get("detail") else ""
+    return f"{step}{payload['action']} on {named(payload['target'])} {payload['outcome']}{detail}."
+
+
+def _verification(payload: Payload) -> str:
+    return f"{'It helped' if payload['helped'] else 'It did not help'}: {_stop(payload['statement'])}"
+
+
+def _incident_closed(payload: Payload) -> str:
+    why = f": {_stop(payload['statement'])}" if payload.get("statement") else "."
+    return f"Incident closed as {payload['state']}{why}"
+
+
+def named(target: Mapping[str, str]) -> str:
+    return str(ObjectRef.model_validate(target))
+
+
+def _stop(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+_TELLERS: dict[str, Callable[[Payload], str]] = {
+    "incident": _incident,
+    "diagnosis": _diagnosis,
+    "proposal": _proposal,
+    "verdict": _verdict,
+    "approval_requested": _approval_requested,
+    "approval": _approval,
+    "notice": _notice,
+    "cancellation": _cancellation,
+    "intent": _intent,
+    "outcome": _outcome,
+    "verification": _verification,
+    "incident_closed": _incident_closed,
+}
