@@ -16,7 +16,7 @@ import regorus
 from agent.adapters.rego.faults import BundleRefused, engine_words
 from agent.adapters.rego.limits import read_limits
 from agent.adapters.rego.metadata import ReasonText, reason_texts
-from agent.adapters.rego.scan import dotted, refuse_unfit, rule_names
+from agent.adapters.rego.scan import package_of, refuse_unfit, rule_names
 from agent.domain.base import digest_of
 
 ENTRYPOINT = "data.watchkeeper.main.verdict"
@@ -69,10 +69,10 @@ def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
     trees = {name: _syntax_tree(name, text) for name, text in policies}
     own: dict[str, set[str]] = {}
     for name, tree in trees.items():
-        own.setdefault(_package_of(name), set()).update(rule_names(tree))
+        own.setdefault(_package_by_path(name), set()).update(rule_names(tree))
     reasons: dict[str, ReasonText] = {}
     for name, text in policies:
-        refuse_unfit(name, trees[name], own[_package_of(name)])
+        refuse_unfit(name, trees[name], own[_package_by_path(name)])
         for found in reason_texts(name, text, trees[name]):
             if found.code in reasons:
                 raise BundleRefused(f"{found.place}: {found.code} is given at {reasons[found.code].place} already")
@@ -84,13 +84,13 @@ def _syntax_tree(name: str, text: str) -> Mapping[str, Any]:
     engine = regorus.Engine()
     add_policy(engine, name, text)
     tree: Mapping[str, Any] = json.loads(engine.get_ast_as_json())[0]["ast"]
-    package = dotted(tree["package"]["refr"])
-    if package != _package_of(name):
-        raise BundleRefused(f"{name}: the package is {package}, its path says {_package_of(name)}")
+    package = package_of(tree)
+    if package != _package_by_path(name):
+        raise BundleRefused(f"{name}: the package is {package}, its path says {_package_by_path(name)}")
     return tree
 
 
-def _package_of(name: str) -> str:
+def _package_by_path(name: str) -> str:
     """The path is the package: a file at the top is a package of its own, elsewhere the folder is."""
     path = Path(name)
     return ".".join([ROOT_PACKAGE, *(path.parent.parts or (path.stem,))])

@@ -43,11 +43,20 @@ def refuse_unfit(name: str, ast: Tree, own: Set[str]) -> None:
             line = node["span"]["line"]
             raise BundleRefused(f"{name}:{line}: {called} is not on the list of pure functions that a policy may call")
     for rule in rules:
-        key = rule.get("Spec", {}).get("head", {}).get("Set", {}).get("key")
-        for kind, node in _nodes(key):
-            if kind in ("RefDot", "RefBrack", "Call") or (kind == "Var" and node["value"] in own):
-                line = node["span"]["line"]
-                raise BundleRefused(f"{name}:{line}: bind this value in the body of the rule, and name it in the head")
+        _refuse_head(name, rule.get("Spec", {}), own)
+
+
+def _refuse_head(name: str, spec: Tree, own: Set[str]) -> None:
+    """Of the forms that this engine evaluates wrongly or, at the moment of decision, not at all."""
+    key = spec.get("head", {}).get("Set", {}).get("key")
+    for kind, node in _nodes(key):
+        if kind in ("RefDot", "RefBrack", "Call") or (kind == "Var" and node["value"] in own):
+            line = node["span"]["line"]
+            raise BundleRefused(f"{name}:{line}: bind this value in the body of the rule, and name it in the head")
+    for kind, node in _nodes(spec["head"]) if spec.get("bodies") else ():
+        if kind.endswith("Compr") and kind != "Compr":
+            line = node["span"]["line"]
+            raise BundleRefused(f"{name}:{line}: bind this comprehension in the body of the rule, and name it in the head")
 
 
 def dotted(ref: Tree) -> str:
@@ -57,6 +66,10 @@ def dotted(ref: Tree) -> str:
     if "RefDot" in ref:
         return f"{dotted(ref['RefDot']['refr'])}.{ref['RefDot']['field'][1]}"
     return "?"
+
+
+def package_of(ast: Tree) -> str:
+    return dotted(ast["package"]["refr"])
 
 
 def rule_names(ast: Tree) -> set[str]:

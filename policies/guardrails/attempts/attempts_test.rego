@@ -1,0 +1,43 @@
+package watchkeeper.guardrails.attempts_test
+
+deny(given, limits) := codes if {
+	reasons := data.watchkeeper.guardrails.attempts.deny with input as given with data.limits as limits
+	codes := data.watchkeeper.examples.codes(reasons)
+}
+
+limits := data.watchkeeper.examples.limits
+
+repair := data.watchkeeper.examples.repair
+
+days := ["2026-10-27T09:00:00Z", "2026-10-29T09:00:00Z", "2026-10-31T09:00:00Z"]
+
+repaired(times) := [data.watchkeeper.examples.past("request_node_repair", "gpu-7", at) | some at in times]
+
+after(given, history) := object.union(given, {"history": history})
+
+test_the_fourth_repair_goes_to_support if {
+	deny(after(repair, repaired(days)), limits) == {"attempts.cap"}
+	deny(after(repair, repaired([days[0], days[1]])), limits) == set()
+}
+
+test_support_itself_passes if {
+	call := object.union(repair, {"proposal": {"parameters": {"operation": "support"}}})
+	deny(after(call, repaired(days)), limits) == set()
+}
+
+test_what_is_past_the_window_is_forgotten if {
+	deny(after(repair, repaired(["2026-10-26T09:00:00Z", days[1], days[2]])), limits) == set()
+}
+
+test_other_targets_do_not_count if {
+	history := [data.watchkeeper.examples.past("request_node_repair", "gpu-8", at) | some at in days]
+	deny(after(repair, history), limits) == set()
+}
+
+test_an_action_without_a_cap_has_the_default_or_none if {
+	cordon := data.watchkeeper.examples.cordon
+	history := [data.watchkeeper.examples.past("cordon_node", "gpu-7", at) | some at in days]
+	deny(after(cordon, history), limits) == set()
+	capped := object.union(limits, {"attempts": {"default": {"count": 3, "window": "7d"}}})
+	deny(after(cordon, history), capped) == {"attempts.cap"}
+}

@@ -1,0 +1,29 @@
+# METADATA
+# title: Who diagnosed it, and how sure
+# description: A language model alone never gets a destructive action past a person, however sure it says it is.
+package watchkeeper.guardrails.confidence
+
+# METADATA
+# title: A model's idea
+# custom:
+#   code: confidence.model
+#   message: "{source} alone diagnosed this, and {action} stops or restarts running work"
+#   remedy: Check the evidence, then approve or reject; a playbook for this symptom would make it a rule
+escalate contains {"code": "confidence.model", "params": {"source": source, "action": action}} if {
+	input.proposal.destructive
+	source := input.proposal.source
+	startswith(source, "model:")
+	action := input.proposal.action
+}
+
+# METADATA
+# title: Not sure enough
+# custom:
+#   code: confidence.low
+#   message: "The diagnosis has a confidence of {confidence}, below 0.5"
+#   remedy: Check the evidence, then approve or reject
+escalate contains {"code": "confidence.low", "params": {"confidence": confidence}} if {
+	confidence := input.proposal.confidence
+	confidence < 0.5
+	not data.watchkeeper.lib.is_undo
+}

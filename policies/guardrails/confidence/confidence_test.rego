@@ -1,0 +1,25 @@
+package watchkeeper.guardrails.confidence_test
+
+escalate(given, limits) := codes if {
+	reasons := data.watchkeeper.guardrails.confidence.escalate with input as given with data.limits as limits
+	codes := data.watchkeeper.examples.codes(reasons)
+}
+
+limits := data.watchkeeper.examples.limits
+
+repair_by(changes) := object.union(data.watchkeeper.examples.repair, {"proposal": changes})
+
+test_a_model_alone_never_destroys if {
+	escalate(repair_by({"source": "model:small", "confidence": 1}), limits) == {"confidence.model"}
+	escalate(repair_by({"source": "model:small", "confidence": 1, "destructive": false}), limits) == set()
+	escalate(repair_by({}), limits) == set()
+}
+
+test_a_guess_is_shown_to_a_person if {
+	escalate(repair_by({"confidence": 0.49}), limits) == {"confidence.low"}
+	escalate(repair_by({"confidence": 0.5}), limits) == set()
+}
+
+test_taking_back_is_no_guess if {
+	escalate(object.union(data.watchkeeper.examples.restore, {"proposal": {"confidence": 0}}), limits) == set()
+}

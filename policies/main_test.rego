@@ -1,0 +1,76 @@
+package watchkeeper.main_test
+
+verdict(given) := decided if {
+	decided := data.watchkeeper.main.verdict with input as given with data.limits as data.watchkeeper.examples.limits
+}
+
+test_what_the_level_allows_is_allowed if {
+	decided := verdict(data.watchkeeper.examples.cordon)
+	decided.decision == "allow"
+	data.watchkeeper.examples.codes(decided.reasons) == {"autonomy.act"}
+	decided.approval == null
+}
+
+test_deny_beats_escalate if {
+	decided := verdict(object.union(data.watchkeeper.examples.requeue, {
+		"proposal": {"confidence": 0.1},
+		"facts": {"conflicts": ["nvsentinel"]},
+	}))
+	decided.decision == "deny"
+	data.watchkeeper.examples.codes(decided.reasons) == {"conflict.other_actor"}
+}
+
+test_escalate_beats_allow_and_asks_the_default_group if {
+	decided := verdict(data.watchkeeper.examples.cordon_with({"proposal": {"confidence": 0.1}}))
+	decided.decision == "escalate"
+	data.watchkeeper.examples.codes(decided.reasons) == {"confidence.low"}
+	decided.approval == {
+		"groups": [{"name": "gpu-oncall", "count": 1}],
+		"approve_within_s": 3600,
+		"execute_within_s": 1800,
+	}
+}
+
+test_an_action_may_have_its_own_approvers_and_the_default_times if {
+	decided := verdict(data.watchkeeper.examples.cordon_with({"proposal": {"action": "set_queue_quota", "confidence": 0.1}}))
+	decided.approval.groups == [{"name": "platform-leads", "count": 2}]
+	decided.approval.approve_within_s == 3600
+}
+
+test_what_nobody_allows_is_denied if {
+	unknown := data.watchkeeper.examples.with_limits({"autonomy": {"default": "whatever"}})
+	decided := data.watchkeeper.main.verdict with input as data.watchkeeper.examples.cordon with data.limits as unknown
+	decided.decision == "deny"
+	data.watchkeeper.examples.codes(decided.reasons) == {"main.nothing_allows"}
+}
+
+test_a_missing_fact_leaves_nothing_but_deny if {
+	every path in [["now"], ["phase"], ["proposal", "action"], ["proposal", "blast_radius"], ["facts", "nodes"]] {
+		decided := verdict(json_without(data.watchkeeper.examples.cordon, path))
+		decided.decision == "deny"
+		data.watchkeeper.examples.codes(decided.reasons) == {"main.no_verdict"}
+	}
+}
+
+json_without(document, path) := object.remove(document, path) if count(path) == 1
+
+json_without(document, path) := object.union(object.remove(document, [path[0]]), {path[0]: rest}) if {
+	count(path) > 1
+	rest := object.remove(document[path[0]], [path[1]])
+}
+
+test_telling_people_is_heard_by_no_guardrail_but_autonomy if {
+	decided := verdict(data.watchkeeper.examples.cordon_with({
+		"proposal": {"action": "notify", "confidence": 0.1},
+		"facts": {"conflicts": ["nvsentinel"], "evidence_observed_at": null},
+	}))
+	decided.decision == "allow"
+	decided.obligations.dry_run == false
+}
+
+test_a_reclaim_obliges_to_the_longest_of_notice_and_grace if {
+	verdict(data.watchkeeper.examples.reclaim).obligations.notice_s == 900
+	promised := object.union(data.watchkeeper.examples.reclaim, {"proposal": {"notice_s": 3600}})
+	verdict(promised).obligations.notice_s == 3600
+	verdict(data.watchkeeper.examples.restore).obligations.notice_s == 0
+}
