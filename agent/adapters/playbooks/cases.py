@@ -1,12 +1,12 @@
 """A playbook's own table of cases: facts in, match and remedies out. Run by the tests and by `playbooks check`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent.adapters.playbooks.expressions import PlaybookFault
-from agent.adapters.playbooks.form import CaseForm, CaseRemedy, CasesForm
+from agent.adapters.playbooks.form import CaseExpect, CaseRemedy, CasesForm
 from agent.adapters.playbooks.library import read_form
 from agent.adapters.playbooks.playbook import Playbook
 from agent.ports import Remedy
@@ -27,7 +27,9 @@ class CaseResult:
 def run_cases(playbook: Playbook) -> list[CaseResult]:
     """Raises PlaybookError when the table is missing or malformed: a playbook without cases is not checked."""
     table = read_form(Path(playbook.file).parent / CASES_FILE_NAME, CasesForm)
-    return [CaseResult(case.name, _differences(playbook, case, merged(table.base, case.facts))) for case in table.cases]
+    first = [CaseResult(c.name, _first_look(playbook, c.expect, merged(table.base, c.facts))) for c in table.cases]
+    later = [CaseResult(c.name, _later_look(playbook, c.remedies, merged(table.base, c.facts))) for c in table.later]
+    return first + later
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,23 +41,30 @@ def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
     return out
 
 
-def _differences(playbook: Playbook, case: CaseForm, facts: Mapping[str, Any]) -> tuple[str, ...]:
+def _first_look(playbook: Playbook, expect: CaseExpect, facts: Mapping[str, Any]) -> tuple[str, ...]:
     try:
         match = playbook.match(facts)
-        remedies = playbook.asks_for(facts) if match else []
     except PlaybookFault as fault:
         return (str(fault),)
-    expect = case.expect
     if (match is not None) != expect.match:
         return (f"match: wanted {expect.match}, got {match is not None}",)
-    found = []
-    if match is not None and expect.cause is not None and match.cause != expect.cause:
-        found.append(f"cause: wanted {expect.cause}, got {match.cause}")
-    got = [f"{r.action} {r.target}" for r in remedies]
-    if [r.action for r in remedies] != [r.action for r in expect.remedies]:
-        return (*found, f"remedies: wanted {[r.action for r in expect.remedies]}, got {got}")
-    pairs = enumerate(zip(expect.remedies, remedies, strict=True))
-    return (*found, *(f"remedies[{n}].{text}" for n, (want, have) in pairs for text in _unlike(want, have)))
+    if match is None:
+        return ()
+    wrong_cause = expect.cause is not None and match.cause != expect.cause
+    cause = (f"cause: wanted {expect.cause}, got {match.cause}",) if wrong_cause else ()
+    return (*cause, *_later_look(playbook, expect.remedies, facts))
+
+
+def _later_look(playbook: Playbook, wanted: Sequence[CaseRemedy], facts: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        remedies = playbook.asks_for(facts)
+    except PlaybookFault as fault:
+        return (str(fault),)
+    if [r.action for r in remedies] != [r.action for r in wanted]:
+        got = [f"{r.action} {r.target}" for r in remedies]
+        return (f"remedies: wanted {[r.action for r in wanted]}, got {got}",)
+    pairs = enumerate(zip(wanted, remedies, strict=True))
+    return tuple(f"remedies[{n}].{text}" for n, (want, have) in pairs for text in _unlike(want, have))
 
 
 def _unlike(want: CaseRemedy, have: Remedy) -> list[str]:

@@ -68,6 +68,15 @@ class CaseForm(Noun):
     expect: CaseExpect
 
 
+class LaterForm(Noun):
+    """Remedies on a later look: the diagnosis stands, whatever its own condition says by then."""
+
+    name: str
+    facts: dict[str, Any] = {}
+    remedies: tuple[CaseRemedy, ...]
+
+
 class CasesForm(Noun):
     base: dict[str, Any] = {}
     cases: tuple[CaseForm, ...] = Field(min_length=1)
+    later: tuple[LaterForm, ...] = ()
