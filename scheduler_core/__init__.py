@@ -39,7 +39,8 @@ from scheduler_core.changes import (
     apply_all,
 )
 from scheduler_core.errors import Conflict, Duplicate, Invalid, SchedulerError, Unknown
-from scheduler_core.explain import Explanation, Reason, explain, explain_all, explain_pod
+from scheduler_core.explain import explain, explain_all, explain_pod
+from scheduler_core.explanation import Explanation, Reason
 from scheduler_core.model import (
     Gang,
     Node,

@@ -5,50 +5,19 @@ admit, does it back off, is it its turn, is there quota, are there nodes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
-from scheduler_core.flavors import Books, Slot, Want, slots, undeclared
+from scheduler_core.explanation import Explanation, Reason
 from scheduler_core.model import Gang, Pod, Seconds
 from scheduler_core.placement import Demand
 from scheduler_core.pods import place_pods
-from scheduler_core.quota import FlavorResource, Queue, StopPolicy, Strategy
+from scheduler_core.quota import StopPolicy, Strategy
+from scheduler_core.quota_shortage import no_quota
 from scheduler_core.scheduler import lines
 from scheduler_core.settings import DEFAULTS, Settings
-from scheduler_core.shortage import NAMES_LIMIT, shortage
+from scheduler_core.shortage import shortage
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.start import books_without, least_counts, missing_demands, placed_at, quota_choices, try_start
+from scheduler_core.start import least_counts, missing_demands, placed_at, quota_choices, try_start
 from scheduler_core.state import Phase
-
-
-class Reason(StrEnum):
-    SUSPENDED = "Suspended"
-    HELD = "Held"
-    BACKING_OFF = "BackingOff"
-    BEHIND_HEAD = "BehindHead"
-    NO_MATCHING_FLAVOR = "NoMatchingFlavor"
-    EXCEEDS_MAX_QUOTA = "ExceedsMaxQuota"
-    WAITING_FOR_QUOTA = "WaitingForQuota"
-    NODES_EXCLUDED = "NodesExcluded"
-    NODES_UNAVAILABLE = "NodesUnavailable"
-    NO_MATCHING_NODE = "NoMatchingNode"
-    POD_TOO_LARGE = "PodTooLarge"
-    FRAGMENTED = "Fragmented"
-    INSUFFICIENT_CAPACITY = "InsufficientCapacity"
-    FITS = "Fits"  # nothing stands in the way: the next cycle starts it
-
-
-@dataclass(frozen=True)
-class Explanation:
-    reason: Reason
-    message: str
-    remedy: str
-    resource: str = ""  # what binds: a node resource, or flavor/resource of a queue
-    wanted: int = 0
-    available: int = 0
-    holders: tuple[str, ...] = ()  # gangs that hold what binds, those with most of it first
-    nodes: tuple[str, ...] = ()  # nodes the remedy is about
-    until_s: Seconds | None = None  # for BackingOff: when it may try again
 
 
 def explain(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings = DEFAULTS) -> Explanation | None:
@@ -59,7 +28,7 @@ def explain(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings = 
     return (
         _stopped(snapshot, gang, now_s)
         or _behind(snapshot, gang, now_s, settings)
-        or _no_quota(snapshot, gang)
+        or no_quota(snapshot, gang)
         or _no_nodes(snapshot, gang, settings)
         or Explanation(Reason.FITS, "nothing stands in its way", "the next cycle starts it")
     )
@@ -111,124 +80,6 @@ def _behind(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) 
         f"see why {head} waits",
         holders=(head,),
     )
-
-
-# -- quota ---------------------------------------------------------------------------------------------------------
-
-
-def _no_quota(snapshot: Snapshot, gang: Gang) -> Explanation | None:
-    least = least_counts(snapshot, gang)
-    if next(quota_choices(snapshot, gang, least), None) is not None or gang.queue is None:
-        return None
-    queue, books = snapshot.queues[gang.queue], books_without(snapshot, gang)
-    wants = [Want(each, least[each.name]) for each in gang.pod_sets]
-    for want in wants:
-        missing = undeclared(queue, want.pod_set)
-        if missing:
-            return Explanation(
-                Reason.NO_MATCHING_FLAVOR,
-                f"queue {queue.name} has no quota for {missing[0]}",
-                f"give the queue a quota for {missing[0]}",
-                missing[0],
-            )
-    return _binding_quota(snapshot, queue, books, slots(books, queue, wants))
-
-
-@dataclass(frozen=True)
-class _Bind:
-    key: FlavorResource
-    wanted: int
-    available: int
-    potential: int
-
-    @property
-    def hopeless(self) -> bool:
-        return self.wanted > self.potential
-
-    @property
-    def short(self) -> int:
-        return self.wanted - self.available
-
-
-def _binding_quota(snapshot: Snapshot, queue: Queue, books: Books, decisions: Sequence[Slot]) -> Explanation:
-    """Walk the decisions with the flavor that lacks least each time; the worst lack on that walk is what binds."""
-    total: dict[FlavorResource, int] = {}
-    worst: _Bind | None = None
-    for slot in decisions:
-        if not slot.flavors:
-            return _no_flavor(queue, slot)
-        binds = [_worst_of(queue, books, slot, flavor, total) for flavor in slot.flavors]
-        best = min(binds, key=lambda each: (each.hopeless, each.short))
-        for key, quantity in slot.needs(best.key.flavor).items():
-            total[key] = total.get(key, 0) + quantity
-        if worst is None or (best.hopeless, best.short) > (worst.hopeless, worst.short):
-            worst = best
-    if worst is None:
-        raise AssertionError("a gang without decisions needs no quota")
-    return _exceeds(queue, worst) if worst.hopeless else _waits(snapshot, queue, worst)
-
-
-def _worst_of(queue: Queue, books: Books, slot: Slot, flavor: str, total: dict[FlavorResource, int]) -> _Bind:
-    place = ("queue", queue.name)
-    binds = [
-        _Bind(
-            key,
-            total.get(key, 0) + quantity,
-            books.tree.available(place, key, books.usage),
-            books.tree.potential(place, key),
-        )
-        for key, quantity in slot.needs(flavor).items()
-    ]
-    return max(binds, key=lambda each: (each.hopeless, each.short, each.key))
-
-
-def _no_flavor(queue: Queue, slot: Slot) -> Explanation:
-    told = ", ".join(slot.resources)
-    return Explanation(
-        Reason.NO_MATCHING_FLAVOR,
-        f"no flavor of queue {queue.name} for {told} suits pod set {slot.want.pod_set.name}",
-        "change the pod set's node selector or tolerations, or give the queue a flavor that suits it",
-        slot.resources[0],
-    )
-
-
-def _exceeds(queue: Queue, bind: _Bind) -> Explanation:
-    return Explanation(
-        Reason.EXCEEDS_MAX_QUOTA,
-        f"it asks for {bind.wanted} {bind.key}; queue {queue.name} can never have more than {bind.potential}",
-        f"raise the quota or the borrowing limit of {queue.name} by {bind.wanted - bind.potential}, or ask for less",
-        str(bind.key),
-        bind.wanted,
-        bind.potential,
-    )
-
-
-def _waits(snapshot: Snapshot, queue: Queue, bind: _Bind) -> Explanation:
-    holders = _holders(snapshot, queue, bind.key)
-    told = ", ".join(holders[:NAMES_LIMIT])
-    return Explanation(
-        Reason.WAITING_FOR_QUOTA,
-        f"it asks for {bind.wanted} {bind.key}; queue {queue.name} may take {bind.available} now",
-        f"{bind.short} {bind.key} must come free" + (f"; they are held by {told}" if told else ""),
-        str(bind.key),
-        bind.wanted,
-        bind.available,
-        holders,
-    )
-
-
-def _holders(snapshot: Snapshot, queue: Queue, key: FlavorResource) -> tuple[str, ...]:
-    tree = snapshot.quota_tree
-    root = tree.root(("queue", queue.name))
-    held = [
-        (-quantity, gang.name)
-        for gang in snapshot.gangs.values()
-        if (quantity := snapshot.charge_of(gang.name).get(key, 0)) and tree.root(("queue", str(gang.queue))) == root
-    ]
-    return tuple(name for _, name in sorted(held))
-
-
-# -- nodes ---------------------------------------------------------------------------------------------------------
 
 
 def _no_nodes(snapshot: Snapshot, gang: Gang, settings: Settings) -> Explanation | None:

@@ -10,7 +10,8 @@ from itertools import islice
 
 from scheduler_core.model import PODS, PodSet, PodShape, Requests
 from scheduler_core.placement import with_pod
-from scheduler_core.quota import Flavor, FlavorResource, Place, Queue, QuotaTree, Undeclared, Usage
+from scheduler_core.quota import Flavor, FlavorResource, Queue, Undeclared
+from scheduler_core.quota_tree import Place, QuotaTree, Usage
 
 CHOICES_LIMIT = 32  # combinations tried for one gang; more would mean many flavors times many pod sets
 

@@ -6,7 +6,8 @@ their nodes are examples of.
 
 from scheduler_core.flavors import add_usage
 from scheduler_core.model import Gang, Node, Pod
-from scheduler_core.quota import FlavorResource, Place, Queue
+from scheduler_core.quota import FlavorResource, Queue
+from scheduler_core.quota_tree import Place
 from scheduler_core.state import Bound, Charge
 from scheduler_core.tables import Tables
 

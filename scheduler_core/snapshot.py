@@ -14,7 +14,8 @@ from scheduler_core.holdings import Holdings
 from scheduler_core.journal import atomic
 from scheduler_core.model import Gang, Node, Pod, Requests, Seconds
 from scheduler_core.placement import less, room_for
-from scheduler_core.quota import Cohort, Flavor, Queue, QuotaTree
+from scheduler_core.quota import Cohort, Flavor, Queue
+from scheduler_core.quota_tree import QuotaTree
 from scheduler_core.state import Admission, Bound, GangState
 from scheduler_core.tables import get, require_new
 
@@ -311,3 +312,6 @@ class Snapshot(Holdings):
             self._journal.drop(self._waiting, pod_name)
         else:
             self.release(pod_name)
+
+
+__all__ = ["Admission", "Bound", "GangState", "Snapshot"]

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler_core.changes import Change, apply_all
-from scheduler_core.explain import Explanation, explain_all, explain_pod
+from scheduler_core.explain import explain_all, explain_pod
+from scheduler_core.explanation import Explanation
 from scheduler_core.model import Seconds
 from scheduler_core.scheduler import run
 from scheduler_core.settings import DEFAULTS, Settings

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from schedule_language import GPU, cluster
 
 from scheduler_core import Cohort, FlavorResource, Invalid, Queue, Quota, Unknown
-from scheduler_core.quota import Place, QuotaTree
+from scheduler_core.quota_tree import Place, QuotaTree
 
 KEY = FlavorResource("default", GPU)
 

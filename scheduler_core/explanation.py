@@ -1,0 +1,36 @@
+"""An answer to "why is it pending": one reason, the number that binds, and what would free it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scheduler_core.model import Seconds
+
+
+class Reason(StrEnum):
+    SUSPENDED = "Suspended"
+    HELD = "Held"
+    BACKING_OFF = "BackingOff"
+    BEHIND_HEAD = "BehindHead"
+    NO_MATCHING_FLAVOR = "NoMatchingFlavor"
+    EXCEEDS_MAX_QUOTA = "ExceedsMaxQuota"
+    WAITING_FOR_QUOTA = "WaitingForQuota"
+    NODES_EXCLUDED = "NodesExcluded"
+    NODES_UNAVAILABLE = "NodesUnavailable"
+    NO_MATCHING_NODE = "NoMatchingNode"
+    POD_TOO_LARGE = "PodTooLarge"
+    FRAGMENTED = "Fragmented"
+    INSUFFICIENT_CAPACITY = "InsufficientCapacity"
+    FITS = "Fits"  # nothing stands in the way: the next cycle starts it
+
+
+@dataclass(frozen=True)
+class Explanation:
+    reason: Reason
+    message: str
+    remedy: str
+    resource: str = ""  # what binds: a node resource, or flavor/resource of a queue
+    wanted: int = 0
+    available: int = 0
+    holders: tuple[str, ...] = ()  # gangs that hold what binds, those with most of it first
+    nodes: tuple[str, ...] = ()  # nodes the remedy is about
+    until_s: Seconds | None = None  # for BackingOff: when it may try again

@@ -1,0 +1,129 @@
+"""Who may use how much: queues and cohorts as one tree, with lending and borrowing limits.
+
+The arithmetic is Kueue's. Every node of the tree keeps back `local` of its subtree's quota for itself and stores the
+rest in its parent; usage reaches the parent only beyond `local`. What a queue may still take can be negative, when
+quota was taken away from what already runs.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from scheduler_core.errors import Invalid, Unknown
+from scheduler_core.quota import Cohort, FlavorResource, Queue, Quota, by_key
+
+Place = tuple[str, str]  # ("queue" | "cohort", name)
+Usage = Mapping[tuple[Place, FlavorResource], int]
+
+
+class QuotaTree:
+    """The fixed side of the arithmetic: quotas and who stands under whom. Usage is the caller's, and an argument."""
+
+    def __init__(self, queues: Iterable[Queue], cohorts: Iterable[Cohort]) -> None:
+        self._parents: dict[Place, Place | None] = {}
+        self._quotas: dict[Place, dict[FlavorResource, Quota]] = {}
+        named = {cohort.name: cohort for cohort in cohorts}
+        for cohort in named.values():
+            self._add(("cohort", cohort.name), cohort.parent, cohort.quotas, named, "parent")
+        for queue in queues:
+            self._add(("queue", queue.name), queue.cohort, queue.quotas, named, "cohort")
+        self._refuse_cycles()
+        self._subtree: dict[Place, dict[FlavorResource, int]] = {}
+        self._sum_subtrees()
+
+    def _add(
+        self, place: Place, parent: str | None, quotas: Iterable[Quota], cohorts: Mapping[str, Cohort], field_name: str
+    ) -> None:
+        kind, name = place[0].capitalize(), place[1]
+        if parent is not None and parent not in cohorts:
+            raise Unknown(kind, name, field_name, f"there is no cohort {parent!r}")
+        self._parents[place] = None if parent is None else ("cohort", parent)
+        self._quotas[place] = by_key(kind, name, quotas)
+
+    def _refuse_cycles(self) -> None:
+        for start in self._parents:
+            seen, place = {start}, self._parents[start]
+            while place is not None:
+                if place in seen:
+                    raise Invalid("Cohort", place[1], "parent", "the cohorts form a circle")
+                seen.add(place)
+                place = self._parents[place]
+
+    def _depth(self, place: Place) -> int:
+        parent = self._parents[place]
+        return 0 if parent is None else 1 + self._depth(parent)
+
+    def _sum_subtrees(self) -> None:
+        for place in self._parents:
+            self._subtree[place] = {key: quota.nominal for key, quota in self._quotas[place].items()}
+        for place in sorted(self._parents, key=self._depth, reverse=True):  # children before their parents
+            parent = self._parents[place]
+            if parent is None:
+                continue
+            for key, subtree in self._subtree[place].items():
+                lent = subtree - self.local(place, key)
+                self._subtree[parent][key] = self._subtree[parent].get(key, 0) + lent
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def parent(self, place: Place) -> Place | None:
+        return self._parents[place]
+
+    def places(self) -> tuple[Place, ...]:
+        return tuple(self._parents)
+
+    def root(self, place: Place) -> Place:
+        parent = self._parents[place]
+        return place if parent is None else self.root(parent)
+
+    def subtree(self, place: Place, key: FlavorResource) -> int:
+        return self._subtree[place].get(key, 0)
+
+    def local(self, place: Place, key: FlavorResource) -> int:
+        """What the place never lends."""
+        quota = self._quotas[place].get(key)
+        if quota is None or quota.lending_limit is None:
+            return 0
+        return max(0, self.subtree(place, key) - quota.lending_limit)
+
+    def nominal(self, place: Place, key: FlavorResource) -> int:
+        quota = self._quotas[place].get(key)
+        return 0 if quota is None else quota.nominal
+
+    def available(self, place: Place, key: FlavorResource, usage: Usage) -> int:
+        """What the place may still take. Negative where usage is beyond what quota now allows."""
+        used, subtree, parent = usage.get((place, key), 0), self.subtree(place, key), self._parents[place]
+        if parent is None:
+            return subtree - used
+        local = self.local(place, key)
+        from_parent = self.available(parent, key, usage)
+        limit = self._borrowing_limit(place, key)
+        if limit is not None:
+            from_parent = min(from_parent, (subtree - local) - max(0, used - local) + limit)
+        return max(0, local - used) + from_parent
+
+    def potential(self, place: Place, key: FlavorResource) -> int:
+        """What the place could take at most, were nothing else running."""
+        subtree, parent = self.subtree(place, key), self._parents[place]
+        if parent is None:
+            return subtree
+        most = self.local(place, key) + self.potential(parent, key)
+        limit = self._borrowing_limit(place, key)
+        return most if limit is None else min(most, subtree + limit)
+
+    def _borrowing_limit(self, place: Place, key: FlavorResource) -> int | None:
+        quota = self._quotas[place].get(key)
+        return None if quota is None else quota.borrowing_limit
+
+    # -- counting --------------------------------------------------------------------------------------------------
+
+    def charge(
+        self, place: Place, key: FlavorResource, amount: int, usage: Usage
+    ) -> list[tuple[Place, FlavorResource, int]]:
+        """The new usage of every place on the way up, for `amount` more (or, negative, less) at `place`."""
+        changed: list[tuple[Place, FlavorResource, int]] = []
+        at: Place | None = place
+        while at is not None and amount != 0:
+            before, local = usage.get((at, key), 0), self.local(at, key)
+            changed.append((at, key, before + amount))
+            amount = max(0, before + amount - local) - max(0, before - local)
+            at = self._parents[at]
+        return changed
