@@ -1,13 +1,12 @@
-# METADATA
-# title: What we did lately
-# description: |
-#   Only actions that took something count: telling people, uncordoning and taking back our own deeds do not.
+# What we did lately.
+# Only actions that took something count: telling people, uncordoning and taking back our own deeds do not.
 package watchkeeper.lib
 
 counted := [past |
 	some past in input.history
 	not past.undo
-	not past.action in {"notify", "uncordon_node"}
+	action := past.action
+	not action in {"notify", "uncordon_node"}
 ]
 
 within(window) := [past |

@@ -1,5 +1,4 @@
-# METADATA
-# title: What the executor must fulfil, and who is asked
+# What the executor must fulfil, and who is asked.
 package watchkeeper.lib
 
 obligations := {

@@ -1,5 +1,4 @@
-# METADATA
-# title: What a proposal touches, in the words that the guardrails share
+# What a proposal touches, in the words that the guardrails share.
 package watchkeeper.lib
 
 # Takes back what we did ourselves, at no cost to anything that runs. It is asked for by those whom we disturbed, so
@@ -22,9 +21,11 @@ calls_support if {
 
 target_ref := ref(input.proposal.target)
 
-ref(object) := concat("/", [object.kind, object.namespace, object.name]) if is_string(object.namespace)
+ref(thing) := concat("/", [thing.kind, thing.namespace, thing.name]) if namespaced(thing)
 
-ref(object) := concat("/", [object.kind, object.name]) if not is_string(object.namespace)
+ref(thing) := concat("/", [thing.kind, thing.name]) if not namespaced(thing)
+
+namespaced(thing) if is_string(thing.namespace)
 
 # A reference is Kind/name or Kind/namespace/name.
 namespace_of(text) := parts[1] if {

@@ -1,6 +1,5 @@
-# METADATA
-# title: Moments and durations
-# description: Time is input, never read from a clock; a duration in the limits is written 30s, 15m, 1h30m or 7d.
+# Moments and durations.
+# Time is input, never read from a clock; a duration in the limits is written 30s, 15m, 1h30m or 7d.
 package watchkeeper.lib
 
 now_ns := time.parse_rfc3339_ns(input.now)

@@ -1,8 +1,6 @@
-# METADATA
-# title: Is there enough to decide on
-# description: |
-#   A missing fact would leave a deny rule undefined, and an undefined deny is no deny. So what the guardrails rest on
-#   is checked once, here, and without it there is no verdict but deny.
+# Is there enough to decide on.
+# A missing fact would leave a deny rule undefined, and an undefined deny is no deny. So what the guardrails rest on
+# is checked once, here, and without it there is no verdict but deny.
 package watchkeeper.lib
 
 well_formed if {

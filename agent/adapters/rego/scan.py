@@ -3,10 +3,11 @@
 A policy is pure: it may call only built-in functions on the list below (no clock, no chance, no network, no keys), so
 that every decision can be replayed. The list is short because the same policies must mean the same in a real OPA.
 
-And a policy keeps clear of two faults of this engine by which a deny rule silently falls away: a value reached through
-an imported name can be undefined, and an undefined term in the head of one `contains` rule can empty the whole set. So
-nothing is imported, and such a head names only what its body has bound. All this is found in the engine's own syntax
-tree, not by looking at the text.
+And a policy keeps clear of forms by which a deny rule silently falls away, here or in OPA. In this engine, a value
+reached through an imported name can be undefined, and an undefined term in the head of one `contains` rule can empty
+the whole set: so nothing is imported, and such a head names only what its body has bound. In OPA, `not f(input.a.b)` is
+undefined where input.a.b is: so what is negated is a name, or rests on names that the body has bound. All this is found
+in the engine's own syntax tree, not by looking at the text.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -42,6 +43,9 @@ def refuse_unfit(name: str, ast: Tree, own: Set[str]) -> None:
         if kind == "Call" and not _may_call(called := dotted(node["fcn"]), own):
             line = node["span"]["line"]
             raise BundleRefused(f"{name}:{line}: {called} is not on the list of pure functions that a policy may call")
+        if kind == "NotExpr" and not _is_name(node["expr"]) and _has_ref(node["expr"]):
+            line = node["span"]["line"]
+            raise BundleRefused(f"{name}:{line}: bind what is asked about first, and negate that")
     for rule in rules:
         _refuse_head(name, rule.get("Spec", {}), own)
 
@@ -56,7 +60,21 @@ def _refuse_head(name: str, spec: Tree, own: Set[str]) -> None:
     for kind, node in _nodes(spec["head"]) if spec.get("bodies") else ():
         if kind.endswith("Compr") and kind != "Compr":
             line = node["span"]["line"]
-            raise BundleRefused(f"{name}:{line}: bind this comprehension in the body of the rule, and name it in the head")
+            raise BundleRefused(
+                f"{name}:{line}: bind this comprehension in the body of the rule, and name it in the head"
+            )
+
+
+def _is_name(expression: Tree) -> bool:
+    return "?" not in dotted(expression)
+
+
+def _has_ref(expression: Any) -> bool:
+    """Does it look anything up, other than the function that it calls?"""
+    if isinstance(expression, Mapping):
+        inner = (branch for key, branch in expression.items() if key != "fcn")
+        return bool({"RefDot", "RefBrack"} & expression.keys()) or any(_has_ref(branch) for branch in inner)
+    return isinstance(expression, list) and any(_has_ref(branch) for branch in expression)
 
 
 def dotted(ref: Tree) -> str:

@@ -3,9 +3,11 @@
 # description: A fault that comes back after several repairs is not mended by one more; it goes to support.
 package watchkeeper.guardrails.attempts
 
-limit := data.limits.attempts[input.proposal.action]
+own_limit := data.limits.attempts[input.proposal.action]
 
-limit := data.limits.attempts["default"] if not data.limits.attempts[input.proposal.action]
+limit := own_limit
+
+limit := data.limits.attempts["default"] if not own_limit
 
 # METADATA
 # title: Tried often enough

@@ -53,8 +53,8 @@ telling if input.proposal.action == "notify"
 #   remedy: A person sets autonomy.kill_switch to false once the cause is understood
 deny contains {"code": "autonomy.kill_switch", "params": {"action": action}} if {
 	data.limits.autonomy.kill_switch
-	not input.proposal.action in {"notify", "uncordon_node"}
 	action := input.proposal.action
+	not action in {"notify", "uncordon_node"}
 }
 
 # METADATA

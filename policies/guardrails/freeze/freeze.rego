@@ -11,7 +11,9 @@ in_force contains freeze if {
 	data.watchkeeper.lib.now_ns < time.parse_rfc3339_ns(freeze.to)
 	selects(object.get(freeze, "actions", ["*"]), {input.proposal.action})
 	selects(object.get(freeze, "tenants", ["*"]), data.watchkeeper.lib.tenants)
-	not input.proposal.action in object.get(freeze, "except", [])
+	action := input.proposal.action
+	excepted := object.get(freeze, "except", [])
+	not action in excepted
 }
 
 selects(selector, _) if "*" in selector

@@ -16,6 +16,8 @@ seen contains moment if {
 	is_string(moment)
 }
 
+dated if is_string(input.facts.evidence_observed_at)
+
 # METADATA
 # title: Stale evidence
 # custom:
@@ -37,5 +39,5 @@ deny contains {"code": "freshness.stale", "params": {"age_s": age, "limit": allo
 #   remedy: Attach evidence with the time at which it was observed
 deny contains {"code": "freshness.unknown", "params": {}} if {
 	not data.watchkeeper.lib.is_undo
-	not is_string(input.facts.evidence_observed_at)
+	not dated
 }

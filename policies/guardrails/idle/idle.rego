@@ -13,11 +13,13 @@ reclaims if {
 
 witnesses := {witness | some witness in input.facts.idle.witnesses}
 
+class_minimum := data.limits.idle.minimum[input.facts.idle.workload_class]
+
 # An unknown kind of workload gets the benefit of the doubt.
-minimum_s := data.watchkeeper.lib.seconds(data.limits.idle.minimum[input.facts.idle.workload_class])
+minimum_s := data.watchkeeper.lib.seconds(class_minimum)
 
 minimum_s := longest if {
-	not data.limits.idle.minimum[input.facts.idle.workload_class]
+	not class_minimum
 	longest := max([data.watchkeeper.lib.seconds(minimum) | some minimum in data.limits.idle.minimum])
 }
 
