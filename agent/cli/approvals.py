@@ -30,7 +30,9 @@ from agent.cli.output import (
 if TYPE_CHECKING:
     from agent.domain.approval import ApprovalRequest
 
-app = typer.Typer(no_args_is_help=True, help="What the agent asks before it acts, and your answers.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="What the agent asks before it acts, and your answers."
+)
 
 RequestArgument = Annotated[str, typer.Argument(metavar="ID", help="The request, or the beginning of its id.")]
 AsOption = Annotated[

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from audit.log import Log
     from audit.record import Record
 
-app = typer.Typer(no_args_is_help=True, help="The log: what was seen, decided and done, and the proof that it stands.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The log: what was seen, decided and done, and the proof that it stands.",
+)
 
 _WINDOW_FACTOR = 8
 """How fast the search for the newest matches reaches further back: it reads at most a seventh of the log twice."""
@@ -221,7 +225,7 @@ def _record(log: Log, index: int) -> Record:
 
 
 def _proof(log: Log, index: int) -> dict[str, Any]:
-    from audit.proofs import verify_inclusion
+    from audit.proofs import ProofRefused, verify_inclusion
     from audit.record import canonical_bytes, leaf_hash
 
     size = log.size()
@@ -230,7 +234,10 @@ def _proof(log: Log, index: int) -> dict[str, Any]:
         log.root(size),
         log.inclusion_proof(index, size),
     )
-    verify_inclusion(index, size, leaf, hashes, root)
+    try:
+        verify_inclusion(index, size, leaf, hashes, root)
+    except ProofRefused as refusal:
+        fail(f"Record {index} is not the one that the log attests: {refusal}.", "Run `watchkeeper audit fsck`.")
     return {
         "leaf_hash": leaf.hex(),
         "tree_size": size,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +61,7 @@ def opened(config: Path | None, db: Path | None) -> Iterator[House]:
                 yield House(path, log, store)
             finally:
                 store.close()
-    except (LogError, sqlite3.Error) as error:
+    except LogError as error:
         fail(f"The log cannot be used: {error}.", "`watchkeeper audit fsck` says whether it is intact.")
     except Fault as fault:
         fail(f"No answer from {fault.place}: {fault}.", "Try again; `watchkeeper doctor` says what is reachable.")

@@ -24,7 +24,9 @@ from agent.cli.output import (
 if TYPE_CHECKING:
     from agent.adapters.store import IncidentRow
 
-app = typer.Typer(no_args_is_help=True, help="What was wrong, how it stands, and what was done about it.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="What was wrong, how it stands, and what was done about it."
+)
 
 
 @app.command("list", epilog="Example: watchkeeper incidents list --open --since 2h")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -37,11 +36,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so man
 
 def clean(text: object) -> str:
     """One line that a terminal can only show: whatever would move, colour, hide or turn text is spelled out."""
-    return "".join(c if c == " " or _harmless(c) else _spelled(c) for c in str(text))
-
-
-def _harmless(character: str) -> bool:
-    return character.isprintable() and unicodedata.category(character) not in ("Cf", "Cs", "Co", "Cn")
+    return "".join(c if c.isprintable() else _spelled(c) for c in str(text))
 
 
 def _spelled(character: str) -> str:

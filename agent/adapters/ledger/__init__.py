@@ -82,15 +82,15 @@ class AuditLedger:
             return self._past.since(since)
 
     def _read_new(self) -> None:
+        """What is appended meanwhile may be seen now and again next time, which changes nothing."""
         after = self._past_next - 1
         size = self._log.size()
         if size == self._past_next:
             return
         records = [r for kind in ("intent", "outcome") for r in self._log.query(kind=kind, after_index=after)]
         for record in sorted(records, key=lambda r: r.index):
-            if record.index < size:
-                payload: Any = record.payload
-                self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
+            payload: Any = record.payload
+            self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
         self._past_next = size
 
 

@@ -20,7 +20,7 @@ _GANG_ACTIONS = frozenset({"requeue_gang", "deactivate_workload"})
 
 
 class PastActions:
-    """Folds records in log order; `see` each intent and outcome once."""
+    """Folds intents and outcomes in log order; to see one again changes nothing."""
 
     def __init__(self) -> None:
         self._by_proposal: dict[str, PastAction] = {}

@@ -103,6 +103,9 @@ def test_fsck_finds_one_flipped_byte(site: Any) -> None:
     assert (bad.exit_code, verdict["ok"], verdict["first_bad_index"]) == (1, False, 2)
     told = call("fsck")
     assert told.exit_code == 1 and "NOT INTACT, first at record 2" in told.stdout
+    shown = call("show", "2")
+    assert (shown.exit_code, shown.stdout) == (1, "") and "Record 2 is not the one" in shown.stderr
+    assert call("show", "1").exit_code == 0
 
 
 def test_fsck_of_no_log(site: Any) -> None:

@@ -5,11 +5,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from desk_world import PEOPLE, START, Opened, on_record, request, said
 from sqlalchemy import create_engine, text
 
+from agent.adapters.store.database import Database
+from agent.adapters.store.desk import write
 from agent.domain.approval import ApprovalRequest, RequestState
 from agent.ports import AlreadyRecorded, AnswerRefused
 
@@ -77,11 +80,24 @@ def test_a_crash_between_log_and_projection_loses_nothing(opened: Opened, anothe
     assert opened.store.desk.pending() == []
     healed = opened.store.desk.get(asked.id)
     assert healed and [a.by for a in healed.answers] == ["alice", "bob"] and healed.state is RequestState.APPROVED
+    assert _sql(opened, "SELECT state FROM agent_requests") == [("approved",)]
+
+
+def test_a_slower_process_takes_nothing_back(opened: Opened) -> None:
+    asked = opened.store.desk.open(request(groups={"gpu-oncall": 2}))
+    first = opened.store.desk.answer(asked.id, said(asked, "alice"), PEOPLE["alice"])
+    second = opened.store.desk.answer(asked.id, said(asked, "bob"), PEOPLE["bob"])
+    database = Database(opened.path, "memory")
+    for late in (first, asked, second.model_copy(update={"answers": second.answers[::-1]})):
+        with database.writing() as connection:
+            write(connection, late)
+    database.close()
+    assert opened.store.desk.get(asked.id) == second
 
 
 def test_projections_are_rebuilt_from_the_log(opened: Opened) -> None:
     desk = opened.store.desk
-    for incident, who in (("inc-1", "alice"), ("inc-2", None), ("inc-3", "bob")):
+    for incident, who in (("inc-1", "alice"), ("inc-2", None), ("inc-3", "bob"), ("inc-4", "alice")):
         asked = desk.open(request(f"{incident}/1"))
         on_record(opened, asked)
         if who:
@@ -91,7 +107,7 @@ def test_projections_are_rebuilt_from_the_log(opened: Opened) -> None:
     with pytest.raises(AnswerRefused):
         desk.answer("req-inc-2/1", said(request("inc-2/1"), "dave"), PEOPLE["dave"])
     before = desk.listed()
-    assert [r.state.value for r in before] == ["consumed", "pending", "rejected"]
+    assert [r.state.value for r in before] == ["consumed", "pending", "rejected", "approved"]
     _sql(opened, "DELETE FROM agent_requests")
     opened.store.rebuild_projections(opened.log.query())
     assert desk.listed() == before
@@ -201,11 +217,13 @@ def _set_back(process: Opened, asked: ApprovalRequest) -> None:
     )
 
 
-def _sql(process: Opened, statement: str, **values: str) -> None:
+def _sql(process: Opened, statement: str, **values: str) -> list[tuple[Any, ...]]:
     engine = create_engine(f"sqlite:///{process.path}")
     with engine.begin() as connection:
-        connection.execute(text(statement), values)
+        result = connection.execute(text(statement), values)
+        rows = [tuple(row) for row in result] if result.returns_rows else []
     engine.dispose()
+    return rows
 
 
 def test_the_log_itself_refuses_a_place_twice(opened: Opened) -> None:
