@@ -39,7 +39,9 @@ def look_at(incident_id: str, ports: Ports) -> Look:
     now = ports.clock.now()
     view = ports.views.take()
     history = ports.ledger.past_actions(now - timedelta(seconds=HISTORY_S))
-    facts = gather(incident, view, ports.metrics, ports.forecaster, now, history)
+    facts = gather(
+        incident, view, ports.metrics, ports.forecaster, now, history, idle_minimum_s=ports.idle_minimum_s
+    )
     return Look(incident, view, facts, history, now)
 
 

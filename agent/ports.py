@@ -386,3 +386,4 @@ class Ports:
     desk: ApprovalDesk
     boundaries: Boundaries
     tenants: Mapping[str, Sequence[str]]  # namespaces by tenant
+    idle_minimum_s: Mapping[str, int]  # by class of workload, from the policies' own data

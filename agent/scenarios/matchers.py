@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from agent.domain.base import Noun
-from agent.scenarios.duration import Offset
+from agent.domain.duration import Offset
 from agent.scenarios.vocabulary import ANY, check_action, check_parameters
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from agent.domain.base import Noun
 from agent.domain.cluster import ObjectRef
-from agent.scenarios.duration import Offset, Positive, Span
+from agent.domain.duration import Offset, Positive, Span
 from agent.scenarios.manifest import MOST_REPEATS, Manifest, with_index
 from agent.scenarios.matchers import Matcher
 

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from agent.domain.cluster import ObjectRef
-from agent.scenarios.duration import parse_duration
+from agent.domain.duration import parse_duration
 from agent.scenarios.expectation import Expectation
 from agent.scenarios.format import Scenario, parse_scenario
 from agent.scenarios.judging import Judgement, judge_run

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from agent.scenarios.duration import parse_duration
+from agent.domain.duration import parse_duration
 
 
 @pytest.mark.parametrize(
