@@ -1,0 +1,40 @@
+"""Which waiting gangs their queues let in by quota alone, as Kueue does; nodes are found when their pods exist."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from agent.adapters.scheduler.mapping import snapshot_of
+from agent.adapters.scheduler.queues import queues_of
+from agent.domain.cluster import ClusterView, ObjectRef
+from scheduler_core.explain import explain
+from scheduler_core.scheduler import run
+from scheduler_core.settings import Settings
+from scheduler_core.start import Assignment
+
+BY_QUOTA = Settings(place=False)
+
+
+@dataclass(frozen=True)
+class Admissions:
+    admitted: dict[ObjectRef, Assignment] = field(default_factory=dict)
+    waiting: dict[ObjectRef, str] = field(default_factory=dict)  # and why
+
+
+def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef]) -> Admissions:
+    """`waiting` are gangs of this view that ask for quota; other gangs that hold none are left out."""
+    snapshot, queues, result = snapshot_of(view), queues_of(view), Admissions()
+    names = {str(ref): ref for ref in waiting}
+    for name in snapshot.pending_gangs():
+        ref = names.get(name)
+        if ref is None or queues.is_held(view.gangs[ref]):
+            snapshot.remove_gang(name)
+    if_held = [ref for ref in waiting if str(ref) not in snapshot.gangs]
+    result.waiting.update({ref: f"LocalQueue {view.gangs[ref].queue} is stopped" for ref in if_held})
+    now_s = view.taken_at.timestamp()
+    for assignment in run(snapshot, now_s, BY_QUOTA).admitted:
+        result.admitted[names[assignment.gang]] = assignment
+    for name, ref in names.items():
+        if ref not in result.admitted and name in snapshot.gangs:
+            why = explain(snapshot, name, now_s, BY_QUOTA)
+            result.waiting[ref] = why.message if why else "it runs"
+    return result

@@ -1,0 +1,146 @@
+"""A gang in the core's words: its pod sets, which pod is in which, and the quota it holds.
+
+A gang is named as its reference reads; a pod by namespace and name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent.adapters.scheduler.queues import Queues
+from agent.adapters.scheduler.shapes import shape_of
+from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
+from agent.domain.cluster import Gang as DomainGang
+from scheduler_core.model import Gang, PodSet
+from scheduler_core.snapshot import Admission
+
+POD_SET_LABELS = ("kueue.x-k8s.io/podset", "watchkeeper.dev/pod-set", "jobset.sigs.k8s.io/replicatedjob-name")
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One pod set as the object writes it."""
+
+    name: str
+    count: int
+    min_count: int | None
+    spec: Raw  # of its pods
+
+
+def pod_name(pod: Pod) -> str:
+    return f"{pod.ref.namespace or ''}/{pod.ref.name}"
+
+
+def seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
+
+
+def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
+    parts = parts_of(view, gang)
+    return Gang(
+        name=str(gang.ref),
+        pod_sets=tuple(_pod_set(each, flavor_labels(view, gang, queues, each.name)) for each in parts),
+        queue=queues.queue_of(gang),
+        priority=gang.priority,
+        created_s=seconds(gang.created_at),
+        active=gang.state is not GangState.SUSPENDED,
+    )
+
+
+def _pod_set(part: Part, flavor_selector: Mapping[str, str]) -> PodSet:
+    shape = shape_of(part.spec, flavor_selector)
+    return PodSet(
+        name=part.name,
+        count=part.count,
+        min_count=part.min_count,
+        requests=shape.requests,
+        node_selector=shape.node_selector,
+        tolerations=shape.tolerations,
+        required_node_affinity=shape.required_node_affinity,
+    )
+
+
+def parts_of(view: ClusterView, gang: DomainGang) -> tuple[Part, ...]:
+    """From the gang's own template; from its job's where that has one set, since exclusions are written there."""
+    spec = _spec(view, gang.ref)
+    parts = _listed(spec.get("podSets"), "count", ("template", "spec"))
+    parts += _listed(spec.get("replicatedJobs"), "replicas", ("template", "spec", "template", "spec"))
+    job = _spec(view, gang.job) if gang.job else spec
+    template = (job.get("template") or {}).get("spec")
+    if len(parts) <= 1 and isinstance(template, Mapping) and template.get("containers"):
+        first = parts[0] if parts else Part("main", max(1, gang.minimum), None, template)
+        return (Part(first.name, first.count, first.min_count, template),)
+    return parts or (Part("main", max(1, gang.minimum), None, _spec_of_a_pod(view, gang)),)
+
+
+def _listed(raw: Any, count: str, path: tuple[str, ...]) -> tuple[Part, ...]:
+    parts = []
+    for index, each in enumerate(raw or ()):
+        spec: Any = each
+        for step in path:
+            spec = (spec or {}).get(step) or {}
+        pods = int(each.get(count, 1))
+        if count == "replicas":
+            job = (each.get("template") or {}).get("spec") or {}
+            parallelism = int(job.get("parallelism", 1))
+            pods *= min(parallelism, int(job.get("completions", parallelism)))
+        least = each.get("minCount")
+        parts.append(Part(each.get("name") or f"set-{index}", pods, least, spec))
+    return tuple(parts)
+
+
+def _spec_of_a_pod(view: ClusterView, gang: DomainGang) -> Raw:
+    for ref in (*gang.running, *gang.pending):
+        return _spec(view, ref)
+    return {}
+
+
+def _spec(view: ClusterView, ref: ObjectRef) -> Raw:
+    spec = view.objects.get(ref, {}).get("spec")
+    return spec if isinstance(spec, Mapping) else {}
+
+
+def pod_set_of(pod: Pod, gang: Gang, taken: Mapping[str, int]) -> str:
+    """By its label; else the first set with room whose pods ask for as many GPUs; else the first."""
+    names = [each.name for each in gang.pod_sets]
+    labelled = next((pod.labels[label] for label in POD_SET_LABELS if pod.labels.get(label) in names), None)
+    if labelled is not None:
+        return labelled
+    alike = [each for each in gang.pod_sets if each.requests.get("nvidia.com/gpu", 0) == pod.gpus] or gang.pod_sets
+    roomy = [each for each in alike if taken.get(each.name, 0) < each.count]
+    return (roomy or list(alike))[0].name
+
+
+def admission_of(view: ClusterView, gang: DomainGang, core: Gang) -> Admission | None:
+    """What its status says it holds."""
+    status = view.objects.get(gang.ref, {}).get("status")
+    status = status if isinstance(status, Mapping) else {}
+    held = [each for each in status.get("conditions") or () if each.get("type") in ("QuotaReserved", "Admitted")]
+    if not any(each.get("status") == "True" for each in held):
+        return None
+    written = {each.get("name"): each for each in assignments(status)}
+    counts = {each.name: int(written.get(each.name, {}).get("count", each.count)) for each in core.pod_sets}
+    flavors = {each.name: dict(written.get(each.name, {}).get("flavors") or {}) for each in core.pod_sets}
+    return Admission(seconds(gang.created_at), counts, flavors)
+
+
+def assignments(status: Raw) -> Sequence[Raw]:
+    return (status.get("admission") or {}).get("podSetAssignments") or ()
+
+
+def flavor_labels(view: ClusterView, gang: DomainGang, queues: Queues, pod_set: str) -> dict[str, str]:
+    """The node labels of the flavors that a pod set was admitted with."""
+    status = view.objects.get(gang.ref, {}).get("status")
+    chosen = {
+        flavor
+        for each in assignments(status if isinstance(status, Mapping) else {})
+        if each.get("name") == pod_set
+        for flavor in (each.get("flavors") or {}).values()
+    }
+    labels: dict[str, str] = {}
+    for flavor in queues.flavors:
+        if flavor.name in chosen:
+            labels.update(flavor.node_labels)
+    return labels

@@ -1,0 +1,80 @@
+"""A ClusterView as the scheduler core's snapshot.
+
+Pods that hold a node are facts; pods of no gang without a node wait; gangs come with the quota that they hold. What a
+gang's missing pods are called is the core's guess unless they exist.
+"""
+
+from collections.abc import Mapping
+
+from agent.adapters.scheduler.gangs import admission_of, flavor_labels, gang_of, pod_name, pod_set_of, seconds
+from agent.adapters.scheduler.queues import Queues, queues_of
+from agent.adapters.scheduler.shapes import node_of, shape_of
+from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
+from scheduler_core.model import Gang
+from scheduler_core.model import Pod as CorePod
+from scheduler_core.snapshot import GangState as CoreState
+from scheduler_core.snapshot import Snapshot
+
+
+def snapshot_of(view: ClusterView) -> Snapshot:
+    queues = queues_of(view)
+    gangs = {
+        ref: gang_of(view, gang, queues)
+        for ref, gang in sorted(view.gangs.items(), key=lambda pair: str(pair[0]))
+        if gang.state is not GangState.FINISHED
+    }
+    snapshot = Snapshot(
+        nodes=[node_of(node) for _, node in sorted(view.nodes.items())],
+        flavors=queues.flavors,
+        cohorts=queues.cohorts,
+        queues=queues.queues,
+        gangs=gangs.values(),
+    )
+    for ref, core in gangs.items():
+        admission = admission_of(view, view.gangs[ref], core)
+        if admission is not None:
+            snapshot.restore(core.name, CoreState(admission=admission))
+    _add_pods(snapshot, view, gangs, queues)
+    return snapshot
+
+
+def _add_pods(snapshot: Snapshot, view: ClusterView, gangs: Mapping[ObjectRef, Gang], queues: Queues) -> None:
+    taken: dict[str, dict[str, int]] = {}
+    for _, pod in sorted(view.pods.items()):
+        if pod.phase not in ("Pending", "Running"):
+            continue
+        core = gangs.get(pod.gang) if pod.gang and not pod.terminating else None
+        pod_set = None
+        if core is not None:
+            pod_set = pod_set_of(pod, core, taken.setdefault(core.name, {}))
+            taken[core.name][pod_set] = taken[core.name].get(pod_set, 0) + 1
+        made = core_pod(view, pod, core, pod_set, queues)
+        if pod.node is not None and pod.node in view.nodes:
+            snapshot.put_pod(made, pod.node)
+        elif pod.node is None and core is None and not pod.terminating:
+            snapshot.wait(made)
+
+
+def core_pod(view: ClusterView, pod: Pod, gang: Gang | None, pod_set: str | None, queues: Queues) -> CorePod:
+    """A member of an admitted gang goes where its flavors are, whether its own manifest says so or not."""
+    spec = view.objects.get(pod.ref, {}).get("spec")
+    domain_gang = view.gangs.get(pod.gang) if pod.gang and gang else None
+    extra = flavor_labels(view, domain_gang, queues, pod_set or "") if domain_gang else {}
+    shape = shape_of(spec if isinstance(spec, dict) else {}, extra)
+    return CorePod(
+        name=pod_name(pod),
+        gang=gang.name if gang else None,
+        pod_set=pod_set,
+        owner=str(pod.owner) if pod.owner else None,
+        priority=gang.priority if gang else priority_of(spec),
+        created_s=seconds(pod.created_at),
+        requests=shape.requests,
+        node_selector=shape.node_selector,
+        tolerations=shape.tolerations,
+        required_node_affinity=shape.required_node_affinity,
+    )
+
+
+def priority_of(spec: object) -> int:
+    value = spec.get("priority") if isinstance(spec, dict) else None
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,35 @@
+"""Which controllers there are, in the order in which they work: whoever asks for pods first, the scheduler last."""
+
+from agent.adapters.simulated.control import Control
+from agent.adapters.simulated.controllers.admitting import Admitting
+from agent.adapters.simulated.controllers.budgets import Budgets
+from agent.adapters.simulated.controllers.deployments import Deployments
+from agent.adapters.simulated.controllers.garbage import GarbageCollection
+from agent.adapters.simulated.controllers.jobs import Jobs
+from agent.adapters.simulated.controllers.jobsets import JobSets
+from agent.adapters.simulated.controllers.kubelet import Kubelets
+from agent.adapters.simulated.controllers.nodes import NodeLifecycle
+from agent.adapters.simulated.controllers.notebooks import Notebooks
+from agent.adapters.simulated.controllers.replicasets import ReplicaSets
+from agent.adapters.simulated.controllers.scheduling import PodScheduler
+from agent.adapters.simulated.controllers.statefulsets import StatefulSets
+from agent.adapters.simulated.controllers.workloads import Workloads
+from agent.adapters.simulated.plane import Controller
+
+
+def controllers(control: Control) -> tuple[Controller, ...]:
+    return (
+        GarbageCollection(control),
+        NodeLifecycle(control),
+        Workloads(control),
+        Admitting(control),
+        JobSets(control),
+        Jobs(control),
+        Notebooks(control),
+        Deployments(control),
+        ReplicaSets(control),
+        StatefulSets(control),
+        Kubelets(control),
+        Budgets(control),
+        PodScheduler(control),
+    )

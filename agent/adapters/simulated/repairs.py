@@ -1,0 +1,161 @@
+"""The site's repair system: takes requests, needs its time, and ends as the scenario says.
+
+A repair that heals clears the node's conditions and the faulty GPU's series. What runs on a machine that is rebooted or
+replaced is lost at that moment, which is the end of the repair.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import promql_parser
+
+from agent.adapters.kubernetes.owners import Key
+from agent.adapters.simulated import pods
+from agent.adapters.simulated.control import Control
+from agent.adapters.simulated.effects import Effect
+from agent.adapters.simulated.tsdb import SeriesStore
+from agent.domain.cluster import node_ref
+from agent.ports import JsonObject, RepairUnavailable
+
+OPERATIONS = ("diagnose", "reset_gpu", "reboot", "replace", "support")
+OUTCOMES = ("succeeded", "failed", "stuck")
+_KILLS = ("reboot", "replace")  # everything that runs on the node
+_KILLS_GPU_WORK = ("reset_gpu",)
+_GOOD_WHEN_TRUE = ("Ready", "AcceleratedHardwareReady")  # every other node condition is good when False
+
+State = Literal["unknown", "pending", "succeeded", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the scenario says about one operation."""
+
+    takes: timedelta = timedelta(minutes=5)
+    outcome: str = "succeeded"
+    heals: bool = True
+
+
+def rules_of(settings: Mapping[str, Any]) -> dict[str, Rule]:
+    """Raises ValueError, naming the field."""
+    rules = {}
+    for operation, raw in settings.items():
+        where = f"repair.{operation}"
+        if operation not in OPERATIONS:
+            raise ValueError(f"{where}: the operations are {', '.join(OPERATIONS)}")
+        if not isinstance(raw, Mapping) or set(raw) - {"takes", "outcome", "heals"}:
+            raise ValueError(f"{where}: expected an object with takes, outcome and heals, found {raw!r}")
+        rule = Rule(_duration(where, raw.get("takes", "5m")), raw.get("outcome", "succeeded"), raw.get("heals", True))
+        if rule.outcome not in OUTCOMES:
+            raise ValueError(f"{where}.outcome: {rule.outcome!r} is none of {', '.join(OUTCOMES)}")
+        if not isinstance(rule.heals, bool):
+            raise ValueError(f"{where}.heals: expected true or false, found {rule.heals!r}")
+        rules[operation] = rule
+    return rules
+
+
+def _duration(where: str, value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return promql_parser.parse_duration(str(value))
+    except ValueError as wrong:
+        raise ValueError(f"{where}.takes: {wrong}") from wrong
+
+
+@dataclass
+class _Repair:
+    node: str
+    operation: str
+    gpu_uuid: str | None
+    state: State = "pending"
+
+
+class SimulatedRepairs:
+    def __init__(
+        self, settings: Mapping[str, Any], control: Control, series: SeriesStore, effects: list[Effect]
+    ) -> None:
+        self._rules = rules_of(settings)
+        self._control = control
+        self._series = series
+        self._effects = effects
+        self._repairs: dict[str, _Repair] = {}
+
+    def request(self, node: str, operation: str, *, gpu_uuid: str | None, key: str) -> None:
+        self._gate()
+        if key in self._repairs:
+            return
+        if operation not in OPERATIONS or self._control.get(Key("", "Node", "", node)) is None:
+            raise RepairUnavailable(f"the repair system knows no {operation} of a node {node}")
+        rule = self._rules.get(operation, Rule())
+        self._repairs[key] = _Repair(node, operation, gpu_uuid)
+        self._note("request_repair", node, {"operation": operation, "gpu_uuid": gpu_uuid, "key": key})
+        if rule.outcome != "stuck":
+            self._control.after(rule.takes, lambda: self._end(key, rule))
+
+    def state(self, key: str) -> State:
+        self._gate()
+        return self._repairs[key].state if key in self._repairs else "unknown"
+
+    def withdraw(self, key: str) -> None:
+        """Takes a request back while it is pending; anything else is left as it is."""
+        self._gate()
+        repair = self._repairs.get(key)
+        if repair is not None and repair.state == "pending":
+            del self._repairs[key]
+            self._note("withdraw_repair", repair.node, {"operation": repair.operation, "key": key})
+
+    def contents(self) -> dict[str, Any]:
+        return {key: [each.node, each.operation, each.state] for key, each in sorted(self._repairs.items())}
+
+    def _end(self, key: str, rule: Rule) -> None:
+        repair = self._repairs.get(key)
+        if repair is None or repair.state != "pending":
+            return
+        repair.state = "succeeded" if rule.outcome == "succeeded" else "failed"
+        self._stop_work(repair)
+        if repair.state == "succeeded" and rule.heals:
+            self._heal(repair)
+
+    def _stop_work(self, repair: _Repair) -> None:
+        for pod in self._control.store.of_kind("", "Pod"):
+            if pods.node_of(pod) != repair.node or pods.finished(pod):
+                continue
+            if repair.operation in _KILLS or (repair.operation in _KILLS_GPU_WORK and _uses_gpus(pod)):
+                gone = {"phase": "Failed", "reason": "NodeShutdown", "message": f"{repair.operation} of {repair.node}"}
+                lost = pods.with_conditions(pod, self._control.now, pods.said("Ready", False, "PodFailed"))
+                self._control.patch(pod, {"status": {**gone, "conditions": lost, "containerStatuses": None}})
+
+    def _heal(self, repair: _Repair) -> None:
+        node = self._control.get(Key("", "Node", "", repair.node))
+        if node is not None:
+            healed = [
+                pods.said(each["type"], each["type"] in _GOOD_WHEN_TRUE, "Repaired", f"after {repair.operation}")
+                for each in (node.get("status") or {}).get("conditions") or []
+                if _is_bad(each)
+            ]
+            conditions = pods.with_conditions(node, self._control.now, *healed)
+            self._control.patch_repaired(node, {"status": {"conditions": conditions}})
+        self._series.heal(repair.node, repair.gpu_uuid, self._control.now)
+
+    def _gate(self) -> None:
+        def refusal() -> Exception:
+            return RepairUnavailable("the repair system does not answer")
+
+        self._control.faults.gate("repair", dict.fromkeys(("down", "error", "conflict"), refusal))
+
+    def _note(self, verb: str, node: str, body: JsonObject) -> None:
+        self._effects.append(Effect("watchkeeper", verb, node_ref(node), body, self._control.now))
+
+
+def _is_bad(condition: JsonObject) -> bool:
+    return (condition.get("status") == "True") != (condition.get("type") in _GOOD_WHEN_TRUE)
+
+
+def _uses_gpus(pod: JsonObject) -> bool:
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        resources = container.get("resources") or {}
+        if any("/gpu" in name or "/mig-" in name for part in resources.values() for name in part or ()):
+            return True
+    return False
