@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,23 +20,16 @@ from agent.cli.output import (
     fail,
     moment,
     say,
-    short_time,
     show_json,
     show_table,
 )
-
-if TYPE_CHECKING:
-    from audit.log import Log
-    from audit.record import Record
+from agent.cli.records import as_json, newest, proof_of, record_at, sentence_of, tell, time_of
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="The log: what was seen, decided and done, and the proof that it stands.",
 )
-
-_WINDOW_FACTOR = 8
-"""How fast the search for the newest matches reaches further back: it reads at most a seventh of the log twice."""
 
 
 def _by(what: str) -> Any:
@@ -96,7 +87,7 @@ def query(  # noqa: PLR0913, PLR0917 - one option for each thing a record can be
     if json:
         show_json({"records": [as_json(record) for record in records]})
     else:
-        rows = [(r.index, _short_time(r), r.kind, _sentence(r)) for r in records]
+        rows = [(r.index, time_of(r), r.kind, sentence_of(r)) for r in records]
         show_table(("record", "time", "kind", "what"), rows, nothing="No record meets these conditions.")
 
 
@@ -109,14 +100,14 @@ def show(
 ) -> None:
     """Shows one record whole, and proves that it is in the log."""
     with opened(config, db) as house:
-        record, proof = _record(house.log, index), _proof(house.log, index)
+        record, proof = record_at(house.log, index), proof_of(house.log, index)
     if json:
         show_json(as_json(record) | {"proof": proof})
         return
     from json import dumps
 
     say(f"record {record.index}  {record.kind}  {record.at}  by {record.actor}", style="bold")
-    say(_sentence(record))
+    say(sentence_of(record))
     for name, value in record.attributes.items():
         say(f"  {name}: {value}")
     if record.unique_key:
@@ -140,7 +131,7 @@ def timeline(
     if not records:
         fail(f"No record is about incident {incident}.", "`watchkeeper incidents list` shows which there are.")
     if json:
-        entries = [as_json(record) | {"sentence": _sentence(record)} for record in records]
+        entries = [as_json(record) | {"sentence": sentence_of(record)} for record in records]
         show_json({"incident": incident, "entries": entries})
     else:
         tell(records)
@@ -171,79 +162,6 @@ def fsck(
         say("intact" if first is None else f"NOT INTACT, first at {first}")
     if not verdict.ok:
         raise typer.Exit(EXIT_ERROR)
-
-
-def newest(log: Log, limit: int, conditions: Mapping[str, Any]) -> list[Record]:
-    """The newest `limit` records that meet the conditions, oldest first: looks back in growing windows."""
-    size, window = log.size(), limit * _WINDOW_FACTOR
-    while True:
-        found = list(log.query(**conditions, after_index=size - window - 1 if window < size else None))
-        if len(found) >= limit or window >= size:
-            return found[-limit:]
-        window *= _WINDOW_FACTOR
-
-
-def as_json(record: Record) -> dict[str, Any]:
-    return {
-        "index": record.index,
-        "kind": record.kind,
-        "at": record.at,
-        "actor": record.actor,
-        "attributes": dict(record.attributes),
-        "unique_key": record.unique_key,
-        "payload": record.payload,
-    }
-
-
-def tell(records: list[Record]) -> None:
-    """The story, one line a record; the date only where it changes."""
-    from rich.text import Text
-
-    day, rows = "", []
-    for record in records:
-        at = _short_time(record)
-        rows.append((Text(at[11:] if at[:10] == day else at), record.index, _sentence(record)))
-        day = at[:10]
-    show_table(("time (UTC)", "record", "what happened"), rows, nothing="Nothing is recorded.")
-
-
-def _sentence(record: Record) -> str:
-    from agent.compliance.timeline import sentence
-
-    return sentence(record.kind, record.payload)
-
-
-def _short_time(record: Record) -> str:
-    return short_time(datetime.fromisoformat(record.at))
-
-
-def _record(log: Log, index: int) -> Record:
-    record = next(iter(log.query(after_index=index - 1 if index else None, limit=1)), None)
-    if record is None or record.index != index:
-        fail(f"There is no record {index}: the log ends before it.", "`watchkeeper audit query` shows the newest.")
-    return record
-
-
-def _proof(log: Log, index: int) -> dict[str, Any]:
-    from audit.proofs import ProofRefused, verify_inclusion
-    from audit.record import canonical_bytes, leaf_hash
-
-    size = log.size()
-    leaf, root, hashes = (
-        leaf_hash(canonical_bytes(_record(log, index))),
-        log.root(size),
-        log.inclusion_proof(index, size),
-    )
-    try:
-        verify_inclusion(index, size, leaf, hashes, root)
-    except ProofRefused as refusal:
-        fail(f"Record {index} is not the one that the log attests: {refusal}.", "Run `watchkeeper audit fsck`.")
-    return {
-        "leaf_hash": leaf.hex(),
-        "tree_size": size,
-        "root": root.hex(),
-        "hashes": [sibling.hex() for sibling in hashes],
-    }
 
 
 def _root(text: str | None) -> bytes | None:

@@ -59,7 +59,7 @@ def show(
     db: DbOption = None,
 ) -> None:
     """Shows how an incident stands, and its story from the log."""
-    from agent.cli.audit import tell
+    from agent.cli.records import tell
 
     with opened(config, db) as house:
         row = house.store.incidents.row(incident)

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
+from agent.adapters.store import changes
 from agent.adapters.store.database import Database
 from agent.adapters.store.schema import requests, stored_time
 from agent.domain.approval import (
@@ -28,9 +28,7 @@ from agent.domain.approval import (
     RequestState,
     counted,
     ended,
-    with_answer,
 )
-from agent.domain.base import rfc3339
 from agent.domain.proposal import Refusal
 from agent.ports import AlreadyRecorded, AnswerRefused, Clock, DeskUnavailable, JsonObject, Ledger, StoreUnavailable
 
@@ -90,7 +88,7 @@ class SqlApprovalDesk:
                 self._record_refused(standing, answer, result)
                 raise AnswerRefused(result.code, " ".join(filter(None, (result.message, result.remedy))))
             accepted = result.answers[-1]
-            if self._take_place(standing, _answer_payload(standing, accepted), approver=accepted.by):
+            if self._take_place(standing, changes.answer_payload(standing, accepted), approver=accepted.by):
                 self._project(result)
                 return result
         raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being answered")
@@ -108,32 +106,32 @@ class SqlApprovalDesk:
                 raise AnswerRefused(result.code, result.message)
             if result == standing:
                 return
-            if result.state is RequestState.CONSUMED or self._take_place(standing, _end_payload(result, at)):
+            if result.state is RequestState.CONSUMED or self._take_place(standing, changes.end_payload(result, at)):
                 self._project(result)
                 return
         raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being closed")
 
     def _take_place(self, request: ApprovalRequest, payload: JsonObject, approver: str | None = None) -> bool:
         """The next place in the request's sequence; False when somebody else has it already."""
-        attributes = _attributes(request) | ({"approver": approver} if approver else {})
+        attributes = changes.attributes(request) | ({"approver": approver} if approver else {})
         try:
-            self._ledger.record("approval", payload, unique_key=_next_key(request), attributes=attributes)
+            self._ledger.record("approval", payload, unique_key=changes.next_key(request), attributes=attributes)
         except AlreadyRecorded:
             return False
         return True
 
     def _record_refused(self, request: ApprovalRequest, answer: Answer, refusal: Refusal) -> None:
-        payload = _answer_payload(request, answer) | {"counted": False, "code": refusal.code}
-        self._ledger.record("approval", payload, attributes=_attributes(request) | {"approver": answer.by})
+        payload = changes.answer_payload(request, answer) | {"counted": False, "code": refusal.code}
+        self._ledger.record("approval", payload, attributes=changes.attributes(request) | {"approver": answer.by})
 
     def _caught_up(self, request: ApprovalRequest) -> ApprovalRequest:
         """The request with what the log has and the projection has not yet."""
         known = request
         while request.state in (RequestState.PENDING, RequestState.APPROVED):
-            payload = self._ledger.find(_next_key(request))
+            payload = self._ledger.find(changes.next_key(request))
             if payload is None:
                 break
-            request = replayed(request, payload)
+            request = changes.replayed(request, payload)
         if request is not known:
             self._project(request)
         return request
@@ -141,16 +139,6 @@ class SqlApprovalDesk:
     def _project(self, request: ApprovalRequest) -> None:
         with _desk_faults(), self._database.writing() as connection:
             write(connection, request)
-
-
-def replayed(request: ApprovalRequest, payload: JsonObject) -> ApprovalRequest:
-    """The request after one recorded change. It counted when it was recorded, so the rules are not asked again."""
-    if not payload["counted"]:
-        return request
-    if payload["decision"] in ("approve", "reject"):
-        return with_answer(request, Answer.model_validate({name: payload[name] for name in Answer.model_fields}))
-    changed = ended(request, RequestState(payload["decision"]), datetime.fromisoformat(payload["at"]))
-    return request if isinstance(changed, Refusal) else changed
 
 
 def write(connection: Connection, request: ApprovalRequest) -> None:
@@ -177,43 +165,6 @@ def write(connection: Connection, request: ApprovalRequest) -> None:
 def _changes(request: ApprovalRequest) -> int:
     closed = request.state in (RequestState.EXPIRED, RequestState.CANCELLED, RequestState.CONSUMED)
     return len(request.answers) + closed
-
-
-def _next_key(request: ApprovalRequest) -> str:
-    return f"approval/{request.id}/{len(request.answers)}"
-
-
-def _about(request: ApprovalRequest) -> JsonObject:
-    proposal = request.proposal
-    return {
-        "request": request.id,
-        "incident": request.incident,
-        "proposal": proposal.id,
-        "action": proposal.action,
-        "target": proposal.target.json_object(),
-        "tenant": proposal.tenant,
-        "counted": True,
-    }
-
-
-def _attributes(request: ApprovalRequest) -> dict[str, str]:
-    proposal = request.proposal
-    return {
-        "incident": request.incident,
-        "proposal": proposal.id,
-        "action": proposal.action,
-        "target": str(proposal.target),
-        "tenant": proposal.tenant,
-    }
-
-
-def _answer_payload(request: ApprovalRequest, answer: Answer) -> JsonObject:
-    said: dict[str, Any] = answer.json_object()
-    return _about(request) | said
-
-
-def _end_payload(request: ApprovalRequest, at: datetime) -> JsonObject:
-    return _about(request) | {"decision": request.state.value, "digest": request.digest, "at": rfc3339(at)}
 
 
 @contextmanager

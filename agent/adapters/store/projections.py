@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import delete
 
-from agent.adapters.store import desk, incidents
+from agent.adapters.store import changes, desk, incidents
 from agent.adapters.store.database import Database
 from agent.adapters.store.incidents import IncidentRow
 from agent.adapters.store.schema import PROJECTIONS
@@ -106,7 +106,7 @@ def _approval_requested(projected: Projected, payload: Any, _at: datetime) -> No
 def _approval(projected: Projected, payload: Any, _at: datetime) -> None:
     request = projected.requests.get(payload["request"])
     if request:
-        projected.requests[request.id] = desk.replayed(request, payload)
+        projected.requests[request.id] = changes.replayed(request, payload)
 
 
 def _intent(projected: Projected, payload: Any, at: datetime) -> None:
