@@ -44,7 +44,9 @@ default approval := null
 
 approval := data.watchkeeper.lib.approval if decision == "escalate"
 
-denials := deny | {reason |
+denials := refusals | deny
+
+refusals := {reason |
 	some slug
 	some reason in data.watchkeeper.guardrails[slug].deny
 	slug in consulted
@@ -77,6 +79,7 @@ consulted contains slug if {
 #   message: No guardrail allows {action}
 #   remedy: Raise the autonomy level for this action if the agent should do it
 deny contains {"code": "main.nothing_allows", "params": {"action": action}} if {
+	count(refusals) == 0
 	count(escalations) == 0
 	count(allowances) == 0
 	action := input.proposal.action
