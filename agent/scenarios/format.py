@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 
 from agent.domain.approval import Person
 from agent.domain.base import Noun, parse_rfc3339
-from agent.scenarios import source
 from agent.domain.duration import Offset, Positive, Span
+from agent.scenarios import source
 from agent.scenarios.expectation import Expectation
 from agent.scenarios.manifest import ClusterItem
 from agent.scenarios.matchers import ActionName, TargetPattern

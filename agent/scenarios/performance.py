@@ -1,0 +1,192 @@
+"""One scenario as it is played: the real agent on the simulated world, in simulated time, moment by moment.
+
+The same adapters, stages, policies and log as live; nothing is mocked. Between two moments nothing happens, so time
+jumps from one to the next: an entry of the timeline, something due in the world, a wake-up of the agent, its next look.
+"""
+
+from collections import deque
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from agent.adapters.inbound.delivery import Delivery
+from agent.adapters.kubernetes.kinds import KINDS
+from agent.adapters.simulated.merge import merged
+from agent.adapters.simulated.world import World
+from agent.assembly import Agent, assemble
+from agent.chance import Shuffled
+from agent.config import Settings
+from agent.domain.base import rfc3339
+from agent.ports import ClusterFault
+from agent.scenarios.crash import Kills
+from agent.scenarios.format import HistoryEntry, Scenario, ScenarioInvalid
+from agent.scenarios.manifest import bodies
+from agent.scenarios.outages import Outages
+from agent.scenarios.people import People
+from agent.scenarios.process import Process
+from agent.scenarios.theatre import Theatre
+from agent.scenarios.timeline import moments
+from agent.scenarios.witness import Pager
+
+DATABASE: Final = "watchkeeper.db"  # the log's file, in the folder of the run
+WORK_AT_ONE_MOMENT = 1_000  # rounds of agent and world at one instant; more means that they go in circles
+API_VERSIONS: Final = {kind.kind: kind.api_version for kind in reversed(KINDS)}  # for a target that leaves it out
+
+
+class Performance:
+    """`step` until it is over, then `close`. `folder` holds the agent's stores and outlives the run.
+
+    Raises ScenarioInvalid for what only the world or the agent's start can see to be wrong with the file.
+    """
+
+    def __init__(self, scenario: Scenario, folder: Path, *, seed: int | None = None) -> None:
+        spec = scenario.spec
+        self.scenario = scenario
+        self.seed = spec.seed if seed is None else seed
+        self.end = spec.start + spec.duration
+        self.database = folder / DATABASE
+        self.pager = Pager()
+        self.people = People(spec.identities)
+        self.world = world_of(scenario, self.seed)
+        self._kills = Kills()
+        self._outages = Outages(self.world.clock)
+        self._settings = settings_of(scenario, self.database, self.people)
+        self._coming = deque(moments(spec.timeline))
+        self._next_look = spec.start
+        self._begin()
+
+    @property
+    def now(self) -> datetime:
+        return self.world.clock.now()
+
+    @property
+    def agent(self) -> Agent:
+        return self.process.agent
+
+    @property
+    def problems(self) -> list[str]:
+        """Entries of the timeline that could not be played."""
+        return self._theatre.problems
+
+    def step(self) -> bool:
+        """Goes on to the next moment at which something happens; False when the scenario is over."""
+        self._reach(min(self._next_moment(), self.end))
+        self._work()
+        return self.now < self.end
+
+    def close(self) -> None:
+        self.process.agent.close()
+
+    # --- the order of things ------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """What lies before the start happens to the world alone; the agent begins at the start and hears of it then."""
+        start = self.scenario.spec.start
+        prelude = Prelude()
+        self._theatre = Theatre(self.world, prelude, self.people, self._outages, self._kills)
+        while self._coming and self._coming[0].at < timedelta(0):
+            self.world.advance_to(start + self._coming[0].at)
+            self._theatre.play(self._coming.popleft(), self.now)
+        self.world.advance_to(start)
+        self.process = Process(self._assemble)
+        self._theatre.wings = self.process
+        for index, past in enumerate(self.scenario.spec.history):
+            self.agent.ports.ledger.record("outcome", _past(past, start), unique_key=f"history:{index}")
+        for door, delivery in prelude.deliveries:
+            self.process.deliver(door, delivery)
+        self._work()
+
+    def _assemble(self) -> Agent:
+        return assemble(
+            self._settings,
+            self.world,
+            notifier=self.pager,
+            order=Shuffled(self.seed),
+            boundaries=self._kills,
+            durability="memory",
+            interpose=self._outages.interpose,
+        )
+
+    def _next_moment(self) -> datetime:
+        """The earliest thing to come. What is overdue and did not run waits for something else to happen first."""
+        wakes = [self.process.next_wake(), self.people.next_deadline()]
+        later = [moment for moment in wakes if moment is not None and moment > self.now]
+        due = [self._next_look, self.world.next_event_at(), *later]
+        if self._coming:
+            due.append(self.scenario.spec.start + self._coming[0].at)
+        return max(self.now, min(moment for moment in due if moment is not None))
+
+    def _reach(self, moment: datetime) -> None:
+        self.world.advance_to(moment)
+        while self._coming and self.scenario.spec.start + self._coming[0].at <= moment:
+            self._theatre.play(self._coming.popleft(), self.now)
+        if self.now >= self._next_look:
+            self.process.look()
+            self._next_look = self.now + timedelta(seconds=self._settings.look_every_s)
+
+    def _work(self) -> None:
+        """Agent and people in turn, until neither has anything to do at this moment."""
+        for _ in range(WORK_AT_ONE_MOMENT):
+            self.process.work()
+            if not self.people.answer(self.agent, self.now):
+                return
+        raise RuntimeError(f"at {rfc3339(self.now)} the people answered {WORK_AT_ONE_MOMENT} times")
+
+
+class Prelude:
+    """Keeps what was sent before there was an agent."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[tuple[str, Delivery]] = []
+
+    def deliver(self, door: str, delivery: Delivery) -> None:
+        self.deliveries.append((door, delivery))
+
+    def crash(self) -> None:
+        """Nothing runs yet that could die."""
+
+
+def world_of(scenario: Scenario, seed: int) -> World:
+    """The world as the scenario begins, its clock at the first thing that the timeline tells."""
+    spec = scenario.spec
+    repair: dict[str, Any] = {str(operation): behaviour.model_dump() for operation, behaviour in spec.repair.items()}
+    world = World(seed, spec.start, spec.scrape_interval, repair, spec.world_metrics)
+    first = min((entry.at for entry in spec.timeline), default=timedelta(0))
+    try:
+        world.begin_at(spec.start + min(first, timedelta(0)))
+        world.load(bodies(spec.cluster))
+    except (ValueError, ClusterFault) as error:
+        raise ScenarioInvalid(scenario.metadata.name, (f"spec.cluster: {error}",)) from error
+    return world
+
+
+def settings_of(scenario: Scenario, database: Path, people: People) -> Settings:
+    """The file's settings; autonomy and policy data go over them, and nothing of this machine's environment counts."""
+    spec = scenario.spec
+    given = dict(spec.settings)
+    autonomy = {"autonomy": {"default": spec.autonomy}}
+    given["policy_data"] = merged(merged(given.get("policy_data", {}), autonomy), spec.policy_data)
+    given |= {"database": database, "world": "simulated", "simulated_seed": spec.seed}
+    given["identities"] = (*people.identities, *given.get("identities", ()))
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ScenarioInvalid(scenario.metadata.name, (f"spec.settings.{key}: {first['msg']}",)) from error
+
+
+def _past(past: HistoryEntry, start: datetime) -> dict[str, Any]:
+    """An action of before, in the form in which the ledger counts what was done."""
+    target = past.target.model_dump(by_alias=True, exclude_none=True)
+    return {
+        "history": True,
+        "action": past.action,
+        "target": {"apiVersion": API_VERSIONS.get(target["kind"], "v1"), **target},
+        "parameters": past.parameters,
+        "outcome": past.outcome,
+        "incident": past.incident,
+        "at": rfc3339(start + past.at),
+    }
