@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ClusterView, ObjectRef, Pod, WorkloadClass
+from agent.domain.duration import parse_duration
 from agent.domain.outcome import PastAction
 from agent.evidence.lookup import find_workload, raw_object, same_object
 
@@ -85,3 +87,9 @@ def taken_back(history: list[PastAction], ref: ObjectRef, now: datetime) -> int:
 def required_idle_s(workload_class: WorkloadClass, minimum_s: Mapping[str, int], wrong: int) -> int:
     """The class minimum, once more for each time that it turned out wrong."""
     return minimum_s.get(workload_class.value, max(IDLE_MINIMUM_S.values())) * (1 + wrong)
+
+
+def idle_minimum_s(limits: Mapping[str, Any]) -> Mapping[str, int]:
+    """The class minimums of the policies' data (`idle.minimum`), over the defaults. Raises ValueError."""
+    given = (limits.get("idle") or {}).get("minimum") or {}
+    return {**IDLE_MINIMUM_S, **{str(name): int(parse_duration(text).total_seconds()) for name, text in given.items()}}

@@ -9,8 +9,7 @@ from agent.evidence.idle import IdleFinding
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import raw_object
 from agent.evidence.reading import read_idle
-from agent.evidence.restore import Reclaimed, reclaimed, wanted_by
-from agent.ports import MetricsUnavailable
+from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
 
 
 def idle_facts(scene: Scene) -> Findings:
@@ -81,10 +80,7 @@ def restore_facts(scene: Scene) -> Findings:
     taken = reclaimed(scene.incident.subject, manifest)
     if taken is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} has nothing that was taken from it"),))
-    try:
-        by = wanted_by(taken, manifest, scene.metrics, scene.now)
-    except MetricsUnavailable:
-        by = wanted_by(taken, manifest, None, scene.now)
+    by = wanted_by(taken, manifest, scene.metrics.instant(WAITING_METRIC, scene.now) if scene.metrics else [])
     said = f"{taken.ref} was stopped by {taken.proposal}; wanted back by {by or 'nobody'}"
     return Findings({"restore": _restore(taken, by)}, (seen_object(scene, said),))
 

@@ -1,14 +1,13 @@
 """What the agent once stopped, and whether somebody needs it again: by marks on the object and by waiting requests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from agent.domain.cluster import ObjectRef
 from agent.evidence.holders import RECLAIM_METHODS
 from agent.evidence.labels import NAMESPACE, first
-from agent.ports import Metrics, Series
+from agent.ports import Series
 
 # Marks that a reclaim leaves on its object (agent/actions/reclaim_methods.py writes them).
 RECLAIMED_BY = "watchkeeper.dev/reclaimed-by"  # the proposal that did it
@@ -36,12 +35,11 @@ def reclaimed(ref: ObjectRef, manifest: Mapping[str, Any]) -> Reclaimed | None:
     return Reclaimed(ref, str(marks[RECLAIMED_BY]), method, _stopped(ref.kind, manifest, marks))
 
 
-def wanted_by(taken: Reclaimed, manifest: Mapping[str, Any], metrics: Metrics | None, now: datetime) -> str:
-    """`owner`, `requests`, or nothing. Raises MetricsUnavailable."""
+def wanted_by(taken: Reclaimed, manifest: Mapping[str, Any], waiting: Sequence[Series]) -> str:
+    """`owner`, `requests` (as the series of waiting requests tell), or nothing."""
     marks = manifest.get("metadata", {}).get("annotations") or {}
     if str(marks.get(RESTORE, "")).lower() == "true":
         return "owner"
-    waiting = metrics.instant(WAITING_METRIC, now) if metrics else []
     return "requests" if any(requests_wait(s, taken.ref) for s in waiting) else ""
 
 

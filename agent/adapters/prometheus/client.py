@@ -1,0 +1,49 @@
+"""ports.Metrics over a Prometheus server's HTTP API, by prometheus-api-client. That library is imported here alone."""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agent.ports import MetricsUnavailable, Series
+
+TIMEOUT_S = 10  # a read that takes longer is no basis for an action; the next look tries again
+POINTS_MAX = 11_000  # per series: the server refuses more
+
+
+class PrometheusMetrics:
+    """Reads only. Every way of failing is MetricsUnavailable, with the cause chained."""
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        from prometheus_api_client import PrometheusConnect
+
+        self._url = url
+        self._connection = PrometheusConnect(url=url, headers=dict(headers or {}), timeout=TIMEOUT_S)
+
+    def instant(self, query: str, at: datetime) -> list[Series]:
+        when = {"time": f"{at.timestamp():.3f}"}
+        return self._read(query, lambda: self._connection.custom_query(query, params=when))
+
+    def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> list[Series]:
+        if step <= timedelta(0) or (end - start) // step > POINTS_MAX:
+            raise ValueError(f"from {start} to {end} by {step} is no range of at most {POINTS_MAX} points")
+        seconds = f"{step.total_seconds():g}s"
+        return self._read(query, lambda: self._connection.custom_query_range(query, start, end, seconds))
+
+    def _read(self, query: str, ask: Callable[[], Any]) -> list[Series]:
+        from prometheus_api_client.exceptions import PrometheusApiClientException
+        from requests.exceptions import RequestException
+
+        try:
+            return sorted((_series(one) for one in ask()), key=lambda s: sorted(s.labels.items()))
+        except (RequestException, PrometheusApiClientException) as error:
+            raise MetricsUnavailable(f"{self._url}: {query}: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise MetricsUnavailable(f"{self._url}: {query}: the answer is not Prometheus': {error!r}") from error
+
+
+def _series(one: Mapping[str, Any]) -> Series:
+    """A vector's entry has `value`, a matrix' has `values`. NaN is the absence of a value, not one."""
+    pairs = one["values"] if "values" in one else [one["value"]]
+    points = ((datetime.fromtimestamp(float(at), UTC), float(value)) for at, value in pairs)
+    return Series(dict(one["metric"]), tuple(p for p in points if not math.isnan(p[1])))

@@ -1,0 +1,87 @@
+"""The agent's own look, once a scrape: new XIDs, idle holders of GPUs, stuck gangs, and stopped work that is needed.
+
+It finds; whether anything is done about it is decided where every other signal is. Cheap by design: one query for each
+metric and look, whatever the number of pods.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.adapters.prometheus.findings import Condition, Standing
+from agent.adapters.prometheus.idle_watch import IdleWatch
+from agent.adapters.prometheus.xids import XidWatch
+from agent.domain.base import rfc3339
+from agent.domain.cluster import ClusterView, Gang, GangState
+from agent.domain.incident import Symptom
+from agent.domain.signal import Signal
+from agent.evidence.gangs import competing, stuck_gangs
+from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
+from agent.evidence.lookup import find_gang, in_order, raw_object
+from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
+from agent.ports import Ledger, LedgerUnavailable, Metrics, MetricsUnavailable, Series
+
+
+class Surveyor:
+    """Keeps in memory what it has told; all of it can be found again after a restart."""
+
+    def __init__(self, metrics: Metrics, limits: Mapping[str, Any], ledger: Ledger) -> None:
+        self._metrics = metrics
+        self._ledger = ledger
+        self._standing = Standing()
+        self._xids = XidWatch(metrics)
+        self._idle = IdleWatch(metrics, idle_minimum_s(limits))
+
+    def survey(self, view: ClusterView, now: datetime) -> list[Signal]:
+        """What began and what ended since the last look. Raises MetricsUnavailable when that is all there is to say."""
+        signals = [*self._gangs(view, now), *self._restores(view, None, now)]
+        try:
+            signals += self._xids.look(self._standing, now)
+            signals += self._restores(view, self._metrics.instant(WAITING_METRIC, now), now)
+            signals += self._idle.look(self._standing, view, self._reclaims(now), now)
+        except (MetricsUnavailable, LedgerUnavailable):
+            if not signals:
+                raise
+        return signals
+
+    def _reclaims(self, now: datetime) -> list[Any]:
+        return self._ledger.past_actions(now - timedelta(seconds=WRONG_WITHIN_S))
+
+    def _gangs(self, view: ClusterView, now: datetime) -> list[Signal]:
+        """One finding for gangs that stand in each other's way: about the one that should start first."""
+        over = [ref for ref in self._standing.subjects(Symptom.GANG_STUCK) if not _stuck(find_gang(view, ref))]
+        signals = [s for ref in over for s in self._standing.end(Symptom.GANG_STUCK, ref, now)]
+        for group in competing(view, stuck_gangs(view, now)):
+            if not any(self._standing.told(Symptom.GANG_STUCK, gang.ref) for gang in group):
+                signals += self._standing.begin(_stuck_condition(group[0], len(group)), now)
+        return signals
+
+    def _restores(self, view: ClusterView, waiting: Sequence[Series] | None, now: datetime) -> list[Signal]:
+        """By the owners' word, which needs no metrics, and by waiting requests; None while those are not known."""
+        signals: list[Signal] = []
+        for workload in in_order(view.workloads):
+            manifest = raw_object(view, workload.ref)
+            taken = reclaimed(workload.ref, manifest)
+            if taken is None or not taken.stopped:
+                signals += self._standing.end(Symptom.RESTORE_NEEDED, workload.ref, now)
+                continue
+            by = wanted_by(taken, manifest, waiting or ())
+            if by:
+                signals += self._standing.begin(_wanted_condition(taken, by), now)
+            elif waiting is not None:
+                signals += self._standing.end(Symptom.RESTORE_NEEDED, workload.ref, now)
+        return signals
+
+
+def _stuck(gang: Gang | None) -> bool:
+    return gang is not None and gang.state is GangState.STUCK
+
+
+def _stuck_condition(gang: Gang, rivals: int) -> Condition:
+    since = rfc3339(gang.stuck_since) if gang.stuck_since else "unknown"
+    detail = {"running": str(len(gang.running)), "minimum": str(gang.minimum), "stuck_gangs": str(rivals)}
+    return Condition(Symptom.GANG_STUCK, gang.ref, since, detail)
+
+
+def _wanted_condition(taken: Reclaimed, by: str) -> Condition:
+    return Condition(Symptom.RESTORE_NEEDED, taken.ref, taken.proposal, {"wanted_by": by})

@@ -1,0 +1,100 @@
+"""New codes in the gauges of last XIDs: one query per look, and one more when a code is seen for the first time."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from agent.adapters.prometheus.findings import Condition, Standing, signal_of
+from agent.domain.base import rfc3339
+from agent.domain.cluster import node_ref
+from agent.domain.incident import Symptom
+from agent.domain.signal import Signal, XidBody
+from agent.evidence.labels import NODE, first, pod_of
+from agent.evidence.reading import XID_METRIC, gpu_name
+from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction, first_action
+from agent.ports import Metrics, Series
+
+LOOK_BACK = timedelta(hours=6)  # a code older than this stands there; since when, nobody needs to know
+GRID_S = 60
+
+Gpu = tuple[str, str]
+
+
+class XidWatch:
+    """Remembers the last code of each GPU, since a gauge that holds it says nothing of when."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._codes: dict[Gpu, int] = {}
+
+    def look(self, standing: Standing, now: datetime) -> list[Signal]:
+        """Raises MetricsUnavailable, and then remembers what it knew before."""
+        seen = {_gpu(s): s for s in self._metrics.instant(XID_METRIC, now) if s.points and first(s.labels, NODE)}
+        fresh = {g: s for g, s in sorted(seen.items()) if _code(s) and _code(s) != self._codes.get(g)}
+        unknown = any(gpu not in self._codes for gpu in fresh)
+        since = self._beginnings(now) if unknown else {}
+        signals = [x for g, s in fresh.items() for x in self._news(g, s, since.get(g), standing, now)]
+        self._codes.update({gpu: _code(series) for gpu, series in seen.items()})
+        return signals + self._cleared(standing, now)
+
+    def _news(self, gpu: Gpu, series: Series, since: str | None, standing: Standing, now: datetime) -> list[Signal]:
+        code, node = _code(series), gpu[0]
+        if first_action(code) is FirstAction.NONE:
+            return []  # nothing is ever done about it
+        since = since or rfc3339(_ceiling(now))
+        if first_action(code) in HARMLESS_TO_THE_GPU:
+            standing.begin(Condition(Symptom.GPU_FAULT, node_ref(node), since), now)
+        return [signal_of(_body(code, series), f"Node/{node}", ["xid", *gpu, code, since], now)]
+
+    def _cleared(self, standing: Standing, now: datetime) -> list[Signal]:
+        """A fault of the application is over when its node shows no code any more. A sick GPU does not heal so."""
+        sick = {node for (node, _), code in self._codes.items() if code}
+        told = [ref for ref in standing.subjects(Symptom.GPU_FAULT) if ref.name not in sick]
+        return [s for ref in told for s in standing.end(Symptom.GPU_FAULT, ref, now)]
+
+    def _beginnings(self, now: datetime) -> Mapping[Gpu, str]:
+        start = _floor(now - LOOK_BACK)
+        found = self._metrics.range(XID_METRIC, start, now, timedelta(seconds=GRID_S))
+        return {_gpu(s): since for s in found if (since := _beginning(s, start)) is not None}
+
+
+def _beginning(series: Series, start: datetime) -> str | None:
+    """Since when the series has had its newest value; `standing` for longer than we look back."""
+    newest, since = series.points[-1][1], None
+    for at, value in reversed(series.points):
+        if value != newest:
+            break
+        since = at
+    return "standing" if since == start else rfc3339(since) if since else None
+
+
+def _gpu(series: Series) -> Gpu:
+    return first(series.labels, NODE), gpu_name(series.labels)
+
+
+def _code(series: Series) -> int:
+    value = series.points[-1][1]
+    return int(value) if math.isfinite(value) and 0 < value < 1000 else 0
+
+
+def _body(code: int, series: Series) -> XidBody:
+    labels = series.labels
+    namespace, pod = pod_of(labels)
+    return XidBody(
+        node=first(labels, NODE),
+        xid=code,
+        gpu=labels.get("gpu"),
+        gpu_uuid=labels.get("UUID"),
+        pci_bus_id=labels.get("pci_bus_id"),
+        namespace=namespace or None,
+        pod=pod or None,
+    )
+
+
+def _floor(moment: datetime) -> datetime:
+    return datetime.fromtimestamp(moment.timestamp() // GRID_S * GRID_S, UTC)
+
+
+def _ceiling(moment: datetime) -> datetime:
+    floor = _floor(moment)
+    return floor if floor == moment else floor + timedelta(seconds=GRID_S)
