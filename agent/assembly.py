@@ -1,24 +1,26 @@
 """The one place where adapters meet the workflow. Nothing decides here."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from agent.adapters.checkpoints import close as close_checkpointer
 from agent.adapters.checkpoints import open_checkpointer
-from agent.adapters.kubernetes.observe import Observer
+from agent.adapters.inbound.observing import Observer
 from agent.adapters.kubernetes.views import ClusterViews
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.llm import NoReasoner
 from agent.adapters.playbooks.library import load_playbooks
 from agent.adapters.prometheus.detect import Surveyor
-from agent.adapters.rego import EmbeddedPolicyEngine
-from agent.adapters.scheduler import SchedulerForecaster
+from agent.adapters.rego.engine import EmbeddedPolicyEngine
+from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.store import Store
 from agent.chance import InOrder, NoBoundaries
 from agent.config import Settings
-from agent.domain.base import digest_of
+from agent.domain.base import digest_of, rfc3339
+from agent.domain.duration import parse_duration
 from agent.domain.signal import Signal
 from agent.ports import Boundaries, Clock, Cluster, Fault, Metrics, Notifier, Ports, RepairSystem, TaskOrder
 from agent.resources import bundled
@@ -27,10 +29,11 @@ from agent.workflow import Workflow
 from audit.log import Log
 
 ACTOR = "watchkeeper"
+logger = logging.getLogger("watchkeeper.assembly")
 Durability = Literal["full", "memory"]
 T = TypeVar("T")
 Interpose = Callable[[str, Any], Any]
-"""Puts something between the agent and a port ('log', 'policy', 'approvals', 'llm'): how a simulation injects faults."""
+"""Puts something between the agent and a port (log, policy, approvals, llm): how a simulation injects faults."""
 
 
 class World(Protocol):
@@ -65,11 +68,11 @@ class Agent:
         """One look of the agent's own at objects and metrics. A world that does not answer is looked at again later."""
         self.watch.heartbeat()
         now = self.ports.clock.now()
-        for find in (lambda: self._observer.observe(now), lambda: self._surveyor.survey(self.ports.views.take(), now)):
+        for look in (self._observer.observe, self._surveyor.survey):
             try:
-                self.watch.receive(find())
+                self.watch.receive(look(self.ports.views.take(), now))
             except Fault as fault:
-                self.watch.unwell(fault)
+                logger.warning("no look at this time: %s: %s", fault.place, fault)
 
     def run_until_idle(self) -> None:
         self.watch.run_until_idle()
@@ -113,21 +116,38 @@ def assemble(
         incidents=store.incidents,
         desk=interpose("approvals", store.desk),
         boundaries=boundaries or NoBoundaries(),
-        tenants=_tenants(engine.limits),
+        tenants=_tenants(engine.bundle.limits),
+        idle_minimum_s=_idle_minimum_s(engine.bundle.limits),
     )
     _record_start(settings, engine.digest, ports)
     return Agent(
         ports=ports,
         watch=Watch(ports, Workflow(ports, checkpointer), order or InOrder()),
         log=log,
-        _observer=Observer(world.cluster),
-        _surveyor=Surveyor(world.metrics, engine.limits, ledger),
+        _observer=Observer(world.cluster, refused_by(ports)),
+        _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger),
         _close=(lambda: close_checkpointer(checkpointer), store.close, log.close),
     )
 
 
 def _tenants(limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(tenant.get("namespaces", ())) for name, tenant in (limits.get("tenants") or {}).items()}
+
+
+def _idle_minimum_s(limits: Mapping[str, Any]) -> dict[str, int]:
+    minimum = (limits.get("idle") or {}).get("minimum") or {}
+    return {name: int(parse_duration(span).total_seconds()) for name, span in minimum.items()}
+
+
+def refused_by(ports: Ports) -> Callable[[str, str, str], None]:
+    """Puts on the record what a door (door, place, reason) could not read. A log that is down stops no door."""
+
+    def refused(door: str, place: str, reason: str) -> None:
+        payload = {"door": door, "place": place, "reason": reason, "at": rfc3339(ports.clock.now())}
+        with suppress(Fault):
+            ports.ledger.record("refused", payload)
+
+    return refused
 
 
 def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
@@ -138,5 +158,3 @@ def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
         ports.ledger.record("policy_loaded", {"digest": policy_digest})
     except Fault:
         return
-
-

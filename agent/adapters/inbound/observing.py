@@ -1,0 +1,57 @@
+"""Looks at the API server for what nobody sends: Events, and node conditions that turned bad or good.
+
+A poll, not a stream: what is new is told by uid and resourceVersion, so nothing is told twice while the process lives,
+and what it forgets at a restart the inbox remembers. A malformed object costs itself only.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from agent.adapters.inbound.conditions import changed_conditions
+from agent.adapters.inbound.delivery import Malformed
+from agent.adapters.inbound.events import read_event
+from agent.domain.cluster import ClusterView, Node
+from agent.domain.signal import Signal
+from agent.ports import Cluster, JsonObject
+
+Refused = Callable[[str, str, str], None]
+"""Told (door, place, reason) of what could not be read."""
+
+
+class Observer:
+    """One per agent; not thread-safe."""
+
+    def __init__(self, cluster: Cluster, on_refused: Refused) -> None:
+        self._cluster = cluster
+        self._on_refused = on_refused
+        self._versions: dict[str, str] = {}  # of Events, by uid
+        self._nodes: dict[str, Node] = {}
+
+    def observe(self, view: ClusterView, now: datetime) -> list[Signal]:
+        """What is new since the last look. Raises ClusterFault when the API server does not answer."""
+        return [*self._events(now), *self._conditions(view, now)]
+
+    def _events(self, now: datetime) -> list[Signal]:
+        objects = self._cluster.list("v1", "Event")
+        fresh = [event for event in objects if self._versions.get(_uid(event)) != _version(event)]
+        self._versions = {_uid(event): _version(event) for event in objects}
+        signals = []
+        for event in sorted(fresh, key=_uid):
+            try:
+                signals.append(read_event(event, now))
+            except Malformed as malformed:
+                self._on_refused("events", f"Event {_uid(event)}: {malformed.place}", malformed.reason)
+        return signals
+
+    def _conditions(self, view: ClusterView, now: datetime) -> list[Signal]:
+        before, self._nodes = self._nodes, dict(view.nodes)
+        return [s for name in sorted(view.nodes) for s in changed_conditions(before.get(name), view.nodes[name], now)]
+
+
+def _uid(event: JsonObject) -> str:
+    metadata = event.get("metadata", {})
+    return str(metadata.get("uid") or f"{metadata.get('namespace')}/{metadata.get('name')}")
+
+
+def _version(event: JsonObject) -> str:
+    return str(event.get("metadata", {}).get("resourceVersion", ""))
