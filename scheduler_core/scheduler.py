@@ -21,7 +21,7 @@ class CycleResult:
     admitted: tuple[Assignment, ...] = ()  # gangs that waited whole
     completed: tuple[Assignment, ...] = ()  # gangs that got pods they lacked
     placed: Mapping[str, str] | None = None  # pods of no gang -> node
-    drained: tuple[str, ...] = ()  # gangs sent back because their queue is HoldAndDrain
+    drained: tuple[str, ...] = ()  # gangs sent back: their queue is HoldAndDrain, or they were switched off
     parked: tuple[str, ...] = ()  # gangs that will not be tried again until capacity changes
 
     @property
@@ -30,7 +30,7 @@ class CycleResult:
 
 
 def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
-    # 1. What stopped queues are to give up, they give up first.
+    # 1. What drained queues and switched-off gangs hold, they give up first.
     drained = _drain(snapshot, now_s)
 
     # 2. Pods that exist already and lack a node come before gangs that wait: partly running gangs hold GPUs idle.

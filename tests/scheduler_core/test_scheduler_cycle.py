@@ -4,9 +4,12 @@ import pytest
 from schedule_language import GPU, cluster
 
 from scheduler_core import (
+    Activate,
     Admission,
     Flavor,
+    FlavorResource,
     GangState,
+    Node,
     Phase,
     PodSet,
     Queue,
@@ -151,6 +154,31 @@ def test_hold_admits_nothing_new_and_hold_and_drain_takes_back():
     Stop("q", StopPolicy.NONE).apply(world.snapshot, 0)
     world.run()
     assert world.running_gangs() == {"old", "new"}
+
+
+def test_a_gang_that_is_switched_off_gives_up_what_it_has():
+    world = cluster().nodes(2).queue("q").gang("g", pods=2, queue="q")
+    world.run()
+    Activate("g", False).apply(world.snapshot, 0)
+    assert world.run().drained == ("g",)
+    assert (world.snapshot.pods_of("g"), world.snapshot.charge_of("g")) == ((), {})
+
+
+def test_a_gang_runs_when_every_pod_set_has_its_minimum():
+    world = cluster().nodes(3, gpus=1)
+    sets = (PodSet(name="leader", count=1, requests={GPU: 1}), PodSet(name="worker", count=2, requests={GPU: 1}))
+    world.gang_of("g", *sets)
+    world.snapshot.occupy("gpu-0", {GPU: 1}, "l", "g", pod_set="leader")
+    assert world.snapshot.phase("g") is Phase.PARTIAL
+    world.run()
+    assert world.snapshot.phase("g") is Phase.RUNNING
+
+
+def test_pods_that_nobody_admitted_count_against_the_flavor_of_their_node():
+    world = two_flavors().gang("g", pods=2, queue="q").running("g", "f")
+    assert dict(world.snapshot.charge_of("g")) == {FlavorResource("fast", GPU): 8}
+    world.snapshot.replace_node(Node("f", {GPU: 8}, labels={"pool": "cheap"}))
+    assert dict(world.snapshot.charge_of("g")) == {FlavorResource("cheap", GPU): 8}
 
 
 def test_single_pods_that_wait_find_a_node_by_priority():

@@ -56,6 +56,11 @@ def test_a_look_past_the_back_off_shows_what_the_other_then_lacks():
     assert (found.reason, found.wanted, found.available) == (Reason.INSUFFICIENT_CAPACITY, 24, 8)
 
 
+def test_the_look_includes_its_last_second():
+    effect = cluster().nodes(1).queue("q").gang("g", queue="q").what_if(Requeue("g", delay_s=60), until_s=60)
+    assert effect.started == ("g",)
+
+
 def test_without_a_delay_the_stuck_gang_is_served_first_all_the_same():
     assert deadlock().what_if(Requeue("b", delay_s=0)).started == ("a",)
 
