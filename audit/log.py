@@ -14,7 +14,7 @@ from types import TracebackType
 from audit import merkle, proofs
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
-from audit.record import Record, checked, parse, timestamp
+from audit.record import Record, checked, timestamp
 from audit.storage.sqlite import Durability, SqliteStore, file_of
 from audit.storage.transaction import Query, Transaction
 from audit.writer import Writer
@@ -92,16 +92,15 @@ class Log:
     def get(self, index: int) -> Record:
         """The record at this index, or `NoSuchRecord`."""
         with self._store.reading() as transaction:
-            body = transaction.body(index)
-            if body is None:
+            record = transaction.get(index)
+            if record is None:
                 raise NoSuchRecord(f"no record {index} in a log of {transaction.size()}")
-        return _parsed(index, body)
+        return record
 
     def find(self, unique_key: str) -> Record | None:
         """The record that took this unique key."""
         with self._store.reading() as transaction:
-            body = transaction.find([unique_key]).get(unique_key)
-        return None if body is None else parse(body)
+            return transaction.find([unique_key]).get(unique_key)
 
     def query(
         self,
@@ -135,11 +134,10 @@ class Log:
             page_limit = PAGE_RECORDS if limit is None else min(limit, PAGE_RECORDS)
             with self._store.reading() as transaction:
                 page = transaction.page(conditions, first, end, page_limit)
-            for index, body in page:
-                yield _parsed(index, body)
+            yield from page
             if len(page) < page_limit:
                 return
-            first = page[-1][0] + 1
+            first = page[-1].index + 1
             limit = None if limit is None else limit - len(page)
 
     def size(self) -> int:
@@ -187,10 +185,3 @@ def _within(transaction: Transaction, size: int | None) -> int:
     if size is not None and not 0 <= size <= now:
         raise NoSuchRecord(f"no tree of {size} in a log of {now}")
     return now if size is None else size
-
-
-def _parsed(index: int, body: bytes) -> Record:
-    try:
-        return parse(body)
-    except RecordRefused as refusal:
-        raise LogDamaged(index, str(refusal)) from refusal

@@ -1,14 +1,14 @@
 """Appending: one writer at a time, and one commit for all threads that wait for it.
 
-A commit costs the disk's latency, however many records it carries. So a caller puts its record in the queue and then
-takes the lock; whoever gets the lock commits all that is queued, and those behind find their answer ready.
+A commit costs the disk's latency, however many records it carries. So a caller queues its record; the first to come
+leads, and commits all that is queued. Those who come meanwhile wait, and the first of them leads next.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import rfc8785
@@ -26,11 +26,12 @@ MAX_GROUP_RECORDS = 256
 
 @dataclass(slots=True, eq=False)
 class _Append:
-    """A caller's record, and what became of it."""
+    """A caller's record, and what became of it. `woken`: there is an answer, or it is its turn to lead."""
 
     record: Record
     at_is_now: bool
     answer: Record | LogError | None = None
+    woken: threading.Event = field(default_factory=threading.Event)
 
 
 class Writer:
@@ -40,63 +41,73 @@ class Writer:
         self._store = store
         self._clock = clock
         self._lock_timeout_s = lock_timeout_s
-        self._lock = threading.Lock()
-        self._queue: list[_Append] = []
-        self._queue_lock = threading.Lock()
         self._frontier = Frontier()
+        self._lock = threading.Lock()  # guards the two below
+        self._queue: list[_Append] = []
+        self._leader: _Append | None = None
 
     def append(self, record: Record, at_is_now: bool) -> Record:
         """The record as it was stored; `at_is_now` leaves its time to the moment when it gets its place."""
         append = _Append(record, at_is_now)
-        with self._queue_lock:
-            self._queue.append(append)
-        if self._lock.acquire(timeout=self._lock_timeout_s):
-            try:
-                while append.answer is None:
-                    self._commit(self._take_batch())
-            finally:
-                self._lock.release()
-        else:
-            self._withdraw(append)
+        try:
+            self._join(append)
+            if append.answer is None:
+                self._commit(self._take_batch())
+        finally:
+            self._leave(append)
         if isinstance(append.answer, Record):
             return append.answer
         raise append.answer or LogUnavailable(self._store.name, "the writer was interrupted")
 
-    def _take_batch(self) -> list[_Append]:
-        with self._queue_lock:
-            batch, self._queue = self._queue[:MAX_GROUP_RECORDS], self._queue[MAX_GROUP_RECORDS:]
-        return batch
-
-    def _withdraw(self, append: _Append) -> None:
-        """Gives up waiting, unless the record is being committed at this moment: then its answer is near."""
-        with self._queue_lock:
-            if append in self._queue:
+    def _join(self, append: _Append) -> None:
+        """Returns with an answer, or as the leader and first of the queue."""
+        with self._lock:
+            self._queue.append(append)
+            self._leader = self._leader or append
+            if self._leader is append:
+                return
+        if append.woken.wait(self._lock_timeout_s):
+            return
+        with self._lock:
+            if append in self._queue and self._leader is not append:
                 self._queue.remove(append)
                 append.answer = LogUnavailable(self._store.name, f"another writer held it for {self._lock_timeout_s} s")
                 return
+        append.woken.wait()  # It is being committed at this moment, so its answer is near.
+
+    def _take_batch(self) -> list[_Append]:
         with self._lock:
-            pass
+            batch, self._queue = self._queue[:MAX_GROUP_RECORDS], self._queue[MAX_GROUP_RECORDS:]
+        return batch
+
+    def _leave(self, append: _Append) -> None:
+        """However a caller leaves, its record is not written later, and somebody leads who is still there."""
+        with self._lock:
+            if append in self._queue:
+                self._queue.remove(append)
+            if self._leader is append:
+                self._leader = self._queue[0] if self._queue else None
+                if self._leader:
+                    self._leader.woken.set()
 
     def _commit(self, batch: Sequence[_Append]) -> None:
         """Answers every append of the batch, with its record only after the commit."""
-        answers: list[Record | LogError]
+        answers: list[Record | LogError] = [LogUnavailable(self._store.name, "the writer was interrupted")] * len(batch)
         try:
             with self._store.writing() as transaction:
-                frontier, answers = self._write(transaction, batch)
-            self._frontier = frontier
+                frontier, prepared = self._write(transaction, batch)
+            self._frontier, answers = frontier, prepared
         except LogError as fault:
             answers = [fault] * len(batch)
-        except BaseException:
-            for append in batch:
-                append.answer = LogUnavailable(self._store.name, "the writer was interrupted")
-            raise
-        for append, answer in zip(batch, answers, strict=True):
-            append.answer = answer
+        finally:
+            for append, answer in zip(batch, answers, strict=True):
+                append.answer = answer
+                append.woken.set()
 
     def _write(self, transaction: Transaction, batch: Sequence[_Append]) -> tuple[Frontier, list[Record | LogError]]:
         frontier = self._current_frontier(transaction)
         keys = [append.record.unique_key for append in batch if append.record.unique_key is not None]
-        taken = {key: parse(body) for key, body in transaction.find(keys).items()}
+        taken = transaction.find(keys)
         entries: list[Entry] = []
         completed: list[Node] = []
         answers: list[Record | LogError] = []

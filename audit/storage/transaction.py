@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
-from audit.errors import LogDamaged
+from audit.errors import LogDamaged, RecordRefused
 from audit.merkle import Node
-from audit.record import Record
+from audit.record import Record, parse
 from audit.storage.schema import attributes, nodes, records
 
 _SIZE = select(func.coalesce(func.max(records.c.index) + 1, 0))
 _BODY = select(records.c.body).where(records.c.index == bindparam("at_index"))
-_FIND = select(records.c.unique_key, records.c.body).where(records.c.unique_key.in_(bindparam("keys", expanding=True)))
+_FIND = select(records.c.index, records.c.unique_key, records.c.body).where(
+    records.c.unique_key.in_(bindparam("keys", expanding=True))
+)
 _LEAF = select(records.c.leaf).where(records.c.index == bindparam("at_index"))
 _NODE = select(nodes.c.hash).where(nodes.c.level == bindparam("at_level"), nodes.c.index == bindparam("at_index"))
 _ADD_RECORDS, _ADD_ATTRIBUTES, _ADD_NODES = insert(records), insert(attributes), insert(nodes)
@@ -49,15 +51,16 @@ class Transaction:
     def size(self) -> int:
         return int(self._connection.scalar(_SIZE) or 0)
 
-    def body(self, index: int) -> bytes | None:
-        return self._connection.scalar(_BODY, {"at_index": index})
+    def get(self, index: int) -> Record | None:
+        body = self._connection.scalar(_BODY, {"at_index": index})
+        return None if body is None else _parsed(index, body)
 
-    def find(self, unique_keys: Sequence[str]) -> dict[str, bytes]:
-        """Bodies by unique key, of the keys that are taken."""
+    def find(self, unique_keys: Sequence[str]) -> dict[str, Record]:
+        """Records by unique key, of the keys that are taken."""
         if not unique_keys:
             return {}
         rows = self._connection.execute(_FIND, {"keys": unique_keys})
-        return {row[0]: row[1] for row in rows}
+        return {key: _parsed(index, body) for index, key, body in rows}
 
     def node(self, level: int, index: int) -> bytes:
         """A `merkle.NodeSource`."""
@@ -67,10 +70,10 @@ class Transaction:
             raise LogDamaged(index << level, f"the tree has no node of level {level} and index {index}")
         return bytes(found)
 
-    def page(self, query: Query, first: int, end: int, limit: int) -> list[tuple[int, bytes]]:
-        """Index and body of at most `limit` matching records from `first` up to, not including, `end`."""
+    def page(self, query: Query, first: int, end: int, limit: int) -> list[Record]:
+        """At most `limit` matching records from index `first` up to, not including, `end`."""
         rows = self._connection.execute(_select(query, first, end).limit(limit))
-        return [(index, body) for index, body in rows]
+        return [_parsed(index, body) for index, body in rows]
 
     def insert(self, entries: Sequence[Entry], completed: Sequence[Node]) -> None:
         """New records with their copies, the records last (see `guards`). The caller saw to indexes and keys."""
@@ -86,6 +89,16 @@ class Transaction:
                 _ADD_NODES, [{"level": node.level, "index": node.index, "hash": node.hash} for node in completed]
             )
         self._connection.execute(_ADD_RECORDS, [_row(entry) for entry in entries])
+
+
+def _parsed(index: int, body: bytes) -> Record:
+    try:
+        record = parse(body)
+    except RecordRefused as refusal:
+        raise LogDamaged(index, str(refusal)) from refusal
+    if record.index != index:
+        raise LogDamaged(index, f"it says that it is record {record.index}")
+    return record
 
 
 def _row(entry: Entry) -> dict[str, object]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc9162
 
-from audit.errors import AlreadyRecorded, LogDamaged, LogUnavailable, NoSuchRecord
+from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
 from audit.fsck import fsck
 from audit.log import Log
 from audit.proofs import verify_consistency, verify_inclusion
-from audit.record import canonical_bytes, leaf_hash
+from audit.record import MAX_PAYLOAD_BYTES, canonical_bytes, leaf_hash
+from audit.storage.transaction import Transaction
 
 
 def fill(log: Log, count: int) -> None:
@@ -251,15 +254,19 @@ def test_a_log_rolled_back_behind_its_writer_is_unavailable(log: Log, path: Path
         log.append("intent", actor="agent")
 
 
-def test_a_damaged_record_is_named(log: Log, path: Path) -> None:
+@pytest.mark.parametrize("body", ["x'00'", '(SELECT body FROM log_records WHERE "index" = 0)'])
+def test_a_damaged_record_is_named(log: Log, path: Path, body: str) -> None:
     fill(log, 3)
     with closing(sqlite3.connect(path)) as other:
         other.execute("DROP TRIGGER log_records_update")
-        other.execute("UPDATE log_records SET body = x'00' WHERE \"index\" = 1")
+        other.execute(f'UPDATE log_records SET body = {body} WHERE "index" = 1')
         other.commit()
     with pytest.raises(LogDamaged) as fault:
         list(log.query())
     assert fault.value.index == 1
+    for ask in (lambda: log.get(1), lambda: log.find("key-1"), lambda: log.append("k", actor="a", unique_key="key-1")):
+        with pytest.raises(LogDamaged):
+            ask()
 
 
 def test_a_closed_and_reopened_log_goes_on(path: Path, clock: Callable[[], datetime]) -> None:
@@ -305,8 +312,88 @@ def test_threads_append_without_gap_and_a_key_has_one_winner(log: Log, path: Pat
     assert fsck(path).ok
 
 
-def test_a_caller_who_gave_up_waiting_is_not_written_later(log: Log) -> None:
-    with log._writer._lock, pytest.raises(LogUnavailable, match=r"held it for 0\.3 s"):
+@contextmanager
+def busy(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While another thread is stuck in the middle of its commit."""
+    stuck, go_on = threading.Event(), threading.Event()
+    insert = Transaction.insert
+
+    def slow_insert(self: Transaction, *arguments: Any) -> None:
+        stuck.set()
+        go_on.wait(10)
+        insert(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "insert", slow_insert)
+        first = threading.Thread(target=log.append, args=("intent",), kwargs={"actor": "first"})
+        first.start()
+        stuck.wait(10)
+        yield
+        go_on.set()
+        first.join()
+
+
+def test_a_caller_who_gave_up_waiting_is_not_written_later(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    with busy(log, monkeypatch), pytest.raises(LogUnavailable, match=r"held it for 0\.3 s"):
         log.append("intent", actor="late")
     log.append("intent", actor="next")
-    assert [record.actor for record in log.query()] == ["next"]
+    assert [record.actor for record in log.query()] == ["first", "next"]
+
+
+def test_those_who_wait_share_one_commit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Log.open(path, durability="memory") as log:
+        commits = []
+        write = log._writer._write
+        monkeypatch.setattr(log._writer, "_write", lambda *given: commits.append(len(given[1])) or write(*given))
+        with busy(log, monkeypatch):
+            waiting = [
+                threading.Thread(target=log.append, args=("intent",), kwargs={"actor": f"t{number}"})
+                for number in range(9)
+            ]
+            for thread in waiting:
+                thread.start()
+            while len(log._writer._queue) < len(waiting):
+                time.sleep(0.001)
+        for thread in waiting:
+            thread.join()
+        assert commits == [1, 9]
+        assert log.size() == 10
+
+
+def test_a_refused_record_does_not_harm_those_who_share_its_commit(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.append("intent", actor="agent", unique_key="taken")
+    outcomes: dict[str, object] = {}
+
+    def work(name: str, **parts: Any) -> None:
+        try:
+            outcomes[name] = log.append("intent", actor=name, **parts).actor
+        except LogError as error:
+            outcomes[name] = type(error)
+
+    log._writer._lock_timeout_s = 10
+    with busy(log, monkeypatch):
+        waiting = [
+            threading.Thread(target=work, args=("good",)),
+            threading.Thread(target=work, args=("twice",), kwargs={"unique_key": "taken"}),
+            threading.Thread(target=work, args=("big",), kwargs={"payload": "x" * MAX_PAYLOAD_BYTES}),
+            threading.Thread(target=work, args=("fine",)),
+        ]
+        for thread in waiting:
+            thread.start()
+        while len(log._writer._queue) < len(waiting):
+            time.sleep(0.001)
+    for thread in waiting:
+        thread.join()
+    assert outcomes == {"good": "good", "twice": AlreadyRecorded, "big": RecordRefused, "fine": "fine"}
+    assert log.size() == 4
+
+
+def test_an_interrupted_leader_leaves_the_log_usable(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transaction, "insert", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            log.append("intent", actor="agent")
+    assert log.append("intent", actor="agent").index == 0
