@@ -10,13 +10,11 @@ from collections.abc import Iterator, Mapping
 
 from agent.adapters.kubernetes.conditions import conditions_of, find
 from agent.adapters.kubernetes.fields import Fields
+from agent.adapters.kubernetes.gang_names import GangNames
 from agent.adapters.kubernetes.gang_size import KUEUE, NATIVE, kind_of, minimum_of
 from agent.adapters.kubernetes.owners import Key, Owners, group_of, key_of
 from agent.domain.cluster import ObjectRef
 
-_PREBUILT_LABEL = "kueue.x-k8s.io/prebuilt-workload-name"
-_POD_GROUP_LABEL = "kueue.x-k8s.io/pod-group-name"
-_WORKLOAD_ANNOTATION = "kueue.x-k8s.io/workload"
 _KUEUE_NAME = re.compile(r"[a-z0-9]+-(?P<job>.+)-[0-9a-f]{5}")  # how Kueue names the Workload of a job
 _STAND_INS = ("Workload", "PodGroup")
 _JOB_LIKE = (
@@ -29,8 +27,14 @@ _JOB_LIKE = (
 class Membership:
     """`gangs` are the gangs found; `of(pod)` is the pod's."""
 
-    def __init__(self, roots: Mapping[Key, Fields], refs: Mapping[Key, ObjectRef], owners: Owners) -> None:
-        self._roots, self._refs, self._owners = roots, refs, owners
+    def __init__(
+        self,
+        roots: Mapping[Key, Fields],
+        refs: Mapping[Key, ObjectRef],
+        names: Mapping[Key, GangNames],
+        owners: Owners,
+    ) -> None:
+        self._roots, self._refs, self._names, self._owners = roots, refs, names, owners
         self.gangs: dict[Key, Fields] = {}
         self._claims: dict[Key, Key] = {}  # an object, and the gang of all pods under it
         self._direct: dict[Key, Key] = {}  # a pod that names its gang itself
@@ -74,11 +78,9 @@ class Membership:
         workloads = sorted(self._of_kind(KUEUE, "Workload"), key=lambda found: _finished(found[1]))
         for key, root in workloads:
             self._add(key, root, [key, *self._owned_by(key, root)])
-        for key, root in self._roots.items():
-            kueue, _ = names_of_gangs(root)
-            gang = Key(KUEUE, "Workload", key.namespace, kueue)
-            if gang in self.gangs:
-                self._claims.setdefault(key, gang)
+        for key, names in self._names.items():
+            if names.kueue in self.gangs:
+                self._claims.setdefault(key, names.kueue)
 
     def _owned_by(self, key: Key, root: Fields) -> list[Key]:
         """A Workload lists the objects that it admits as its owners: a job, or every pod of a pod group."""
@@ -105,30 +107,15 @@ class Membership:
                 ref = self._refs[key]
                 if self._claimed_by_kueue(ref) is None:
                     self._add(key, root, [key, *(key_of(link) for link in self._owners.chain(ref)[1:])])
-        for key, root in self._of_kind("", "Pod"):
-            kind, name = names_of_gangs(root)[1]
-            gang = Key(NATIVE, kind, key.namespace, name)
-            if gang in self.gangs and self._claimed_by_kueue(self._refs[key]) is None:
-                self._direct[key] = gang
+        for key, names in self._names.items():
+            if names.native in self.gangs and self._claimed_by_kueue(self._refs[key]) is None:
+                self._direct[key] = names.native
                 for link in self._owners.chain(self._refs[key]):
-                    self._claims.setdefault(key_of(link), gang)
+                    self._claims.setdefault(key_of(link), names.native)
 
     def _claimed_by_kueue(self, ref: ObjectRef) -> Key | None:
         gang = self._claimed(ref)
         return gang if gang and gang.group == KUEUE else None
-
-
-def names_of_gangs(root: Fields) -> tuple[str, tuple[str, str]]:
-    """The Kueue Workload, and the native (kind, name), that an object says it belongs to; '' for none."""
-    metadata = root.within("metadata")
-    labels, annotations = metadata.within("labels"), metadata.within("annotations")
-    kueue = labels.text(_PREBUILT_LABEL)
-    if root.text("kind") != "Pod":
-        return kueue, ("", "")
-    kueue = kueue or labels.text(_POD_GROUP_LABEL) or annotations.text(_WORKLOAD_ANNOTATION)
-    spec = root.within("spec")
-    group = spec.within("schedulingGroup").text("podGroupName")
-    return kueue, ("PodGroup", group) if group else ("Workload", spec.within("workloadRef").text("name"))
 
 
 def _finished(root: Fields) -> bool:

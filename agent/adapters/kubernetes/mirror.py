@@ -4,9 +4,10 @@ What the objects mean is left to translate.py. A kind that the server does not s
 since a CRD may be installed while we run.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from agent.adapters.kubernetes.fields import MalformedObject
 from agent.adapters.kubernetes.kinds import Kind
@@ -17,7 +18,12 @@ from agent.ports import Cluster, ClusterFault, JsonObject, NotFound, WatchEvent
 UNSERVED_RETRY_S = 60  # a CRD is rarely new; a view is taken every few seconds
 _GONE = 410  # the server has forgotten the changes since our version
 
-Changes = Callable[[int], Iterable[WatchEvent]]
+
+@runtime_checkable
+class TellsAll(Protocol):
+    """A cluster that can tell the changes of all kinds in one answer, as the simulated one does."""
+
+    def changes_since(self, version: int) -> Iterable[WatchEvent]: ...
 
 
 @dataclass(slots=True)
@@ -38,11 +44,8 @@ class Copy:
 
 
 class Mirror:
-    """`changes` is for a world that can tell the changes of all kinds in one answer: those since a version."""
-
-    def __init__(self, cluster: Cluster, kinds: Sequence[Kind], changes: Changes | None = None) -> None:
+    def __init__(self, cluster: Cluster, kinds: Sequence[Kind]) -> None:
         self._cluster = cluster
-        self._changes = changes
         self._reached = 0
         self._kinds = {kind: _Following() for kind in kinds}
         self._rank = {kind: -index for index, kind in enumerate(kinds)}
@@ -50,8 +53,8 @@ class Mirror:
 
     def refresh(self, now: datetime) -> bool:
         """Reads what changed; True if anything did. Raises ClusterFault; what was read until then is kept."""
-        if self._changes:
-            return self._apply_all(self._changes(self._reached))
+        if isinstance(self._cluster, TellsAll):
+            return self._apply_all(self._cluster.changes_since(self._reached))
         changed = False
         for kind, following in self._kinds.items():
             if following.unserved_until and now < following.unserved_until:

@@ -7,9 +7,9 @@ on the object alone and may be kept as long as the object does not change.
 from dataclasses import dataclass
 
 from agent.adapters.kubernetes.fields import Fields, ref_of
+from agent.adapters.kubernetes.gang_names import GangNames, gang_names_of
 from agent.adapters.kubernetes.gang_size import minimum_of
 from agent.adapters.kubernetes.gangs import gang_of
-from agent.adapters.kubernetes.membership import names_of_gangs
 from agent.adapters.kubernetes.nodes import disruption_of, node_of
 from agent.adapters.kubernetes.owners import Key, group_of, key_of, owner_of
 from agent.adapters.kubernetes.pods import pod_of
@@ -24,6 +24,7 @@ class Parsed:
     ref: ObjectRef
     owner: ObjectRef | None
     root: Fields
+    names: GangNames
     node: Node | None = None
     pod: Pod | None = None
 
@@ -39,6 +40,7 @@ def parse(raw: JsonObject) -> Parsed:
         ref=ref,
         owner=owner_of(root, ref),
         root=root,
+        names=gang_names_of(root),
         node=node_of(root) if core and kind == "Node" else None,
         pod=pod_of(root) if core and kind == "Pod" else None,
     )
@@ -47,7 +49,6 @@ def parse(raw: JsonObject) -> Parsed:
 def _check(root: Fields, kind: str) -> None:
     """Reads what the assembly will read, for its errors."""
     root.within("metadata").strings("annotations")
-    names_of_gangs(root)
     if minimum_of(root):
         gang_of(root, None, None, ())
     if is_workload_kind(root):

@@ -67,8 +67,9 @@ def _view(parsed: Sequence[Parsed], now: datetime) -> ClusterView:
         world.setdefault(one.key, one)
     world = {key: world[key] for key in sorted(world)}
     roots = {key: one.root for key, one in world.items()}
-    owners = Owners({k: one.ref for k, one in world.items()}, {k: o.owner for k, o in world.items() if o.owner})
-    membership = Membership(roots, {key: one.ref for key, one in world.items()}, owners)
+    refs = {key: one.ref for key, one in world.items()}
+    owners = Owners(refs, {key: one.owner for key, one in world.items() if one.owner})
+    membership = Membership(roots, refs, {key: one.names for key, one in world.items()}, owners)
     pods = [_placed(one, owners, membership, world) for one in world.values() if one.pod]
     gangs = _gangs(world, membership, pods)
     return ClusterView(

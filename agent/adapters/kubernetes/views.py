@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from agent.adapters.kubernetes.fields import MalformedObject
 from agent.adapters.kubernetes.kinds import KINDS, Kind
-from agent.adapters.kubernetes.mirror import Changes, Mirror
+from agent.adapters.kubernetes.mirror import Mirror
 from agent.adapters.kubernetes.parsed import Parsed
 from agent.adapters.kubernetes.translate import Translation, assemble
 from agent.domain.cluster import ClusterView
@@ -16,10 +16,7 @@ from agent.ports import Clock, Cluster
 
 
 class ClusterViews:
-    """ports.Views. Malformed objects are left out of the view and told once per change through `on_malformed`.
-
-    `changes` is for a world that can tell the changes of all kinds in one answer.
-    """
+    """ports.Views. Malformed objects are left out of the view and told once per change through `on_malformed`."""
 
     def __init__(
         self,
@@ -27,12 +24,11 @@ class ClusterViews:
         clock: Clock,
         *,
         on_malformed: Callable[[MalformedObject], None] | None = None,
-        changes: Changes | None = None,
         kinds: Sequence[Kind] = KINDS,
     ) -> None:
         self._clock = clock
         self._on_malformed = on_malformed
-        self._mirror = Mirror(cluster, kinds, changes)
+        self._mirror = Mirror(cluster, kinds)
         self._last: Translation | None = None
         self._told: frozenset[str] = frozenset()
 
