@@ -107,8 +107,9 @@ class SimulatedCluster:
             part = {"status": body.get("status")}
         else:
             part = {name: value for name, value in body.items() if name != "status"}
-        after = _managed(merged(before, copied(part)), field_manager, rfc3339(self._clock.now()))
-        check_update(before, after)
+        wanted = merged(before, copied(part))
+        check_update(before, wanted)
+        after = wanted if wanted == before else _managed(wanted, field_manager, rfc3339(self._clock.now()))
         if dry_run:
             return copied(self._store.revised(before, after))
         self._note(field_manager, "patch_status" if subresource else "patch", ref, body)

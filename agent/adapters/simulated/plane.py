@@ -1,7 +1,8 @@
 """The control plane: tells controllers what changed and lets them work until nothing is left to do.
 
 Who owns state is decided here. What a scenario wrote stays as written: the initial objects wake nobody but those who
-start what nobody has started yet, and a status written by the timeline only those who watch statuses.
+start what nobody has started yet, and a status written by the timeline only those who watch statuses. So a pod that the
+timeline makes fail is not replaced until something else happens to its owner.
 """
 
 from collections.abc import Iterable, Sequence
@@ -62,5 +63,10 @@ def heeds(controller: Controller, change: Change) -> bool:
     if change.origin is Origin.LOADED:
         return controller.starts_what_was_loaded
     if change.origin is Origin.SCENARIO and change.status_only:
-        return controller.watches_statuses
+        return controller.watches_statuses or _succeeded(change)
     return True
+
+
+def _succeeded(change: Change) -> bool:
+    """A pod that the scenario says has done its work: that is no sickness to be kept, its job may count it."""
+    return change.key.kind == "Pod" and (change.object.get("status") or {}).get("phase") == "Succeeded"

@@ -123,9 +123,9 @@ class SimulatedRepairs:
             if pods.node_of(pod) != repair.node or pods.finished(pod):
                 continue
             if repair.operation in _KILLS or (repair.operation in _KILLS_GPU_WORK and _uses_gpus(pod)):
-                gone = {"phase": "Failed", "reason": "NodeShutdown", "message": f"{repair.operation} of {repair.node}"}
-                lost = pods.with_conditions(pod, self._control.now, pods.said("Ready", False, "PodFailed"))
-                self._control.patch(pod, {"status": {**gone, "conditions": lost, "containerStatuses": None}})
+                lost = f"lost by the {repair.operation} of {repair.node}"
+                self._control.event(pod, "Warning", "NodeShutdown", lost)
+                self._control.delete(pod)
 
     def _heal(self, repair: _Repair) -> None:
         node = self._control.get(Key("", "Node", "", repair.node))

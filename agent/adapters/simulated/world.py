@@ -19,7 +19,7 @@ from agent.adapters.simulated.effects import Effect
 from agent.adapters.simulated.faults import FaultBoard
 from agent.adapters.simulated.feed import EventFeed
 from agent.adapters.simulated.keys import key_of, shown
-from agent.adapters.simulated.merge import merged
+from agent.adapters.simulated.merge import copied, merged
 from agent.adapters.simulated.metrics import SimulatedMetrics
 from agent.adapters.simulated.pinning import Pinning, names_pinning
 from agent.adapters.simulated.plane import ControlPlane
@@ -132,10 +132,10 @@ class World:
     def object(self, ref: ObjectRef) -> JsonObject | None:
         """An object as it is, past all faults; None where there is none. For judging, not for the agent."""
         found = self._store.get(key_of_ref(ref))
-        return None if found is None else dict(found)
+        return None if found is None else copied(found)
 
     def objects(self) -> list[JsonObject]:
-        return self._store.all()
+        return [copied(each) for each in self._store.all()]
 
     def dump(self) -> bytes:
         """Everything there is, in canonical JSON: two runs that are alike have equal dumps."""

@@ -195,7 +195,7 @@ def running(made: World) -> dict[str, str]:
     for each in made.cluster.list("v1", "Pod"):
         ready = {"type": "Ready", "status": "True"}
         says = [{k: c.get(k) for k in ready} for c in each.get("status", {}).get("conditions", [])]
-        if each["status"].get("phase") == "Running" and ready in says:
+        if each.get("status", {}).get("phase") == "Running" and ready in says:
             found[each["metadata"]["name"]] = each["spec"]["nodeName"]
     return found
 
