@@ -74,3 +74,16 @@ test_a_reclaim_obliges_to_the_longest_of_notice_and_grace if {
 	verdict(promised).obligations.notice_s == 3600
 	verdict(data.watchkeeper.examples.restore).obligations.notice_s == 0
 }
+
+test_a_proposal_may_promise_its_owner_more_time_for_any_action if {
+	verdict(data.watchkeeper.examples.cordon_with({"proposal": {"notice_s": 60}})).obligations.notice_s == 60
+}
+
+test_that_nothing_allows_it_is_said_only_when_nothing_else_is if {
+	suggesting := data.watchkeeper.examples.with_limits({"autonomy": {"default": "suggest"}})
+	decided := data.watchkeeper.main.verdict with input as data.watchkeeper.examples.cordon with data.limits as suggesting
+	data.watchkeeper.examples.codes(decided.reasons) == {"autonomy.suggest"}
+	asked := data.watchkeeper.examples.with_limits({"autonomy": {"default": "act_with_approval"}})
+	escalated := data.watchkeeper.main.verdict with input as data.watchkeeper.examples.cordon with data.limits as asked
+	escalated.decision == "escalate"
+}

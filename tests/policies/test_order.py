@@ -20,7 +20,13 @@ RULE = """# METADATA
 #   remedy: None
 {kind} contains {{"code": "site{index}.{kind}", "params": {{}}}} if {condition}
 """
-CONDITIONS = ("true", "false", 'input.proposal.action == "cordon_node"', "input.facts.nodes.total > 100", "input.missing")
+CONDITIONS = (
+    "true",
+    "false",
+    'input.proposal.action == "cordon_node"',
+    "input.facts.nodes.total > 100",
+    "input.missing",
+)
 rules = st.tuples(st.sampled_from(("deny", "escalate", "allow")), st.sampled_from(CONDITIONS))
 
 
@@ -30,7 +36,9 @@ def decision(folder: Path, chosen: list[tuple[str, str]]) -> str:
     for index, (kind, condition) in enumerate(chosen):
         room = folder / "guardrails" / f"site{index}"
         room.mkdir(parents=True)
-        text = f"package watchkeeper.guardrails.site{index}\n\n" + RULE.format(index=index, kind=kind, condition=condition)
+        text = f"package watchkeeper.guardrails.site{index}\n\n" + RULE.format(
+            index=index, kind=kind, condition=condition
+        )
         (room / f"site{index}.rego").write_text(text)
     answer: str = EmbeddedPolicyEngine(folder).decide(cordon().document)["decision"]
     return answer

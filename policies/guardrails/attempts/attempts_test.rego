@@ -41,3 +41,18 @@ test_an_action_without_a_cap_has_the_default_or_none if {
 	capped := object.union(limits, {"attempts": {"default": {"count": 3, "window": "7d"}}})
 	deny(after(cordon, history), capped) == {"attempts.cap"}
 }
+
+test_support_may_be_called_again_and_again if {
+	call := object.union(repair, {"proposal": {"parameters": {"operation": "support"}}})
+	called := [object.union(past, {"parameters": {"operation": "support"}}) | some past in repaired(days)]
+	deny(after(call, called), limits) == set()
+}
+
+test_taking_back_is_never_one_too_many if {
+	deny(after(object.union(repair, {"proposal": {"undoes": "inc-1/0", "destructive": false}}), repaired(days)), limits) == set()
+}
+
+test_its_own_cap_goes_before_the_default if {
+	strict := object.union(limits, {"attempts": {"default": {"count": 1, "window": "7d"}}})
+	deny(after(repair, repaired([days[0]])), strict) == set()
+}

@@ -92,3 +92,10 @@ test_an_undo_that_destroys_is_no_undo if {
 	given := object.union(restore, {"proposal": {"destructive": true}})
 	escalate(given, at({"default": "act_with_approval"})) == {"autonomy.approval"}
 }
+
+test_other_tenants_and_namespaces_have_no_say if {
+	levels := {"default": "act", "tenants": {"law": "observe"}, "namespaces": {"law": "observe"}}
+	allow(data.watchkeeper.examples.reclaim, at(levels)) == {"autonomy.act"}
+	scoped := object.union(at(levels), {"tenants": {"law": {"namespaces": ["law"]}}})
+	allow(data.watchkeeper.examples.reclaim, scoped) == {"autonomy.act"}
+}

@@ -75,3 +75,23 @@ test_what_touches_no_node_is_not_stopped_for_nodes if {
 	history := [past(node, "2026-11-02T08:59:00Z") | some node in ["a", "b", "c"]]
 	escalate(after(data.watchkeeper.examples.requeue, history), limits) == set()
 }
+
+test_giving_back_gangs_and_workloads_widens_nothing if {
+	many := {"gangs": ["a", "b", "c"], "workloads": ["a", "b", "c", "d", "e", "f"]}
+	given := data.watchkeeper.examples.cordon_with({"proposal": {"blast_radius": many, "undoes": "inc-1/0"}})
+	escalate(given, limits) == set()
+}
+
+test_what_touches_no_gang_or_workload_is_not_stopped_for_them if {
+	many := {"gangs": ["a", "b", "c"], "workloads": ["a", "b", "c", "d", "e", "f"]}
+	history := [object.union(past("requeue_gang", "2026-11-02T08:59:00Z"), many)]
+	escalate(after(nodes([]), history), limits) == set()
+}
+
+test_telling_people_and_uncordoning_touch_nothing if {
+	history := [data.watchkeeper.examples.past(action, node, "2026-11-02T08:59:00Z") |
+		some action in ["notify", "uncordon_node"]
+		some node in ["a", "b", "c"]
+	]
+	escalate(after(nodes(["gpu-7"]), history), limits) == set()
+}

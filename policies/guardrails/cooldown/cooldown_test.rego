@@ -49,3 +49,12 @@ test_taking_back_waits_for_nothing_and_delays_nothing if {
 	deny(after(object.union(cordon, {"proposal": {"undoes": "inc-1/0"}}), history), limits) == set()
 	deny(after(cordon, [object.union(history[0], {"undo": true})]), limits) == set()
 }
+
+test_the_total_does_not_stop_what_takes_back_or_calls_support if {
+	history := [past("request_node_repair", node, "2026-11-02T08:30:00Z") | some node in ["gpu-1", "gpu-2"]]
+	back := object.union(repair, {"proposal": {"undoes": "inc-1/0", "destructive": false}})
+	deny(after(back, history), limits) == set()
+	call := object.union(repair, {"proposal": {"parameters": {"operation": "support"}}})
+	called := [object.union(one, {"parameters": {"operation": "support"}}) | some one in history]
+	deny(after(call, called), limits) == set()
+}

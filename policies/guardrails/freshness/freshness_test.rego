@@ -26,3 +26,18 @@ test_the_way_back_needs_no_telemetry if {
 	given := object.union(data.watchkeeper.examples.restore, {"facts": {"evidence_observed_at": null}})
 	deny(given, limits) == set()
 }
+
+test_idleness_matters_to_a_reclaim_only if {
+	given := data.watchkeeper.examples.cordon_with({"facts": {"idle": {"observed_at": "2026-11-02T08:00:00Z"}}})
+	deny(given, limits) == set()
+}
+
+test_idleness_without_a_time_is_as_old_as_the_rest if {
+	given := object.union(data.watchkeeper.examples.reclaim, {"facts": {"idle": {"observed_at": null}}})
+	deny(given, limits) == set()
+}
+
+test_the_way_back_may_rest_on_old_evidence if {
+	given := object.union(seen_at("2026-11-02T08:00:00Z"), {"proposal": {"undoes": "inc-1/0"}})
+	deny(given, limits) == set()
+}

@@ -54,3 +54,24 @@ test_other_actions_and_the_way_back_need_no_idleness if {
 	back := object.union(data.watchkeeper.examples.restore, {"phase": "execute", "facts": {"idle": null}})
 	deny(back, limits) == set()
 }
+
+test_nobody_waits_for_a_grace_before_execution if {
+	told := {"facts": {"notice": {"given_at": "2026-11-02T08:59:00Z"}}}
+	deny(object.union(reclaim, told), limits) == set()
+	deny(object.union(object.union(reclaim, told), {"phase": "execute"}), limits) == {"idle.grace"}
+}
+
+test_contradictions_stop_no_other_action if {
+	given := data.watchkeeper.examples.cordon_with({"facts": {"idle": {"contradictions": ["power_draw"]}}})
+	deny(given, limits) == set()
+}
+
+test_an_idle_time_that_is_no_number_is_none if deny(seen({"idle_s": "long"}), limits) == {"idle.too_short"}
+
+test_the_grace_of_a_reclaim_holds_for_no_other_action if {
+	given := data.watchkeeper.examples.cordon_with({
+		"phase": "execute",
+		"facts": {"notice": {"given_at": "2026-11-02T08:59:00Z"}},
+	})
+	deny(given, limits) == set()
+}

@@ -7,10 +7,7 @@ package watchkeeper.guardrails.protected
 
 opt_out := data.limits.protected.opt_out
 
-acted_on contains namespace if {
-	namespace := input.proposal.target.namespace
-	is_string(namespace)
-}
+acted_on contains namespace if namespace := input.proposal.target.namespace
 
 acted_on contains namespace if {
 	some kind in ["gangs", "workloads"]

@@ -18,3 +18,8 @@ test_undeclared_tenants_and_nodes_are_not_scoped if {
 	deny(reclaim, data.watchkeeper.examples.limits) == set()
 	deny(data.watchkeeper.examples.cordon_with({"proposal": {"tenant": "research"}}), scoped(["research"])) == set()
 }
+
+test_a_target_without_a_namespace_is_not_outside if {
+	given := object.union(reclaim, {"proposal": {"target": {"namespace": null}}})
+	deny(given, scoped(["research"])) == set()
+}

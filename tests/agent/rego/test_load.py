@@ -1,0 +1,173 @@
+"""What is refused when a bundle is loaded, with the place in the message."""
+
+import json
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from agent.adapters.rego import BundleRefused, EmbeddedPolicyEngine, selftest
+from agent.adapters.rego.limits import merge_patch
+from tests.agent.rego.bundles import GUARDRAIL, RULE, shipped, with_guardrail
+from tests.policies.inputs import cordon
+
+
+def refusal(folder: Path, overlay: dict[str, Any] | None = None) -> str:
+    with pytest.raises(BundleRefused) as refused:
+        EmbeddedPolicyEngine(folder, overlay)
+    return str(refused.value)
+
+
+def test_a_guardrail_of_the_sites_own_is_heard(tmp_path: Path) -> None:
+    engine = EmbeddedPolicyEngine(with_guardrail(tmp_path, GUARDRAIL + RULE + "true"), {"autonomy": {"default": "act"}})
+    verdict = engine.decide(cordon().document)
+    assert verdict["decision"] == "deny"
+    assert verdict["reasons"] == [{"code": "site.rule", "message": "the site says so", "remedy": "Ask the site"}]
+
+
+def test_a_policy_that_does_not_parse(tmp_path: Path) -> None:
+    message = refusal(with_guardrail(tmp_path, GUARDRAIL + RULE + "{\n\tinput.now ==\n}"))
+    assert message.startswith("guardrails/site/site.rego:11: ")
+    assert "backtrace" not in message
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'http.send({"method": "get", "url": "http://localhost"})',
+        "time.now_ns() > 0",
+        'rand.intn("a", 2) == 1',
+        "opa.runtime().env",
+        'io.jwt.decode("a")',
+        'crypto.sha256("a") == "b"',
+        "rego.metadata.rule()",
+        'uuid.rfc4122("a") == "b"',
+        'trace("a")',
+        "[1 | time.now_ns() > 0] != []",
+        "nobody_wrote_this(1)",
+    ],
+)
+def test_what_is_not_pure_may_not_be_called(tmp_path: Path, call: str) -> None:
+    message = refusal(with_guardrail(tmp_path, GUARDRAIL + RULE + call))
+    assert message.startswith("guardrails/site/site.rego:9: ")
+    assert "not on the list of pure functions" in message
+
+
+def test_a_rule_of_a_builtins_name_does_not_make_it_ones_own(tmp_path: Path) -> None:
+    text = GUARDRAIL + RULE + "time.now_ns(1) > 0\n\ntime.now_ns(x) := x\n"
+    assert "time.now_ns is not on the list" in refusal(with_guardrail(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (RULE + "not startswith(input.phase, `e`)", "negate that"),
+        (RULE + "not data.limits.attempts[input.proposal.action]", "negate that"),
+        (RULE + "not input.proposal.action in {`notify`}", "negate that"),
+        ('deny contains {"code": "site.rule", "params": {"a": input.now}} if true', "in the body of the rule"),
+        (
+            'deny contains {"code": "site.rule", "params": {"a": other}} if true\n\nother := 1',
+            "in the body of the rule",
+        ),
+        (RULE + "true\n\nx := max([a | some a in [1]]) if input.now", "bind this comprehension"),
+    ],
+)
+def test_forms_that_some_engine_gets_wrong(tmp_path: Path, rule: str, words: str) -> None:
+    message = refusal(with_guardrail(tmp_path, GUARDRAIL + rule))
+    assert message.startswith("guardrails/site/site.rego:")
+    assert words in message
+
+
+def test_imports_are_refused(tmp_path: Path) -> None:
+    text = GUARDRAIL.replace("site\n", "site\n\nimport data.watchkeeper.lib\n", 1) + RULE + "lib.is_undo"
+    assert refusal(with_guardrail(tmp_path, text)).startswith("guardrails/site/site.rego:3: a policy imports nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("package watchkeeper.guardrails.site\n\n" + RULE + "true", "site.rego:3: the rule has no METADATA"),
+        (GUARDRAIL.replace("remedy", "cure") + RULE + "true", "site.rego:9: the rule has no METADATA"),
+        (GUARDRAIL.replace("site.rule", "site.other") + RULE + "true", "the rule says 'site.rule'"),
+        (GUARDRAIL.replace("site.rule", "Rule") + RULE + "true", "'Rule' is not a reason code"),
+        (GUARDRAIL.replace("title: Site", "title: [") + RULE + "true", "site.rego:3: the METADATA is not YAML"),
+        (
+            GUARDRAIL.replace("site.rule", "gang.partial") + RULE.replace("site.rule", "gang.partial") + "true",
+            "gang.partial is given at guardrails/gang/gang.rego:",
+        ),
+        (GUARDRAIL.replace("guardrails.site", "guardrails.gang") + RULE + "true", "its path says"),
+    ],
+)
+def test_a_reason_has_a_sentence_a_remedy_and_one_place(tmp_path: Path, text: str, words: str) -> None:
+    assert words in refusal(with_guardrail(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("overlay", "words"),
+    [
+        ({"autonmy": {}}, "'autonmy' was unexpected"),
+        (
+            {"autonomy": {"defualt": "act"}},
+            "autonomy: Additional properties are not allowed ('defualt' was unexpected)",
+        ),
+        ({"autonomy": {"actions": {"drain-node": "act"}}}, "drain-node"),
+        ({"autonomy": {"default": "acts"}}, "autonomy.default: 'acts' is not one of"),
+        ({"autonomy": {"default": None}}, "'default' is a required property"),
+        ({"blast_radius": {"nodes": {"window": "half an hour"}}}, "blast_radius.nodes.window"),
+        ({"cooldown": {"default": {"per_target": ""}}}, "cooldown.default.per_target"),
+        ({"windows": [{"name": "nights"}]}, "windows: change windows are not enforced by this version"),
+        ({"approvals": {"default": {"tiers": [{}]}}}, "approvals.default.tiers: tiers of approvers are not enforced"),
+        ({"freezes": [{"name": "x", "from": "2026-12-20"}]}, "freezes.0.from"),
+        ({"freezes": [{"name": "x"}]}, "freezes.0: 'from' is a required property"),
+    ],
+)
+def test_limits_are_held_to_their_schema(tmp_path: Path, overlay: dict[str, Any], words: str) -> None:
+    message = refusal(shipped(tmp_path), overlay)
+    assert "the settings' policy data" in message
+    assert words in message
+
+
+def test_a_misspelled_key_in_a_file_is_named_with_the_file(tmp_path: Path) -> None:
+    folder = shipped(tmp_path)
+    (folder / "data" / "site.yaml").write_text("autonomyy: {}\n")
+    assert refusal(folder).startswith("data/site.yaml: ")
+    (folder / "data" / "site.yaml").write_text("autonomy: {default: act}\n")
+    assert refusal(folder) == "data/site.yaml: autonomy is set in data/limits.yaml already"
+    (folder / "data" / "site.yaml").write_text("autonomy: [\n")
+    assert refusal(folder).startswith("data/site.yaml: ")
+
+
+def test_settings_are_merged_as_rfc_7386_says() -> None:
+    target = {"a": {"b": 1, "c": 2}, "d": [1, 2]}
+    assert merge_patch(target, {"a": {"b": None, "e": {"f": None}}, "d": [3]}) == {"a": {"c": 2, "e": {}}, "d": [3]}
+    assert target == {"a": {"b": 1, "c": 2}, "d": [1, 2]}
+
+
+def test_the_digest_is_of_all_that_can_change_a_decision(tmp_path: Path) -> None:
+    folder = shipped(tmp_path)
+    first = EmbeddedPolicyEngine(folder).digest
+    assert EmbeddedPolicyEngine(folder, {}).digest == first
+    (folder / "guardrails" / "gang" / "gang_test.rego").unlink()
+    assert EmbeddedPolicyEngine(folder).digest == first
+    assert EmbeddedPolicyEngine(folder, {"autonomy": {"default": "act"}}).digest != first
+    policy = folder / "guardrails" / "gang" / "gang.rego"
+    policy.write_text(policy.read_text() + "\n")
+    assert EmbeddedPolicyEngine(folder).digest != first
+
+
+def test_an_engine_of_another_dialect_decides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = (*selftest.TRUTH_TABLE, ("pigs fly", "x := 1", 2))
+    monkeypatch.setattr(selftest, "TRUTH_TABLE", wrong)
+    assert "'pigs fly' does not hold" in refusal(shipped(tmp_path))
+
+
+def test_every_thread_has_its_engine(tmp_path: Path) -> None:
+    engine = EmbeddedPolicyEngine(shipped(tmp_path))
+    answers: list[str] = []
+    threads = [Thread(target=lambda: answers.append(json.dumps(engine.decide(cordon().document)))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [json.dumps(engine.decide(cordon().document))] * 4
