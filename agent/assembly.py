@@ -72,7 +72,7 @@ class Agent:
             try:
                 self.watch.receive(look(self.ports.views.take(), now))
             except Fault as fault:
-                logger.warning("no look at this time: %s: %s", fault.place, fault)
+                logger.info("no look at this time: %s: %s", fault.place, fault)
 
     def run_until_idle(self) -> None:
         self.watch.run_until_idle()

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from agent.domain.base import rfc3339
 from agent.domain.incident import IncidentState
 from agent.domain.signal import Signal
+from agent.evidence.echoes import Closed
 from agent.ports import AlreadyRecorded, Fault, Ports, TaskOrder
 from agent.stages.sense import Change, ChangeKind, sense
 from agent.workflow import Workflow
@@ -105,16 +106,20 @@ class Watch:
         failures = self._failures[task] = self._failures.get(task, 0) + 1
         delay_s = min(RETRY_FIRST_S * 2 ** (failures - 1), RETRY_AT_MOST_S)
         self._retry_at[task] = self._ports.clock.now() + timedelta(seconds=delay_s)
-        log.warning("%s put off by %d s: %s: %s", task, delay_s, fault.place, fault)
+        log.info("%s put off by %d s: %s: %s", task, delay_s, fault.place, fault)
 
     # --- signals to incidents ---------------------------------------------------------------------------------------
 
     def _sense(self) -> None:
         batch = self._ports.inbox.take(BATCH)
-        incidents = self._ports.incidents.open()
-        for change in sense(batch, incidents, self._ports.views.take(), self._ports.clock.now()):
+        incidents, view = self._ports.incidents.open(), self._ports.views.take()
+        for change in sense(batch, incidents, self._last_closed, view, self._ports.clock.now()):
             self._note(change)
         self._ports.inbox.done(batch)
+
+    def _last_closed(self, key: str) -> Closed | None:
+        found = self._ports.incidents.last_closed(key)
+        return Closed(*found) if found else None
 
     def _note(self, change: Change) -> None:
         """On the record first, then in the store; a repetition is only counted."""

@@ -26,8 +26,10 @@ class Thread(Noun):
     notice_at: datetime | None = None
     step: int = 0
     since: datetime | None = None  # when the step or the verification began to wait
+    good_since: datetime | None = None  # when the success test first held
     tried: tuple[str, ...] = ()  # remedies that are not to be tried again in this incident
-    helped: tuple[str, ...] = ()  # proposals executed and verified
+    helped: tuple[str, ...] = ()  # proposals executed and verified that changed something
+    told: bool = False  # a person was called by the playbook's own word
     ending: IncidentState | None = None  # how it will be closed; set, only telling a person is left to do
     statement: str = ""  # why it ends so
 

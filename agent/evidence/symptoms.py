@@ -52,7 +52,6 @@ class Tells:
     symptom: Symptom
     subject: ObjectRef
     over: bool = False  # the signal says that it has ended
-    opens: bool = True  # is it enough to open an incident?
 
 
 def related(symptom: Symptom) -> tuple[Symptom, ...]:

@@ -37,6 +37,8 @@ def ending(thread: Thread, incident: Incident) -> IncidentState:
     """How it ended: as some stage said, else by what was done."""
     if thread.ending is not None:
         return thread.ending
+    if thread.told:
+        return IncidentState.ESCALATED
     if thread.helped:
         return IncidentState.RESOLVED
     if incident.recovered_at is not None:
@@ -50,5 +52,7 @@ def _statement(thread: Thread, incident: Incident) -> str:
             return f"{len(thread.helped)} actions helped"
         case IncidentState.CANCELLED:
             return "it recovered by itself"
+        case IncidentState.ESCALATED:
+            return "a person was called"
         case _:
             return thread.diagnosis.statement if thread.diagnosis else ""

@@ -108,4 +108,5 @@ def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports)
         notice_at=None,
         step=0,
         since=None,
+        good_since=None,
     )

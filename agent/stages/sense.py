@@ -1,10 +1,10 @@
 """Signals in, incidents out: what belongs together, what is new, what is over.
 
-Pure. Which symptom a signal tells of is decided in `agent/evidence/symptoms.py`; here is only the bookkeeping, because
+Which symptom a signal tells of is decided in `agent/evidence/symptoms.py`; here is only the bookkeeping, because
 a storm of a hundred thousand lines must become one incident and a redelivery must become nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,11 @@ from enum import StrEnum
 from agent.domain.cluster import ClusterView
 from agent.domain.incident import SIGNALS_KEPT, Incident, incident_id, incident_key
 from agent.domain.signal import AlertBody, ConditionBody, FindingBody, Signal
+from agent.evidence.echoes import Closed, is_echo
 from agent.evidence.symptoms import Tells, related, tells
+
+LastClosed = Callable[[str], Closed | None]
+"""The newest closed incident of a key."""
 
 
 class ChangeKind(StrEnum):
@@ -30,26 +34,33 @@ class Change:
 
 
 def sense(
-    batch: Sequence[Signal], open_incidents: Sequence[Incident], view: ClusterView, now: datetime
+    batch: Sequence[Signal],
+    open_incidents: Sequence[Incident],
+    last_closed: LastClosed,
+    view: ClusterView,
+    now: datetime,
 ) -> list[Change]:
     """What `batch` (oldest first) changes about the open incidents."""
     incidents = {incident.key: incident for incident in open_incidents}
     changes: list[Change] = []
     for signal in batch:
         told = tells(signal, view)
-        change = _place(signal, told, incidents, now) if told else None
+        change = _place(signal, told, incidents, last_closed, now) if told else None
         if change is not None:
             incidents[change.incident.key] = change.incident
             changes.append(change)
     return changes
 
 
-def _place(signal: Signal, told: Tells, incidents: dict[str, Incident], now: datetime) -> Change | None:
+def _place(
+    signal: Signal, told: Tells, incidents: dict[str, Incident], last_closed: LastClosed, now: datetime
+) -> Change | None:
     known = _incident_for(told, incidents)
     if told.over:
         return _recover(known, signal, now) if known else None
     if known is None:
-        return _open(signal, told, now) if told.opens else None
+        late = any(is_echo(signal, last_closed(key), now) for key in _keys(told))
+        return _open(signal, told, now) if not late else None
     same = [s for s in known.signals if _same_tale(signal, s)]
     news = not same or any(_is_good(s) for s in same)
     others = tuple(s for s in known.signals if s not in same)
@@ -65,11 +76,11 @@ def _place(signal: Signal, told: Tells, incidents: dict[str, Incident], now: dat
 
 def _incident_for(told: Tells, incidents: dict[str, Incident]) -> Incident | None:
     """The incident of this symptom and subject, or one that a related symptom opened about the same subject."""
-    for symptom in (told.symptom, *related(told.symptom)):
-        known = incidents.get(incident_key(symptom, told.subject))
-        if known is not None:
-            return known
-    return None
+    return next((incidents[key] for key in _keys(told) if key in incidents), None)
+
+
+def _keys(told: Tells) -> list[str]:
+    return [incident_key(symptom, told.subject) for symptom in (told.symptom, *related(told.symptom))]
 
 
 def _open(signal: Signal, told: Tells, now: datetime) -> Change:

@@ -6,8 +6,9 @@ import pytest
 
 from agent.adapters.kubernetes.translate import view_of
 from agent.domain.cluster import ClusterView, ObjectRef
-from agent.domain.incident import SIGNALS_KEPT, Incident, Symptom
+from agent.domain.incident import SIGNALS_KEPT, IncidentState, Symptom
 from agent.domain.signal import AlertBody, Body, ConditionBody, EventBody, LogBody, Signal, XidBody
+from agent.evidence.echoes import Closed
 from agent.stages.sense import Change, ChangeKind, sense
 
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -50,8 +51,8 @@ def alert(name: str, status: str = "firing", **labels: str) -> Signal:
     return signal(body, f"{name}-{status}-{sorted(labels.items())}")
 
 
-def sensed(*signals: Signal, known: tuple[Incident, ...] = (), view: ClusterView | None = None) -> list[Change]:
-    return sense(signals, known, view or cluster("Running", "Running"), T0 + timedelta(minutes=1))
+def sensed(*signals: Signal, closed: Closed | None = None, view: ClusterView | None = None) -> list[Change]:
+    return sense(signals, (), lambda _: closed, view or cluster("Running", "Running"), T0 + timedelta(minutes=1))
 
 
 def test_an_xid_opens_an_incident_about_its_node() -> None:
@@ -147,3 +148,30 @@ def test_an_alert_that_nobody_knows_opens_an_incident_for_a_person() -> None:
 )
 def test_mere_words_open_nothing(body: Body) -> None:
     assert sensed(signal(body)) == []
+
+
+def ended(state: IncidentState, *, minutes_ago: int = 0) -> Closed:
+    """An incident of XID 31 on gpu-1 that was opened by a kernel line."""
+    incident = sensed(xid(31))[0].incident
+    return Closed(incident, state, T0 + timedelta(minutes=1 - minutes_ago))
+
+
+@pytest.mark.parametrize(
+    ("what", "told", "state", "opens"),
+    [
+        ("the alert about the same XID", alert("GPUXidError", node="gpu-1", xid="31"), "no_action", False),
+        ("another XID", xid(79, name="2"), "no_action", True),
+        ("the same line a second later", xid(31, name="2"), "refused", False),
+        ("an alert after silence", alert("GPUXidError", node="gpu-1", xid="31"), "expired", True),
+        ("an alert after a person's no", alert("GPUXidError", node="gpu-1", xid="31"), "rejected", False),
+        ("late news of what was mended", xid(31, name="2"), "resolved", False),
+    ],
+)
+def test_late_news_of_what_is_closed_begins_nothing_anew(what: str, told: Signal, state: str, opens: bool) -> None:
+    assert bool(sensed(told, closed=ended(IncidentState(state)))) is opens, what
+
+
+def test_a_fault_that_comes_back_is_a_new_incident() -> None:
+    later = xid(31, name="2").model_copy(update={"time": T0 + timedelta(minutes=40)})
+    assert sensed(later, closed=ended(IncidentState.NO_ACTION))[0].kind is ChangeKind.OPENED
+    assert sensed(later, closed=ended(IncidentState.RESOLVED))[0].kind is ChangeKind.OPENED

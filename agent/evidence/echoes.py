@@ -1,0 +1,49 @@
+"""Late news of what is closed already: the same trouble told again by another source, or by a storm that goes on.
+
+One fault reaches the agent as a kernel line, a gauge, an event and an alert, minutes apart. Where the first of them was
+enough to end the matter, the others must not begin it anew; a fault that comes back must.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.domain.incident import Incident, IncidentState
+from agent.domain.signal import AlertBody, EventBody, Signal
+from agent.evidence.symptoms import xids_in
+
+OTHER_WITNESS_S = 900  # alerts have `for:` clauses and groups; the slowest of usual chains is well within this
+STORM_S = 300  # lines of one storm follow each other faster than this
+STANDING_S = 3600  # events of a standing condition are repeated for as long as it stands; once an hour is a reminder
+
+_ENDED_WELL = frozenset({IncidentState.RESOLVED, IncidentState.CANCELLED, IncidentState.ROLLED_BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An incident that has ended, how, and when."""
+
+    incident: Incident
+    state: IncidentState
+    at: datetime
+
+
+def is_echo(signal: Signal, closed: Closed | None, now: datetime) -> bool:
+    """Does the signal only repeat what the closed incident was about?"""
+    if closed is None or _names_new_xid(signal, closed.incident):
+        return False
+    age_s = (now - closed.at).total_seconds()
+    if closed.state in _ENDED_WELL:
+        return signal.time <= closed.at and age_s <= OTHER_WITNESS_S  # it began before the end, and was told late
+    if closed.state is IncidentState.EXPIRED and isinstance(signal.body, AlertBody):
+        return False  # nobody answered, and somebody's alert asks again
+    if isinstance(signal.body, EventBody):
+        return age_s <= STANDING_S
+    same = [s.time for s in closed.incident.signals if (s.source, s.type) == (signal.source, signal.type)]
+    if same:
+        return (signal.time - max(same)).total_seconds() <= STORM_S
+    return age_s <= OTHER_WITNESS_S
+
+
+def _names_new_xid(signal: Signal, incident: Incident) -> bool:
+    known = {xid for seen in incident.signals for xid in xids_in(seen)}
+    return bool(set(xids_in(signal)) - known)
