@@ -1,6 +1,6 @@
 """Finds the rooms that are data: policies, playbooks and scenarios.
 
-They are top-level folders in a checkout and folders of `agent/bundled` in an installed wheel; nobody else needs to know.
+They are top-level folders in a checkout and folders of `agent/bundled` in an installed wheel; nobody else need know.
 What is inside belongs to those who read it.
 """
 

@@ -1,4 +1,4 @@
-"""deny > escalate > allow, and what nobody allows is denied: over random sets of guardrails, more denies never weaken."""
+"""deny > escalate > allow, what nobody allows is denied, and over random guardrails more denies never weaken."""
 
 import shutil
 from pathlib import Path
