@@ -154,7 +154,9 @@ def test_a_gang_of_ours_is_requeued_whole() -> None:
 
 
 def test_a_gang_without_quota_waits() -> None:
-    made = world(*nodes(3), own_queue("train", 16), {**gang("llm", 3), "spec": {**gang("llm", 3)["spec"], "active": False}})
+    made = world(
+        *nodes(3), own_queue("train", 16), {**gang("llm", 3), "spec": {**gang("llm", 3)["spec"], "active": False}}
+    )
     switch(made, GANG, active=True)
     made.advance_to(at(30))
     assert pod_names(made) == []

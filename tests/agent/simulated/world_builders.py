@@ -108,7 +108,11 @@ def replica_set(of: Json, suffix: str = "1") -> Json:
             "annotations": {"deployment.kubernetes.io/revision": "1"},
             "ownerReferences": owned_by(of),
         },
-        "spec": {"replicas": of["spec"]["replicas"], "selector": {"matchLabels": labels}, "template": {}},
+        "spec": {
+            "replicas": of["spec"]["replicas"],
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": of["spec"]["template"]["spec"]},
+        },
     }
 
 

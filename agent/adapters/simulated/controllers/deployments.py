@@ -93,7 +93,7 @@ class Deployments:
     # -- how many ------------------------------------------------------------------------------------------------------
 
     def _scale(self, replica_set: JsonObject, replicas: int) -> None:
-        if int(replica_set["spec"].get("replicas", 1)) != replicas:
+        if _replicas(replica_set) != replicas:
             self._control.patch(replica_set, {"spec": {"replicas": replicas}})
 
     def _recreate(self, deployment: JsonObject, current: JsonObject, others: list[JsonObject]) -> None:
@@ -101,25 +101,27 @@ class Deployments:
             self._scale(each, 0)
         left = any(self._control.store.owned_by(key_of(each), "Pod") for each in others)
         if not left:
-            self._scale(current, int(deployment["spec"].get("replicas", 1)))
+            self._scale(current, _replicas(deployment))
 
     def _roll(self, deployment: JsonObject, current: JsonObject, others: list[JsonObject]) -> None:
-        wanted = int(deployment["spec"].get("replicas", 1))
+        wanted = _replicas(deployment)
         surge, unavailable = _allowances(deployment, wanted)
-        old = sum(int(each["spec"].get("replicas", 1)) for each in others)
-        have = int(current["spec"].get("replicas", 1))
+        old, have = sum(_replicas(each) for each in others), _replicas(current)
         self._scale(current, wanted if not old else min(wanted, max(have, wanted + surge - old)))
-        spare = max(0, self._ready([current, *others]) - (wanted - unavailable))
-        for each in others:
-            replicas = int(each["spec"].get("replicas", 1))
-            sick = replicas - self._ready([each])
-            gone = min(replicas, max(0, sick) + spare)
-            spare -= max(0, gone - max(0, sick))
-            self._scale(each, replicas - gone)
+        sets = [self._control.get(key_of(each)) or each for each in (current, *others)]
+        serving = sum(self._ready(each) for each in sets)
+        spare = max(0, serving - (wanted - unavailable))
+        for each in sets[1:]:
+            replicas = _replicas(each)
+            sick = replicas - self._ready(each)
+            healthy_gone = min(spare, replicas - sick)
+            spare -= healthy_gone
+            self._scale(each, replicas - sick - healthy_gone)
 
-    def _ready(self, sets: list[JsonObject]) -> int:
-        owned = (pod for each in sets for pod in self._control.store.owned_by(key_of(each), "Pod"))
-        return sum(1 for pod in owned if pods.ready(pod))
+    def _ready(self, replica_set: JsonObject) -> int:
+        """Never more than the set is to have: its surplus is about to go."""
+        mine = self._control.store.owned_by(key_of(replica_set), "Pod")
+        return min(_replicas(replica_set), sum(1 for pod in mine if pods.ready(pod)))
 
     # -- what is there -------------------------------------------------------------------------------------------------
 
@@ -129,7 +131,7 @@ class Deployments:
             for each in self._sets(key_of(deployment))
         }
         everything = [pod for each in mine.values() for pod in each]
-        ready, wanted = sum(1 for pod in everything if pods.ready(pod)), int(deployment["spec"].get("replicas", 1))
+        ready, wanted = sum(1 for pod in everything if pods.ready(pod)), _replicas(deployment)
         _, unavailable = _allowances(deployment, wanted)
         enough = ready >= wanted - unavailable
         said = pods.said("Available", enough, "MinimumReplicasAvailable" if enough else "MinimumReplicasUnavailable")
@@ -143,6 +145,10 @@ class Deployments:
             "conditions": pods.with_conditions(deployment, self._control.now, said),
         }
         self._control.patch(deployment, {"status": status})
+
+
+def _replicas(manifest: JsonObject) -> int:
+    return int(manifest["spec"].get("replicas", 1))
 
 
 def _digest(deployment: JsonObject) -> str:
