@@ -16,13 +16,14 @@ from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb, WaitFor
 from agent.evidence.lookup import active_pods, find_gang, pods_of, raw_object, same_object
 
-# The field that holds a gang back, and its value while it may run.
-_LEVERS: dict[str, tuple[str, bool]] = {
-    "Workload": ("active", True),
-    "Gang": ("active", True),
-    "Job": ("suspend", False),
-    "JobSet": ("suspend", False),
+# The field of the spec that holds a gang back, and its value while it may run.
+_LEVERS: dict[tuple[str, str], tuple[str, bool]] = {
+    ("kueue.x-k8s.io", "Workload"): ("active", True),
+    ("watchkeeper.dev", "Gang"): ("active", True),
+    ("batch", "Job"): ("suspend", False),
+    ("jobset.x-k8s.io", "JobSet"): ("suspend", False),
 }
+NATIVE = "scheduling.k8s.io"  # its PodGroup and Workload have no such field: all pods are evicted
 STOP_TIMEOUT_S = 900  # a training pod may write a checkpoint when told to stop; large ones take minutes
 EXCLUDED_NODES_MAX = 64
 DELAY_MAX_S = 3600
@@ -41,7 +42,7 @@ class RequeueGang(Plain[RequeueParameters]):
     verify_within_s = 900  # image pulls of training images take minutes
 
     def refuse(self, target: ObjectRef, params: RequeueParameters, view: ClusterView) -> Refusal | None:
-        if target.kind not in _LEVERS and target.kind != "PodGroup":
+        if _lever(target) is None and not _evicted(target):
             return wrong_kind(self.name, target, "Workload, PodGroup, Job, JobSet and Gang")
         gang = find_gang(view, target)
         if gang is None:
@@ -52,9 +53,7 @@ class RequeueGang(Plain[RequeueParameters]):
             )
         if gang.state in (GangState.FINISHED, GangState.SUSPENDED):
             return refused("precondition.not_running", f"{target} is {gang.state}", "nothing to do")
-        if not _members(view, gang):
-            return refused("precondition.nothing_runs", f"no pod of {target} holds a node", "nothing to do")
-        return _lever_refusal(gang, params, view)
+        return _members_refusal(gang, view) or _lever_refusal(gang, params, view)
 
     def steps(
         self, target: ObjectRef, params: RequeueParameters, view: ClusterView, occasion: Occasion
@@ -63,7 +62,7 @@ class RequeueGang(Plain[RequeueParameters]):
         if gang is None:
             return ()
         pods = _members(view, gang)
-        if gang.ref.kind == "PodGroup":
+        if _evicted(gang.ref):
             return tuple(Step(verb=Verb.EVICT, target=p.ref, uid=p.uid or None) for p in pods)
         stopped = WaitFor(
             condition="pods_gone", pods=_waited_for(view, pods), delay_s=params.delay_s, timeout_s=STOP_TIMEOUT_S
@@ -85,13 +84,12 @@ class RequeueGang(Plain[RequeueParameters]):
         gang = find_gang(view, target)
         if gang is None:
             return {"uid": None}
-        field, _ = _LEVERS.get(gang.ref.kind, ("", True))
-        spec = raw_object(view, gang.ref).get("spec", {})
+        lever = _lever(gang.ref)
         rests: dict[str, object] = {"uid": gang.uid, "minimum": gang.minimum, "queue": gang.queue}
         if gang.job is not None:
             rests["job_uid"] = _uid(view, gang.job)
-        if field:
-            rests[field] = spec.get(field)
+        if lever is not None:
+            rests[lever[0]] = raw_object(view, gang.ref).get("spec", {}).get(lever[0], lever[1])
         if params.exclude_nodes:
             rests["cordoned"] = {n: view.nodes[n].unschedulable for n in params.exclude_nodes if n in view.nodes}
         return rests
@@ -128,7 +126,7 @@ def _queued(proposal: Proposal, gang: Gang, view: ClusterView) -> Success:
 def _lever_refusal(gang: Gang, params: RequeueParameters, view: ClusterView) -> Refusal | None:
     """What this kind's lever cannot do."""
     kept_out = _uncordoned(params, view)
-    if gang.ref.kind == "PodGroup":
+    if _evicted(gang.ref):
         if kept_out or params.delay_s or params.from_checkpoint:
             return refused(
                 "precondition.no_lever",
@@ -150,6 +148,32 @@ def _lever_refusal(gang: Gang, params: RequeueParameters, view: ClusterView) -> 
     return None
 
 
+def _members_refusal(gang: Gang, view: ClusterView) -> Refusal | None:
+    """Nothing to stop, or something that nothing would start again."""
+    members = _members(view, gang)
+    if not members:
+        return refused("precondition.nothing_runs", f"no pod of {gang.ref} holds a node", "nothing to do")
+    plain = [p.ref.name for p in members if p.owner is None]
+    if plain:
+        return refused("precondition.plain_pods", f"nothing would start {', '.join(plain)} again", "ask the owner")
+    return None
+
+
+def _lever(ref: ObjectRef) -> tuple[str, bool] | None:
+    return _LEVERS.get((ref.api_version.rpartition("/")[0], ref.kind))
+
+
+def _lever_of(gang: Gang) -> tuple[str, bool]:
+    lever = _lever(gang.ref)
+    if lever is None:
+        raise ValueError(f"{gang.ref} has no lever")
+    return lever
+
+
+def _evicted(ref: ObjectRef) -> bool:
+    return ref.api_version.startswith(f"{NATIVE}/") and ref.kind in ("PodGroup", "Workload")
+
+
 def _members(view: ClusterView, gang: Gang) -> tuple[Pod, ...]:
     return active_pods(pods_of(view, gang.ref))
 
@@ -166,7 +190,7 @@ def _old_pods_left(proposal: Proposal, view: ClusterView) -> bool:
 
 
 def _stop(gang: Gang, params: RequeueParameters) -> Step:
-    field, running = _LEVERS[gang.ref.kind]
+    field, running = _lever_of(gang)
     body: dict[str, object] = {"spec": {field: not running}}
     if params.from_checkpoint is not None:
         body["metadata"] = {"annotations": {FROM_CHECKPOINT: str(params.from_checkpoint).lower()}}
@@ -174,7 +198,7 @@ def _stop(gang: Gang, params: RequeueParameters) -> Step:
 
 
 def _start(gang: Gang, wait: WaitFor | None) -> Step:
-    field, running = _LEVERS[gang.ref.kind]
+    field, running = _lever_of(gang)
     return Step(verb=Verb.PATCH, target=gang.ref, body={"spec": {field: running}}, uid=gang.uid or None, wait_for=wait)
 
 
