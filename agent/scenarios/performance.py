@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from agent.adapters.inbound.delivery import Delivery
 from agent.adapters.kubernetes.kinds import KINDS
+from agent.adapters.rego.faults import BundleRefused
 from agent.adapters.simulated.merge import merged
 from agent.adapters.simulated.world import World
 from agent.assembly import Agent, assemble
@@ -77,7 +78,7 @@ class Performance:
         return self.now < self.end
 
     def close(self) -> None:
-        self.process.agent.close()
+        self.process.close()
 
     # --- the order of things ------------------------------------------------------------------------------------------
 
@@ -99,15 +100,18 @@ class Performance:
         self._work()
 
     def _assemble(self) -> Agent:
-        return assemble(
-            self._settings,
-            self.world,
-            notifier=self.pager,
-            order=Shuffled(self.seed),
-            boundaries=self._kills,
-            durability="memory",
-            interpose=self._outages.interpose,
-        )
+        try:
+            return assemble(
+                self._settings,
+                self.world,
+                notifier=self.pager,
+                order=Shuffled(self.seed),
+                boundaries=self._kills,
+                durability="memory",
+                interpose=self._outages.interpose,
+            )
+        except BundleRefused as error:
+            raise ScenarioInvalid(self.scenario.metadata.name, (f"spec.policyData: {error}",)) from error
 
     def _next_moment(self) -> datetime:
         """The earliest thing to come. What is overdue and did not run waits for something else to happen first."""

@@ -4,6 +4,7 @@ A file that is no scenario counts as failed and is named; the others still run. 
 alone, so the same seed gives the same records.
 """
 
+import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ from agent.scenarios.witness import testimony
 from audit.fsck import fsck
 
 SUFFIXES = (".yaml", ".yml")
+
+log = logging.getLogger("watchkeeper.scenarios")
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
@@ -51,7 +54,12 @@ def run_files(paths: Sequence[Path], *, seed: int | None = None, jobs: int = 1) 
 
 
 def run_file_json(path: Path, seed: int | None = None) -> dict[str, Any]:
-    return result_json(run_file(path, seed=seed))
+    """The top of one file's run: a fault of ours is named in its result, and the others still run."""
+    try:
+        return result_json(run_file(path, seed=seed))
+    except Exception as error:
+        log.exception("%s could not be run", path)
+        return result_json(unreadable(str(path), path.stem, [f"could not be run: {type(error).__name__}: {error}"]))
 
 
 def run_file(path: Path, *, seed: int | None = None) -> Result:
