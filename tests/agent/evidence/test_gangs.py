@@ -1,0 +1,105 @@
+"""Stuck gangs: who is requeued so that another can start. Asked of the real scheduler's what-if."""
+
+from datetime import timedelta
+
+import pytest
+
+from agent.adapters.scheduler.forecaster import SchedulerForecaster
+from agent.evidence.gangs import GangPlan, candidates, competing, plan, stuck_gangs, stuck_s
+from evidence.field import NOW, Cluster, Foresees, cluster, ref
+
+FOUR = ("gpu-1", "gpu-2", "gpu-3", "gpu-4")
+
+
+def planned(where: Cluster, subject: str = "big", **starts: list[str]) -> GangPlan:
+    view = where.view()
+    forecaster = Foresees(**starts) if starts else SchedulerForecaster()
+    return plan(view.gangs[ref("Workload", subject)], view, forecaster, NOW)
+
+
+def who(made: GangPlan) -> str | None:
+    return made.requeue.ref.name if made.requeue else None
+
+
+def deadlock(**small: object) -> Cluster:
+    """Four nodes; `big` wants all of them and has two, `small` wants three and holds the other two."""
+    return (
+        cluster()
+        .nodes(*FOUR)
+        .gang("big", on=["gpu-1", "gpu-2"], waiting=2)
+        .gang("small", on=["gpu-3", "gpu-4"], waiting=1, **small)
+    )
+
+
+def test_of_two_that_wait_for_each_other_the_smaller_goes_back() -> None:
+    made = planned(deadlock())
+    assert (who(made), made.starts) == ("small", ("Workload/lab/big",))
+    assert "makes no progress itself" in made.reason
+
+
+def test_it_is_the_same_plan_whichever_of_them_is_asked_about() -> None:
+    assert who(planned(deadlock(), subject="small")) == "small"
+
+
+def test_the_lower_priority_goes_back_even_when_it_is_larger() -> None:
+    made = planned(deadlock(priority=10))
+    assert (who(made), made.starts) == ("big", ("Workload/lab/small",))
+
+
+def test_nobody_is_moved_when_nobody_would_start() -> None:
+    where = cluster().nodes("gpu-1", "gpu-2").gang("big", on=["gpu-1", "gpu-2"], waiting=2)
+    made = planned(where)
+    assert who(made) is None and "no gang" in made.reason
+
+
+def test_a_healthy_gang_of_the_same_priority_is_left_alone() -> None:
+    where = cluster().nodes(*FOUR).gang("big", on=["gpu-1"], waiting=1).gang("well", on=["gpu-2", "gpu-3", "gpu-4"])
+    assert who(planned(where)) is None
+
+
+def test_a_healthy_gang_of_lower_priority_gives_way() -> None:
+    where = cluster().nodes(*FOUR).gang("big", on=["gpu-1"], waiting=1, priority=5)
+    made = planned(where.gang("well", on=["gpu-2", "gpu-3", "gpu-4"]))
+    assert who(made) == "well" and "has priority 0" in made.reason
+
+
+def test_what_could_start_as_things_are_is_held_up_by_something_else() -> None:
+    where = cluster().nodes(*FOUR).gang("big", on=["gpu-1"], waiting=1)
+    made = planned(where)
+    assert who(made) is None and "something else" in made.reason
+
+
+def test_who_opted_out_is_not_moved() -> None:
+    made = planned(deadlock(annotations={"watchkeeper.dev/opt-out": "true"}))
+    assert who(made) == "big"
+
+
+@pytest.mark.parametrize(
+    ("more", "first"),
+    [
+        ({"low": {"priority": -1}, "b": {}}, "low"),
+        ({"a": {"gpus": 4}, "b": {}}, "a"),
+        ({"old": {"age_s": 9000}, "young": {"age_s": 3600}}, "young"),
+        ({"b": {}, "a": {}}, "a"),
+    ],
+    ids=["priority", "size", "age", "name"],
+)
+def test_the_order_of_what_it_costs(more: dict[str, dict[str, object]], first: str) -> None:
+    where = cluster().nodes(*FOUR).gang("big", on=["gpu-1"], waiting=3, priority=1)
+    for name, about in more.items():
+        where.gang(name, on=["gpu-2"], waiting=1, **about)
+    view = where.view()
+    assert candidates(view.gangs[ref("Workload", "big")], view, NOW)[0].ref.name == first
+
+
+def test_a_gang_that_has_only_just_begun_is_not_stuck_yet() -> None:
+    view = cluster().nodes(*FOUR).gang("new", on=["gpu-1"], waiting=1, stuck_s=300).view()
+    (gang,) = view.gangs.values()
+    assert (stuck_s(gang, NOW), stuck_gangs(view, NOW)) == (300, [])
+    assert stuck_gangs(view, NOW + timedelta(minutes=5)) == [gang]
+
+
+def test_gangs_on_other_nodes_do_not_stand_in_the_way() -> None:
+    where = deadlock().node("l4-1", product="NVIDIA-L4").gang("tiny", on=["l4-1"], waiting=1)
+    groups = competing(where.view(), stuck_gangs(where.view(), NOW))
+    assert [[g.ref.name for g in group] for group in groups] == [["big", "small"], ["tiny"]]
