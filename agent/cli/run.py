@@ -1,0 +1,148 @@
+"""`watchkeeper run`: the long-running agent with its inbound doors.
+
+One thread drives the watch; the HTTP server's threads only store signals and ring the bell. SIGTERM and SIGINT let the
+step in hand finish; what was going on continues at the next start, from the stores.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.output import fail
+
+if TYPE_CHECKING:
+    from agent.adapters.simulated.world import World
+    from agent.assembly import Agent
+    from agent.config import Settings
+
+IDLE_AT_MOST_S = 1.0  # answers from other processes are found by looking; people notice a second, disks do not
+
+log = logging.getLogger("watchkeeper.run")
+
+
+def run(
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings.")] = None,
+    world: Annotated[str | None, typer.Option("--world", metavar="live|simulated", help="What it watches.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Says more on standard error.")] = False,
+) -> None:
+    """The long-running agent.
+
+    Example: watchkeeper run --world simulated
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    from agent.config import SettingsInvalid, load_settings
+
+    try:
+        settings = load_settings(config, {"world": world})
+    except SettingsInvalid as error:
+        fail(str(error))
+    if settings.world == "live":
+        fail("This version watches simulated clusters only. Start it with --world simulated.")
+    _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    from agent.adapters.inbound.server import Doors
+    from agent.adapters.inbound.serving import CannotListen, Serving
+    from agent.adapters.notify import LogNotifier
+    from agent.adapters.playbooks.expressions import PlaybookError
+    from agent.assembly import assemble, refused_by
+    from agent.ports import PolicyUnavailable
+    from agent.scenarios.format import ScenarioInvalid
+
+    bell = threading.Event()
+    try:
+        simulated = _world(settings)
+        agent = assemble(settings, simulated, notifier=LogNotifier())
+    except (PlaybookError, PolicyUnavailable, ScenarioInvalid) as error:
+        fail(f"It cannot start: {error}")
+    ready = threading.Event()
+    doors = Doors(
+        inbox=agent.ports.inbox,
+        clock=agent.ports.clock,
+        wake=bell.set,
+        on_refused=refused_by(agent.ports),
+        not_ready=lambda: None if ready.is_set() else "the agent is starting",
+        token=_token(settings),
+    )
+    host, _, port = settings.listen.rpartition(":")
+    serving = Serving(doors.app(), host, int(port))
+    try:
+        serving.start()
+    except CannotListen as error:
+        agent.close()
+        fail(f"It cannot listen on {settings.listen}: {error}")
+    log.info("watching a simulated cluster; doors at %s; log in %s", serving.url, settings.database)
+    ready.set()
+    stopping = _stop_on_signals(bell)
+    try:
+        _watch(settings, simulated, agent, bell, stopping)
+    finally:
+        serving.stop()
+        agent.close()
+        log.info("stopped")
+
+
+def _watch(settings: Settings, world: World, agent: Agent, bell: threading.Event, stopping: threading.Event) -> None:
+    """Simulated time follows the wall clock; the world's own events happen when they are due."""
+    next_look = datetime.now(UTC)
+    while not stopping.is_set():
+        now = datetime.now(UTC)
+        world.advance_to(now)
+        if now >= next_look:
+            agent.look()
+            next_look = now + timedelta(seconds=settings.look_every_s)
+        agent.run_until_idle()
+        due = [next_look, agent.watch.next_wake(), world.next_event_at()]
+        soonest = min(moment for moment in due if moment is not None)
+        bell.wait(min(max((soonest - datetime.now(UTC)).total_seconds(), 0.0), IDLE_AT_MOST_S))
+        bell.clear()
+
+
+def _world(settings: Settings) -> World:
+    """The cluster and the repair system of a scenario file, from now on in wall-clock time."""
+    from agent.adapters.simulated.world import World
+    from agent.resources import bundled
+    from agent.scenarios.format import load_scenario
+    from agent.scenarios.manifest import bodies
+
+    spec = load_scenario(settings.simulated_cluster or bundled("scenarios") / "demo.yaml").spec
+    repair = {str(name): behaviour.model_dump() for name, behaviour in spec.repair.items()}
+    world = World(spec.seed, datetime.now(UTC), spec.scrape_interval, repair)
+    world.load(bodies(spec.cluster))
+    return world
+
+
+def _token(settings: Settings) -> str | None:
+    if settings.inbound_token_file is None:
+        return None
+    try:
+        return settings.inbound_token_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        fail(f"{settings.inbound_token_file}: the token cannot be read: {error.strerror}")
+
+
+def _stop_on_signals(bell: threading.Event) -> threading.Event:
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        bell.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopping
