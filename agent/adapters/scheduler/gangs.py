@@ -13,7 +13,7 @@ from agent.adapters.scheduler.shapes import shape_of
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
 from agent.domain.cluster import Gang as DomainGang
 from scheduler_core.model import Gang, PodSet
-from scheduler_core.snapshot import Admission
+from scheduler_core.state import Admission
 
 POD_SET_LABELS = ("kueue.x-k8s.io/podset", "watchkeeper.dev/pod-set", "jobset.sigs.k8s.io/replicatedjob-name")
 Raw = Mapping[str, Any]

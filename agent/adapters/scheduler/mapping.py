@@ -12,8 +12,8 @@ from agent.adapters.scheduler.shapes import node_of, shape_of
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
 from scheduler_core.model import Gang
 from scheduler_core.model import Pod as CorePod
-from scheduler_core.snapshot import GangState as CoreState
 from scheduler_core.snapshot import Snapshot
+from scheduler_core.state import GangState as CoreState
 
 
 def snapshot_of(view: ClusterView) -> Snapshot:

@@ -1,4 +1,4 @@
-"""What any world behind the Cluster port does. Only the port's verbs are used, and only manifests a real server takes."""
+"""What any world behind the Cluster port does: only the port's verbs, and only manifests that a real server takes."""
 
 from typing import Any
 
