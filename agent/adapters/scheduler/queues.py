@@ -4,7 +4,7 @@ A queue is named kind and name, since a ClusterQueue and a `watchkeeper.dev` Que
 quota covers are not counted: manifests often name GPUs alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,28 +42,30 @@ class Queues:
 
 
 def queues_of(view: ClusterView) -> Queues:
-    kinds: dict[tuple[str, str], list[tuple[ObjectRef, Raw]]] = {}
+    found: dict[type, list[Any]] = {Flavor: [], Cohort: [], Queue: []}
+    local: dict[tuple[str, str], str] = {}
+    held: set[tuple[str, str]] = set()
     for ref, raw in view.objects.items():
-        kinds.setdefault((group_of(ref.api_version), ref.kind), []).append((ref, raw))
-    queues = [_cluster_queue(ref, _spec(raw)) for ref, raw in kinds.get((KUEUE, "ClusterQueue"), ())]
-    queues += [_own_queue(ref, _spec(raw)) for ref, raw in kinds.get((WATCHKEEPER, "Queue"), ())]
-    named = {
-        ref.name: _cohort(ref.name, _spec(raw)) for ref, raw in kinds.get((KUEUE, "Cohort"), ())
-    }  # a cohort need not exist to be joined
-    for name in sorted(
-        {each.cohort for each in queues if each.cohort} | {c.parent for c in named.values() if c.parent}
-    ):
-        named.setdefault(name, Cohort(name=name))
-    locals_ = kinds.get((KUEUE, "LocalQueue"), ())
-    return Queues(
-        flavors=tuple(_flavor(ref.name, _spec(raw)) for ref, raw in kinds.get((KUEUE, "ResourceFlavor"), ())),
-        cohorts=tuple(named.values()),
-        queues=tuple(queues),
-        local={
-            (ref.namespace or "", ref.name): f"ClusterQueue/{_spec(raw).get('clusterQueue')}" for ref, raw in locals_
-        },
-        held=frozenset((ref.namespace or "", ref.name) for ref, raw in locals_ if _stop(_spec(raw)) != StopPolicy.NONE),
-    )
+        reader = _READERS.get((group_of(ref.api_version), ref.kind))
+        if reader is not None:
+            made = reader(ref, _spec(raw))
+            found[type(made)].append(made)
+        elif (group_of(ref.api_version), ref.kind) == (KUEUE, "LocalQueue"):
+            local[ref.namespace or "", ref.name] = f"ClusterQueue/{_spec(raw).get('clusterQueue')}"
+            if _stop(_spec(raw)) is not StopPolicy.NONE:
+                held.add((ref.namespace or "", ref.name))
+    cohorts = {each.name: each for each in found[Cohort]}
+    joined = {each.cohort for each in found[Queue]} | {each.parent for each in found[Cohort]}
+    for name in sorted(each for each in joined if each):
+        cohorts.setdefault(name, Cohort(name=name))  # a cohort need not exist to be joined
+    return Queues(tuple(found[Flavor]), tuple(cohorts.values()), tuple(found[Queue]), local, frozenset(held))
+
+
+def check_queue(ref: ObjectRef, raw: Raw) -> None:
+    """Reads one object of this file's kinds for its errors. Raises ValueError."""
+    reader = _READERS.get((group_of(ref.api_version), ref.kind))
+    if reader is not None:
+        reader(ref, _spec(raw))
 
 
 def _spec(raw: Raw) -> Raw:
@@ -75,9 +77,9 @@ def _stop(spec: Raw) -> StopPolicy:
     return StopPolicy(spec.get("stopPolicy") or "None")
 
 
-def _flavor(name: str, spec: Raw) -> Flavor:
+def _flavor(ref: ObjectRef, spec: Raw) -> Flavor:
     return Flavor(
-        name=name,
+        name=ref.name,
         node_labels=spec.get("nodeLabels") or {},
         node_taints=tuple(taint(each) for each in spec.get("nodeTaints") or ()),
         tolerations=tuple(toleration(each) for each in spec.get("tolerations") or ()),
@@ -95,8 +97,10 @@ def _cluster_queue(ref: ObjectRef, spec: Raw) -> Queue:
     )
 
 
-def _cohort(name: str, spec: Raw) -> Cohort:
-    return Cohort(name=name, parent=spec.get("parentName") or spec.get("parent") or None, quotas=_grouped_quotas(spec))
+def _cohort(ref: ObjectRef, spec: Raw) -> Cohort:
+    return Cohort(
+        name=ref.name, parent=spec.get("parentName") or spec.get("parent") or None, quotas=_grouped_quotas(spec)
+    )
 
 
 def _grouped_quotas(spec: Raw) -> tuple[Quota, ...]:
@@ -132,3 +136,11 @@ def _quota(flavor: str, resource: str, raw: Raw, nominal: str) -> Quota:
         borrowing_limit=counted["borrowingLimit"],
         lending_limit=counted["lendingLimit"],
     )
+
+
+_READERS: Mapping[tuple[str, str], Callable[[ObjectRef, Raw], Flavor | Cohort | Queue]] = {
+    (KUEUE, "ResourceFlavor"): _flavor,
+    (KUEUE, "ClusterQueue"): _cluster_queue,
+    (KUEUE, "Cohort"): _cohort,
+    (WATCHKEEPER, "Queue"): _own_queue,
+}

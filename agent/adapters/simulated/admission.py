@@ -6,6 +6,7 @@ First form: the rules that an agent's patch can break. Whatever a scenario write
 from typing import Any
 
 from agent.adapters.simulated.keys import key_of, shown
+from agent.adapters.simulated.wellformed import check_wellformed
 from agent.ports import Conflict, Invalid, JsonObject
 
 _COUNTS = ("replicas", "parallelism", "completions", "minReplicas", "maxReplicas")
@@ -21,9 +22,7 @@ def check_shape(manifest: JsonObject) -> None:
         raise Invalid(str(wrong)) from wrong
     for field in ("labels", "annotations"):
         _check_strings(where, field, manifest["metadata"].get(field) or {})
-    spec = manifest.get("spec")
-    if spec is None:
-        return
+    spec = manifest.get("spec") or {}
     if not isinstance(spec, dict):
         raise Invalid(f"{where}: spec: expected an object")
     for field in _COUNTS:
@@ -33,6 +32,10 @@ def check_shape(manifest: JsonObject) -> None:
     for field in _SWITCHES:
         if not isinstance(spec.get(field, False), bool):
             raise Invalid(f"{where}: spec.{field}: expected true or false, found {spec[field]!r}")
+    try:
+        check_wellformed(manifest)
+    except ValueError as wrong:
+        raise Invalid(str(wrong)) from wrong
 
 
 def _check_strings(where: str, field: str, values: Any) -> None:

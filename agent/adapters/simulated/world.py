@@ -27,6 +27,7 @@ from agent.adapters.simulated.repairs import SimulatedRepairs
 from agent.adapters.simulated.store import ObjectStore, Origin
 from agent.adapters.simulated.timers import Timers
 from agent.adapters.simulated.tsdb import SeriesStore
+from agent.adapters.simulated.wellformed import check_wellformed
 from agent.domain.cluster import ObjectRef
 from agent.ports import JsonObject
 
@@ -93,19 +94,24 @@ class World:
         for manifest in manifests:
             if self._store.get(key_of(manifest)) is not None:
                 raise ValueError(f"{shown(key_of(manifest))} is there twice")
+            check_wellformed(manifest)
             self._store.create(manifest, Origin.LOADED)
 
     def apply(self, manifest: JsonObject) -> None:
-        """Creates the object, or merges into it (RFC 7386): what the manifest does not name stays."""
+        """Creates the object, or merges into it (RFC 7386): what the manifest does not name stays.
+
+        Raises ValueError, naming the object, and then nothing has changed.
+        """
         key = key_of(manifest)
         known = self._store.get(key)
+        wanted = manifest if known is None else merged(known, {**manifest, "apiVersion": known["apiVersion"]})
+        check_wellformed(wanted)
         if known is None:
-            self._store.create(manifest, Origin.SCENARIO)
+            self._store.create(wanted, Origin.SCENARIO)
             return
         if names_pinning(manifest):
             self._pinning.pin_again(key)
-        stays = {**manifest, "apiVersion": known["apiVersion"]}
-        self._store.replace(key, merged(known, stays), Origin.SCENARIO)
+        self._store.replace(key, copied(wanted), Origin.SCENARIO)
 
     def delete(self, ref: ObjectRef) -> None:
         """At once and without grace. An object that is not there is gone already."""
