@@ -151,7 +151,8 @@ class Watch:
         cause = self._nudged[incident]
         try:
             self._ports.timers.clear(incident)
-            self._workflow.advance(incident, cause)
+            if any(known.id == incident for known in self._ports.incidents.open()):
+                self._workflow.advance(incident, cause)
         except Fault:
             raise
         except Exception as error:  # the top of the workflow: recorded, named, and a person is called

@@ -60,7 +60,7 @@ class Workflow:
     """Starts and resumes threads. One incident is one thread; its id is the thread's."""
 
     def __init__(self, ports: Ports, checkpointer: BaseCheckpointSaver[Any]) -> None:
-        self._ports = ports
+        self._checkpointer = checkpointer
         self._graph = _graph(ports).compile(checkpointer=checkpointer)
 
     def advance(self, incident: str, cause: str) -> bool:
@@ -72,8 +72,10 @@ class Workflow:
             start = State(thread=Thread(incident=incident).json_object())
         else:
             start = Command(resume=cause) if now.interrupts else None
-        result = self._graph.invoke(start, config, durability="sync")
-        return "__interrupt__" not in result
+        ended = "__interrupt__" not in self._graph.invoke(start, config, durability="sync")
+        if ended:
+            self._checkpointer.delete_thread(incident)  # the log has the whole story
+        return ended
 
 
 def _graph(ports: Ports) -> StateGraph[State, None, State, State]:
