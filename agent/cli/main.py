@@ -58,3 +58,7 @@ def watchkeeper() -> None:
 def main() -> None:
     """Errors that have a sentence for the operator are printed as such; anything else is a bug and shows its trace."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Commands in the docs run: each `$ watchkeeper …` line of a `console` block, in a checkout, and succeeds."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    pytest.param(line.removeprefix("$ watchkeeper "), id=f"{page.name}: {line}")
+    for page in PAGES
+    for block in BLOCK.findall(page.read_text(encoding="utf-8"))
+    for line in block.splitlines()
+    if line.startswith("$ watchkeeper ")
+]
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_in_the_docs_runs(command: str, tmp_path: Path) -> None:
+    arguments = [str(ROOT / a) if (ROOT / a).exists() else a for a in shlex.split(command)]
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.cli.main", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    gone = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
+    assert gone == []
+
+
+def test_help_of_every_command_carries_an_example() -> None:
+    from agent.cli.main import COMMANDS as names
+
+    for name in names:
+        shown = subprocess.run(
+            [sys.executable, "-m", "agent.cli.main", name, "--help"], capture_output=True, text=True, timeout=60
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert "Example" in shown.stdout or "Commands" in shown.stdout, name
