@@ -24,6 +24,7 @@ class SeriesStore:
         self._by_name: dict[str, list[SeriesLog]] = {}
         self._authors: dict[Labels, Author] = {}
         self._dropped: list[Matcher] = []
+        self._claims: dict[str, list[dict[str, str]]] = {}  # what the timeline named, by metric
         self._selections: dict[str, list[SeriesLog]] = {}  # until a new series comes
 
     def offset_us(self, moment: datetime) -> int:
@@ -42,22 +43,42 @@ class SeriesStore:
         for labels, segment in segments:
             self._authors[labels] = "scenario"
             self._log(labels).set(segment)
+            if self._claim(labels):
+                self._end_where(self._is_claimed, at, "world")
 
     def set_by_world(self, labels: Labels, value: float, at: datetime) -> None:
+        """Unless the timeline has named or dropped this series."""
         named = dict(labels)
-        if self._authors.get(labels) == "scenario" or any(matches(named) for matches in self._dropped):
+        if self._authors.get(labels) == "scenario" or self._is_claimed(named):
             return
-        self._authors[labels] = "world"
-        self._log(labels).set(Segment(self.offset_us(at), value, 0.0))
+        if not any(matches(named) for matches in self._dropped):
+            self._authors[labels] = "world"
+            self._log(labels).set(Segment(self.offset_us(at), value, 0.0))
+
+    def end_by_world(self, labels: Labels, at: datetime) -> None:
+        if self._authors.get(labels) == "world":
+            self._series[labels].set(Segment(self.offset_us(at), 0.0, 0.0, gone=True))
+
+    def _claim(self, labels: Labels) -> bool:
+        """True for the first time that the timeline names this series."""
+        claim = {name: value for name, value in labels if name not in DESCRIPTIVE}
+        known = self._claims.setdefault(claim["__name__"], [])
+        if claim in known:
+            return False
+        known.append(claim)
+        return True
+
+    def _is_claimed(self, named: dict[str, str]) -> bool:
+        return any(claim.items() <= named.items() for claim in self._claims.get(named["__name__"], ()))
 
     def drop(self, selectors: Iterable[str], at: datetime) -> None:
         """Series that a selector matches are scraped no more, from this moment on."""
         for selector in selectors:
             matches = selector_matcher(selector)
             self._dropped.append(matches)
-            self.end_where(matches, at)
+            self._end_where(matches, at)
 
-    def end_where(self, matches: Matcher, at: datetime, author: Author | None = None) -> None:
+    def _end_where(self, matches: Matcher, at: datetime, author: Author | None = None) -> None:
         for labels, log in self._series.items():
             if (author is None or self._authors[labels] == author) and matches(dict(labels)):
                 log.set(Segment(self.offset_us(at), 0.0, 0.0, gone=True))
@@ -100,6 +121,7 @@ class SeriesStore:
         ]
 
 
+DESCRIPTIVE = ("UUID", "device", "modelName", "pci_bus_id", "container")  # labels that say nothing about which it is
 FAULT_GAUGES = ("DCGM_FI_DEV_XID_ERRORS", "DCGM_FI_DEV_ROW_REMAP_FAILURE")
 
 

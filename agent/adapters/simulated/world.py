@@ -28,6 +28,7 @@ from agent.adapters.simulated.store import ObjectStore, Origin
 from agent.adapters.simulated.timers import Timers
 from agent.adapters.simulated.tsdb import SeriesStore
 from agent.adapters.simulated.wellformed import check_wellformed
+from agent.adapters.simulated.world_metrics import WorldMetrics
 from agent.domain.cluster import ObjectRef
 from agent.ports import JsonObject
 
@@ -55,6 +56,7 @@ class World:
         self._store.listeners += [self._pinning.note, self._plane.note]
         self.cluster = SimulatedCluster(self._store, self.clock, self._faults, self.effects)
         self.metrics = SimulatedMetrics(self._series, self._faults)
+        self._exporters = WorldMetrics(self._store, self._series, self.clock) if world_metrics else None
         self.repairs = SimulatedRepairs(repair or {}, control, self._series, self.effects)
 
     # -- time ----------------------------------------------------------------------------------------------------------
@@ -71,12 +73,17 @@ class World:
             self.clock.reach(moment)
             return
         self.clock.reach(self._start)
-        self._plane.settle()
+        self._settle()
         while (due := self._timers.next_due()) is not None and due <= moment:
             self.clock.reach(due)
             self._timers.run_next()
-            self._plane.settle()
+            self._settle()
         self.clock.reach(moment)
+
+    def _settle(self) -> None:
+        self._plane.settle()
+        if self._exporters is not None:
+            self._exporters.follow()
 
     def next_event_at(self) -> datetime | None:
         """When something happens next: a controller with work, a timer, a scrape."""
