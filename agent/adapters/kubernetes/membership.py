@@ -44,11 +44,13 @@ class Membership:
             self._add(key, root, [key])
         for group, kind in _JOB_LIKE:
             for key, root in self._of_kind(group, kind):
-                if self._claimed(self._refs[key]) is None:
+                if not self._claims_over(self._refs[key]):
                     self._add(key, root, [key])
 
     def of(self, pod: ObjectRef) -> Key | None:
-        return self._direct.get(key_of(pod)) or self._claimed(pod)
+        claims = self._claims_over(pod)
+        kueue = next((gang for gang in claims if gang.group == KUEUE), None)
+        return kueue or self._direct.get(key_of(pod)) or next(iter(claims), None)
 
     def job_of(self, gang: Key) -> ObjectRef | None:
         """The object that owns the pods, where another one stands for them."""
@@ -64,10 +66,10 @@ class Membership:
             for key in claimed:
                 self._claims.setdefault(key, gang)
 
-    def _claimed(self, ref: ObjectRef) -> Key | None:
-        """The gang of the outermost claimed object in the chain."""
-        found = (self._claims.get(key_of(link)) for link in reversed(self._owners.chain(ref)))
-        return next((gang for gang in found if gang), None)
+    def _claims_over(self, ref: ObjectRef) -> list[Key]:
+        """The gangs that claim the object or something above it, the nearest claim first."""
+        claims = (self._claims.get(key_of(link)) for link in self._owners.chain(ref))
+        return [gang for gang in claims if gang]
 
     def _of_kind(self, group: str, kind: str) -> Iterator[tuple[Key, Fields]]:
         return ((key, root) for key, root in self._roots.items() if key.group == group and key.kind == kind)
@@ -105,17 +107,16 @@ class Membership:
         for kind in ("PodGroup", "Workload"):
             for key, root in self._of_kind(NATIVE, kind):
                 ref = self._refs[key]
-                if self._claimed_by_kueue(ref) is None:
+                if not self._is_kueues(ref):
                     self._add(key, root, [key, *(key_of(link) for link in self._owners.chain(ref)[1:])])
         for key, names in self._names.items():
-            if names.native in self.gangs and self._claimed_by_kueue(self._refs[key]) is None:
+            if names.native in self.gangs and not self._is_kueues(self._refs[key]):
                 self._direct[key] = names.native
                 for link in self._owners.chain(self._refs[key]):
                     self._claims.setdefault(key_of(link), names.native)
 
-    def _claimed_by_kueue(self, ref: ObjectRef) -> Key | None:
-        gang = self._claimed(ref)
-        return gang if gang and gang.group == KUEUE else None
+    def _is_kueues(self, ref: ObjectRef) -> bool:
+        return any(gang.group == KUEUE for gang in self._claims_over(ref))
 
 
 def _finished(root: Fields) -> bool:

@@ -220,6 +220,26 @@ def test_two_pod_groups_of_one_job_set_are_two_gangs() -> None:
     ]
 
 
+def test_pods_that_name_no_group_belong_to_the_nearest_one() -> None:
+    job_set = thing(
+        "jobset.x-k8s.io/v1alpha2", "JobSet", "set", spec={"replicatedJobs": [{"name": "w", "replicas": 2}]}
+    )
+    jobs = [job(name, owner=job_set) for name in ("a", "b")]
+    policy = {"schedulingPolicy": {"gang": {"minCount": 1}}}
+    groups = [thing(POD_GROUP, "PodGroup", one["metadata"]["name"], owner=one, spec=policy) for one in jobs]
+    pods = [pod(f"p-{one['metadata']['name']}", owner=one) for one in jobs]
+    gangs = view(job_set, *jobs, *groups, *pods).gangs.values()
+    assert [(g.ref.name, [p.name for p in g.running]) for g in gangs] == [("a", ["p-a"]), ("b", ["p-b"])]
+
+
+def test_kueue_stands_for_pods_that_name_a_pod_group_too() -> None:
+    train = job()
+    group = thing(POD_GROUP, "PodGroup", "g", spec={"schedulingPolicy": {"gang": {"minCount": 2}}})
+    workload = kueue_workload("w", owner=train, podSets=[{"count": 4}])
+    seen = view(train, group, workload, pod("p", owner=train, schedulingGroup={"podGroupName": "g"}))
+    assert str(seen.pods["law", "p"].gang) == "Workload/law/w"
+
+
 def test_the_first_native_api_links_pods_by_workload_ref() -> None:
     workload = thing(
         "scheduling.k8s.io/v1alpha1", "Workload", "w", spec={"podGroups": [{"policy": {"gang": {"minCount": 2}}}]}
@@ -442,3 +462,15 @@ def test_a_malformed_object_is_named_with_its_field_and_costs_only_itself(bad: J
     translation = translate([bad, pod("good")], NOW)
     assert [str(error) for error in translation.malformed] == [message]
     assert list(translation.view.pods) == [("law", "good")]
+
+
+def test_a_fault_that_shows_only_beside_others_costs_only_its_object() -> None:
+    sick = thing("kubeflow.org/v1", "PyTorchJob", "train", status={"conditions": "Running"})
+    workload = kueue_workload("w", owner=sick, podSets=[{"count": 1}])
+    translation = translate([pod("first"), sick, workload, pod("p", owner=sick)], NOW)
+    assert [str(error) for error in translation.malformed] == [
+        "PyTorchJob/law/train: status.conditions: expected a list, found 'Running'"
+    ]
+    (gang,) = translation.view.gangs.values()
+    assert (str(gang.job), [p.name for p in gang.running]) == ("PyTorchJob/law/train", ["p"])
+    assert len(translation.view.pods) == 2

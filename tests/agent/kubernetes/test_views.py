@@ -192,3 +192,20 @@ def test_a_server_that_forgot_its_past_is_listed_anew() -> None:
     views.take()
     server.pods, server.forgotten = [pod("b")], True
     assert set(views.take().pods) == {("law", "b")}
+
+
+class TwoVersionServer(OneKindServer):
+    """Serves Kueue's Workloads in both API versions, as a server that converts does."""
+
+    def list(
+        self, api_version: str, kind: str, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[JsonObject]:
+        if kind != "Workload" or not api_version.startswith("kueue"):
+            raise NotFound(f"{api_version} {kind} is not served")
+        metadata = {"name": "w", "namespace": "law", "resourceVersion": "5"}
+        return [{"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": {"podSets": [{"count": 4}]}}]
+
+
+def test_of_two_spellings_of_one_object_the_preferred_one_counts() -> None:
+    views = ClusterViews(TwoVersionServer(), SimulatedClock(START))  # type: ignore[arg-type]
+    assert [gang.ref.api_version for gang in views.take().gangs.values()] == ["kueue.x-k8s.io/v1beta2"]
