@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, node_ref
 from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody, Signal, XidBody
+from agent.evidence.gangs import STUCK_AFTER_S, stuck_s
 
 NODE_LABELS = ("node", "Hostname", "hostname", "kubernetes_node", "exported_node")
 NAMESPACE_LABELS = ("exported_namespace", "namespace")
@@ -162,7 +163,11 @@ def _event(body: EventBody, view: ClusterView) -> Tells | None:
     if body.reason in _STUCK_EVENTS and involved.kind == "Pod":
         gang = view.gang_of_pod(involved.namespace or "", involved.name)
         # A gang of which nothing runs waits in its queue, as queues are for; one that runs in part is stuck.
-        return Tells(Symptom.GANG_STUCK, gang.ref) if gang and gang.state is GangState.STUCK else None
+        if gang is None or gang.state is not GangState.STUCK:
+            return None
+        # One that has only just begun to wait may be starting; if it stays stuck, the agent's own look finds it.
+        young = gang.stuck_since is not None and stuck_s(gang, view.taken_at) < STUCK_AFTER_S
+        return None if young else Tells(Symptom.GANG_STUCK, gang.ref)
     if body.reason in _NODE_EVENTS and involved.kind == "Node":
         return Tells(Symptom.NODE_UNHEALTHY, node_ref(involved.name))
     return None
