@@ -48,9 +48,8 @@ class Membership:
                     self._add(key, root, [key])
 
     def of(self, pod: ObjectRef) -> Key | None:
-        claims = self._claims_over(pod)
-        kueue = next((gang for gang in claims if gang.group == KUEUE), None)
-        return kueue or self._direct.get(key_of(pod)) or next(iter(claims), None)
+        """What the pod names itself (never where Kueue admits it), else the nearest claim above it."""
+        return self._direct.get(key_of(pod)) or next(iter(self._claims_over(pod)), None)
 
     def job_of(self, gang: Key) -> ObjectRef | None:
         """The object that owns the pods, where another one stands for them."""
