@@ -11,19 +11,12 @@ from pydantic import Field
 from agent.actions.base import ANNOTATION, Occasion, Plain, Repairs, Success, refused, wrong_kind
 from agent.actions.base import unknown_target as unknown
 from agent.actions.exclusion import HOSTNAME, exclusion
+from agent.actions.levers import evicted, lever, lever_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb, WaitFor
 from agent.evidence.lookup import active_pods, find_gang, pods_of, raw_object, same_object
 
-# The field of the spec that holds a gang back, and its value while it may run.
-_LEVERS: dict[tuple[str, str], tuple[str, bool]] = {
-    ("kueue.x-k8s.io", "Workload"): ("active", True),
-    ("watchkeeper.dev", "Gang"): ("active", True),
-    ("batch", "Job"): ("suspend", False),
-    ("jobset.x-k8s.io", "JobSet"): ("suspend", False),
-}
-NATIVE = "scheduling.k8s.io"  # its PodGroup and Workload have no such field: all pods are evicted
 STOP_TIMEOUT_S = 900  # a training pod may write a checkpoint when told to stop; large ones take minutes
 EXCLUDED_NODES_MAX = 64
 DELAY_MAX_S = 3600
@@ -42,7 +35,7 @@ class RequeueGang(Plain[RequeueParameters]):
     verify_within_s = 900  # image pulls of training images take minutes
 
     def refuse(self, target: ObjectRef, params: RequeueParameters, view: ClusterView) -> Refusal | None:
-        if _lever(target) is None and not _evicted(target):
+        if lever(target) is None and not evicted(target):
             return wrong_kind(self.name, target, "Workload, PodGroup, Job, JobSet and Gang")
         gang = find_gang(view, target)
         if gang is None:
@@ -62,7 +55,7 @@ class RequeueGang(Plain[RequeueParameters]):
         if gang is None:
             return ()
         pods = _members(view, gang)
-        if _evicted(gang.ref):
+        if evicted(gang.ref):
             return tuple(Step(verb=Verb.EVICT, target=p.ref, uid=p.uid or None) for p in pods)
         stopped = WaitFor(
             condition="pods_gone", pods=_waited_for(view, pods), delay_s=params.delay_s, timeout_s=STOP_TIMEOUT_S
@@ -84,12 +77,12 @@ class RequeueGang(Plain[RequeueParameters]):
         gang = find_gang(view, target)
         if gang is None:
             return {"uid": None}
-        lever = _lever(gang.ref)
+        held = lever(gang.ref)
         rests: dict[str, object] = {"uid": gang.uid, "minimum": gang.minimum, "queue": gang.queue}
         if gang.job is not None:
             rests["job_uid"] = _uid(view, gang.job)
-        if lever is not None:
-            rests[lever[0]] = raw_object(view, gang.ref).get("spec", {}).get(lever[0], lever[1])
+        if held is not None:
+            rests[held[0]] = raw_object(view, gang.ref).get("spec", {}).get(*held)
         if params.exclude_nodes:
             rests["cordoned"] = {n: view.nodes[n].unschedulable for n in params.exclude_nodes if n in view.nodes}
         return rests
@@ -126,7 +119,7 @@ def _queued(proposal: Proposal, gang: Gang, view: ClusterView) -> Success:
 def _lever_refusal(gang: Gang, params: RequeueParameters, view: ClusterView) -> Refusal | None:
     """What this kind's lever cannot do."""
     kept_out = _uncordoned(params, view)
-    if _evicted(gang.ref):
+    if evicted(gang.ref):
         if kept_out or params.delay_s or params.from_checkpoint:
             return refused(
                 "precondition.no_lever",
@@ -159,21 +152,6 @@ def _members_refusal(gang: Gang, view: ClusterView) -> Refusal | None:
     return None
 
 
-def _lever(ref: ObjectRef) -> tuple[str, bool] | None:
-    return _LEVERS.get((ref.api_version.rpartition("/")[0], ref.kind))
-
-
-def _lever_of(gang: Gang) -> tuple[str, bool]:
-    lever = _lever(gang.ref)
-    if lever is None:
-        raise ValueError(f"{gang.ref} has no lever")
-    return lever
-
-
-def _evicted(ref: ObjectRef) -> bool:
-    return ref.api_version.startswith(f"{NATIVE}/") and ref.kind in ("PodGroup", "Workload")
-
-
 def _members(view: ClusterView, gang: Gang) -> tuple[Pod, ...]:
     return active_pods(pods_of(view, gang.ref))
 
@@ -190,7 +168,7 @@ def _old_pods_left(proposal: Proposal, view: ClusterView) -> bool:
 
 
 def _stop(gang: Gang, params: RequeueParameters) -> Step:
-    field, running = _lever_of(gang)
+    field, running = lever_of(gang)
     body: dict[str, object] = {"spec": {field: not running}}
     if params.from_checkpoint is not None:
         body["metadata"] = {"annotations": {FROM_CHECKPOINT: str(params.from_checkpoint).lower()}}
@@ -198,7 +176,7 @@ def _stop(gang: Gang, params: RequeueParameters) -> Step:
 
 
 def _start(gang: Gang, wait: WaitFor | None) -> Step:
-    field, running = _lever_of(gang)
+    field, running = lever_of(gang)
     return Step(verb=Verb.PATCH, target=gang.ref, body={"spec": {field: running}}, uid=gang.uid or None, wait_for=wait)
 
 

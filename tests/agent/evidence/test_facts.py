@@ -86,6 +86,23 @@ def test_after_three_repairs_in_a_week_support_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
+    "not_counted",
+    [
+        {"outcome": "failed", "parameters": {"operation": "reboot"}},
+        {"outcome": "succeeded", "parameters": {"operation": "support"}},
+        {"outcome": "succeeded", "parameters": {"operation": "reboot"}, "at": NOW - timedelta(days=8)},
+        {"outcome": "succeeded", "parameters": {"operation": "reboot"}, "undo": True},
+    ],
+    ids=["failed", "a ticket", "long ago", "withdrawn"],
+)
+def test_what_was_no_repair_of_this_week_does_not_count(not_counted: dict[str, Any]) -> None:
+    history = tuple(past("request_node_repair", NODE, **not_counted) for _ in range(3))
+    where = cluster().node("gpu-7", cordoned=True, annotations=OURS)
+    facts = looked(Symptom.GPU_FAULT, NODE, where, history=history)
+    assert facts.values["node"]["repairs_7d"] == 0
+
+
+@pytest.mark.parametrize(
     "node",
     [
         {"cordoned": True},

@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
+from agent.domain.cluster import ObjectRef
+from agent.domain.signal import EventBody, Signal
 from agent.evidence.gangs import GangPlan, candidates, competing, plan, stuck_gangs, stuck_s
+from agent.evidence.symptoms import tells
 from evidence.field import NOW, Cluster, Foresees, cluster, ref
 
 FOUR = ("gpu-1", "gpu-2", "gpu-3", "gpu-4")
@@ -103,3 +106,12 @@ def test_gangs_on_other_nodes_do_not_stand_in_the_way() -> None:
     where = deadlock().node("l4-1", product="NVIDIA-L4").gang("tiny", on=["l4-1"], waiting=1)
     groups = competing(where.view(), stuck_gangs(where.view(), NOW))
     assert [[g.ref.name for g in group] for group in groups] == [["big", "small"], ["tiny"]]
+
+
+@pytest.mark.parametrize(("stuck_for_s", "opens"), [(60, False), (599, False), (600, True)])
+def test_a_pod_that_has_just_begun_to_wait_makes_no_gang_stuck(stuck_for_s: int, opens: bool) -> None:
+    view = cluster().nodes("gpu-1").gang("new", on=["gpu-1"], waiting=1, stuck_s=stuck_for_s).view()
+    pod = ObjectRef(api_version="v1", kind="Pod", namespace="lab", name="new-1")
+    body = EventBody(reason="FailedScheduling", severity="Warning", involved=pod)
+    told = tells(Signal(id="1", source="test", type="dev.watchkeeper.k8s.event", time=NOW, body=body), view)
+    assert (told is not None) is opens

@@ -1,0 +1,32 @@
+"""How a queue is told to hold a gang back and to let it go: one safe lever per kind, never a status.
+
+Which gang, and when, is for `requeue_gang`.
+"""
+
+from agent.domain.cluster import Gang, ObjectRef
+
+# The field of the spec that holds a gang back, and its value while it may run.
+_LEVERS: dict[tuple[str, str], tuple[str, bool]] = {
+    ("kueue.x-k8s.io", "Workload"): ("active", True),
+    ("watchkeeper.dev", "Gang"): ("active", True),
+    ("batch", "Job"): ("suspend", False),
+    ("jobset.x-k8s.io", "JobSet"): ("suspend", False),
+}
+NATIVE = "scheduling.k8s.io"  # its PodGroup and Workload have no such field: all pods are evicted
+
+
+def lever(ref: ObjectRef) -> tuple[str, bool] | None:
+    """The field and its running value; None for a kind without one."""
+    return _LEVERS.get((ref.api_version.rpartition("/")[0], ref.kind))
+
+
+def lever_of(gang: Gang) -> tuple[str, bool]:
+    """For a gang that `requeue_gang` did not refuse."""
+    found = lever(gang.ref)
+    if found is None:
+        raise ValueError(f"{gang.ref} has no lever")
+    return found
+
+
+def evicted(ref: ObjectRef) -> bool:
+    return ref.api_version.startswith(f"{NATIVE}/") and ref.kind in ("PodGroup", "Workload")
