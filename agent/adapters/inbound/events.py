@@ -5,7 +5,7 @@ redelivery is not. A kernel line that node-problem-detector wraps in an Event ab
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
@@ -19,6 +19,9 @@ from agent.domain.signal import EventBody, Signal
 
 SOURCE = "kubernetes/events"
 _CLUSTER_SCOPED = ("Node", "Namespace", "PersistentVolume", "ClusterQueue", "ResourceFlavor")
+
+
+Count = Annotated[int, Field(ge=-(2**31), lt=2**31)]  # int32, as Kubernetes has it
 
 
 class Metadata(Wire):
@@ -35,7 +38,7 @@ class Involved(Wire):
 
 
 class Series(Wire):
-    count: int = 1
+    count: Count = 1
     last_observed_time: Moment = Field(default=None, alias="lastObservedTime")
 
 
@@ -45,7 +48,7 @@ class Event(Wire):
     reason: str = Field(min_length=1)
     message: str | None = Field(default=None, validation_alias=AliasChoices("message", "note"))
     severity: str | None = Field(default=None, alias="type")
-    count: int | None = Field(default=None, validation_alias=AliasChoices("count", "deprecatedCount"))
+    count: Count | None = Field(default=None, validation_alias=AliasChoices("count", "deprecatedCount"))
     series: Series | None = None
     event_time: Moment = Field(default=None, alias="eventTime")
     last: Moment = Field(default=None, validation_alias=AliasChoices("lastTimestamp", "deprecatedLastTimestamp"))

@@ -12,6 +12,7 @@ from typing import Any
 from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ObjectRef
 
+MAX_INTEGER = 2**31 - 1  # int32, as Kubernetes has counts and priorities
 NO_TIME = "0001-01-01T00:00:00Z"  # how Go writes a time that is not set
 
 
@@ -100,7 +101,7 @@ class Fields:
         value = self.values.get(field)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_INTEGER:
             raise self.wrong(field, f"expected a whole number, found {_shown(value)}")
         return value
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from agent.adapters.kubernetes.fields import Fields
 
 GPU = "nvidia.com/gpu"
+MAX_GPUS = 100_000  # of one container or node; more is a typing error
 _GPU_LIKE = (GPU, "nvidia.com/gpu.shared")
 _MIG_PREFIX = "nvidia.com/mig-"
 _QUANTITY = re.compile(r"([+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40}))(?:[eE]([+-]?\d{1,2})|([numkMGTPE]|[KMGTPE]i))?")
@@ -39,8 +40,9 @@ def quantities(at: Fields, field: str) -> dict[str, str]:
             number = parse_quantity(text)
         except ValueError:
             raise at.wrong(f"{field}.{resource}", f"expected a quantity, found {text!r}") from None
-        if number < 0 or (whole and number != int(number)):
-            raise at.wrong(f"{field}.{resource}", f"expected a {'whole ' if whole else ''}quantity ≥ 0, found {text!r}")
+        if number < 0 or (whole and (number != int(number) or number > MAX_GPUS)):
+            kind = f"whole quantity from 0 to {MAX_GPUS}" if whole else "quantity ≥ 0"
+            raise at.wrong(f"{field}.{resource}", f"expected a {kind}, found {text!r}")
     return found
 
 

@@ -80,9 +80,11 @@ def test_a_kernel_line_that_node_problem_detector_wraps_is_that_line_only_for_a_
 
 def test_a_malformed_event_is_named() -> None:
     nameless = {**CORE_EVENT, "involvedObject": {"kind": "Pod"}}
-    delivery = read_events({"kind": "List", "items": [nameless, {"kind": "Pod"}, CORE_EVENT]}, NOW)
+    endless = {**CORE_EVENT, "count": 2**53}
+    delivery = read_events({"kind": "List", "items": [nameless, {"kind": "Pod"}, endless, CORE_EVENT]}, NOW)
     assert [str(refused) for refused in delivery.refused] == [
         "items[0].involvedObject.name: missing",
         "items[1].kind: expected Event, found 'Pod'",
+        "items[2].count: expected less than 2147483648",
     ]
     assert len(delivery.signals) == 1

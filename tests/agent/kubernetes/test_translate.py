@@ -433,7 +433,9 @@ GPU_LIMIT = "spec.containers[0].resources.limits.nvidia.com/gpu"
         ({"apiVersion": "v1", "kind": "Pod"}, "Pod/?: metadata.name: missing"),
         ({"kind": "Pod", "metadata": {"name": "p"}}, "Pod/p: apiVersion: missing"),
         (pod("p", gpus="eight"), f"Pod/law/p: {GPU_LIMIT}: expected a quantity, found 'eight'"),
-        (pod("p", gpus="1.5"), f"Pod/law/p: {GPU_LIMIT}: expected a whole quantity ≥ 0, found '1.5'"),
+        (pod("p", gpus="1.5"), f"Pod/law/p: {GPU_LIMIT}: expected a whole quantity from 0 to 100000, found '1.5'"),
+        (pod("p", gpus="1E"), f"Pod/law/p: {GPU_LIMIT}: expected a whole quantity from 0 to 100000, found '1E'"),
+        (job(parallelism=2**31), "Job/law/train: spec.parallelism: expected a whole number, found 2147483648"),
         (
             pod("p", phase="Asleep"),
             "Pod/law/p: status.phase: expected one of Pending, Running, Succeeded, Failed, Unknown, found 'Asleep'",
