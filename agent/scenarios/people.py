@@ -61,6 +61,19 @@ class People:
                 _record_in_vain(waiting, agent, now)
         return answered
 
+    def answer_now(self, agent: Agent, request: ApprovalRequest, decision: str, reason: str, now: datetime) -> str:
+        """The first person who may and has not yet answers this request; the name, or "" when nobody may."""
+        wanted = {group.name for group in request.requirement.groups}
+        said = {answer.by for answer in request.answers}
+        for person in self._known.values():
+            if person.name not in said and wanted & set(person.groups):
+                answer = Answer(
+                    by=person.name, decision=decision, reason=reason, digest=request.digest, at=now, door="terminal"
+                )
+                agent.ports.desk.answer(request.id, answer, person)
+                return person.name
+        return ""
+
     def _try(self, waiting: _Waiting, agent: Agent, now: datetime) -> bool:
         try:
             found = next((r for r in agent.ports.desk.pending() if _meant(waiting.entry, r)), None)
@@ -117,7 +130,9 @@ def _record_in_vain(waiting: _Waiting, agent: Agent, now: datetime) -> None:
         "decision": waiting.decision,
         "reason": waiting.entry.reason,
         "counted": False,
+        "code": "nothing_pending",
         "note": "nothing pending",
+        "door": "scenario",
         "at": rfc3339(now),
     }
     try:

@@ -19,6 +19,7 @@ from agent.adapters.simulated.world import World
 from agent.assembly import Agent, assemble
 from agent.chance import Shuffled
 from agent.config import Settings
+from agent.domain.approval import ApprovalRequest
 from agent.domain.base import rfc3339
 from agent.ports import ClusterFault
 from agent.scenarios.crash import Kills
@@ -42,7 +43,9 @@ class Performance:
     Raises ScenarioInvalid for what only the world or the agent's start can see to be wrong with the file.
     """
 
-    def __init__(self, scenario: Scenario, folder: Path, *, seed: int | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, folder: Path, *, seed: int | None = None, kills: Kills | None = None
+    ) -> None:
         spec = scenario.spec
         self.scenario = scenario
         self.seed = spec.seed if seed is None else seed
@@ -51,7 +54,7 @@ class Performance:
         self.pager = Pager()
         self.people = People(spec.identities)
         self.world = world_of(scenario, self.seed)
-        self._kills = Kills()
+        self._kills = kills or Kills()
         self._outages = Outages(self.world.clock)
         self._settings = settings_of(scenario, self.database, self.people)
         self._coming = deque(moments(spec.timeline))
@@ -76,6 +79,12 @@ class Performance:
         self._reach(min(self._next_moment(), self.end))
         self._work()
         return self.now < self.end
+
+    def answer(self, request: ApprovalRequest, decision: str, reason: str) -> str:
+        """Somebody who may answers at this moment; the name, or "" when nobody is left who may."""
+        name = self.people.answer_now(self.agent, request, decision, reason, self.now)
+        self._work()
+        return name
 
     def close(self) -> None:
         self.process.close()

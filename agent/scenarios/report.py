@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.domain.base import rfc3339
@@ -37,12 +37,17 @@ def result_json(result: Result) -> dict[str, Any]:
         "failures": list(result.judgement.failures),
         "wrong_actions": [_wrong_json(w, run) for w in result.judgement.wrong_actions],
         "incidents": [{"id": i.id, "playbook": i.playbook, "state": i.state} for i in run.incidents] if run else [],
-        "actions": [action_json(a, run.start) for a in run.actions if a.executed] if run else [],
+        "actions": [action_json(a, run.start) for a in _in_order(run)] if run else [],
         "proposed": [action_json(a, run.start) for a in run.actions if not a.executed] if run else [],
         "escalations": len(set(run.escalations)) if run else 0,
         "log": _log_json(run),
         "timings_ms": dict(run.timings_ms) if run else {},
     }
+
+
+def _in_order(run: Run) -> list[ActionRun]:
+    """What was executed, by the time of the intents."""
+    return sorted((a for a in run.actions if a.at is not None), key=lambda a: a.at or timedelta(0))
 
 
 def report_json(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""The log while it is written, one short line a decision: what a watching person wants to know first.
+
+`audit timeline` tells the same at length. A mark stands before each line, so that colour is never alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from audit.log import Log
+
+Payload = Mapping[str, Any]
+
+
+class FeedLine(NamedTuple):
+    at: datetime
+    mark: str
+    text: str
+    style: str
+
+
+@dataclass
+class IncidentLine:
+    """How one incident stands."""
+
+    symptom: str
+    place: str
+    state: str = "open"
+    doing: str = "new"
+
+
+@dataclass
+class Feed:
+    """Reads on from where it was; `lines` and `incidents` are what the screen shows."""
+
+    lines: list[FeedLine] = field(default_factory=list)
+    incidents: dict[str, IncidentLine] = field(default_factory=dict)
+    actions: dict[str, Payload] = field(default_factory=dict)  # proposals by id
+    _next: int = 0
+
+    def read(self, log: Log) -> None:
+        for record in log.query(after_index=self._next - 1 if self._next else None):
+            self._next = record.index + 1
+            told = _TOLD.get(record.kind)
+            payload: Any = record.payload
+            if told and isinstance(payload, Mapping) and not payload.get("history"):
+                found = told(self, payload)
+                if found is not None:
+                    self.lines.append(FeedLine(datetime.fromisoformat(record.at), *found))
+
+    def note(self, incident: str, doing: str) -> None:
+        if incident in self.incidents:
+            self.incidents[incident].doing = doing
+
+
+Told = tuple[str, str, str] | None
+
+
+def _incident(feed: Feed, payload: Payload) -> Told:
+    if payload["id"] in feed.incidents:
+        return ("~", f"{_place(payload['subject'])} recovered", "green") if payload["change"] == "recovered" else None
+    found = IncidentLine(payload["symptom"].replace("_", " "), _place(payload["subject"]))
+    feed.incidents[payload["id"]] = found
+    return "!", f"{found.symptom} {found.place}", "bold red"
+
+
+def _diagnosis(feed: Feed, payload: Payload) -> Told:
+    feed.note(payload["incident"], payload["cause"])
+    return "?", payload["statement"], ""
+
+
+def _proposal(feed: Feed, payload: Payload) -> Told:
+    feed.actions[payload["id"]] = payload
+    return None
+
+
+def _verdict(feed: Feed, payload: Payload) -> Told:
+    verdict, about = payload["verdict"], payload["input"]["proposal"]
+    if payload["input"]["phase"] == "execute" and verdict["decision"] != "deny":
+        return None
+    word, mark, style = _DECISIONS[verdict["decision"]]
+    codes = ", ".join(dict.fromkeys(reason["code"] for reason in verdict["reasons"]))
+    feed.note(about["incident"], f"{word} {about['action']}")
+    return mark, f"policies {word} {about['action']} {_place(about['target'])} ({codes})", style
+
+
+_DECISIONS = {
+    "allow": ("allow", "+", "green"),
+    "escalate": ("ask a person about", "@", "bold yellow"),
+    "deny": ("refuse", "x", "bold magenta"),
+}
+
+
+def _approval(feed: Feed, payload: Payload) -> Told:
+    if payload["decision"] not in ("approve", "reject"):
+        return None
+    said = "approves" if payload["decision"] == "approve" else "rejects"
+    counts = "" if payload.get("counted") else f", which does not count ({payload.get('code')})"
+    what = f" {payload['action']} {_place(payload['target'])}" if payload.get("action") else ""
+    return "@", f"{payload['by']} {said}{what}{counts}", "yellow"
+
+
+def _notice(feed: Feed, payload: Payload) -> Told:
+    feed.note(payload["proposal"].split("/")[0], "grace for the owner")
+    return ">", f"owner of {_place(payload['target'])} told, {payload['grace_s'] // 60} minutes of grace", "cyan"
+
+
+def _outcome(feed: Feed, payload: Payload) -> Told:
+    if not payload.get("final"):
+        return None
+    feed.note(payload["incident"], f"{payload['action']} {payload['outcome']}")
+    style = "bold cyan" if payload["outcome"] == "succeeded" else "bold red"
+    return "*", f"{payload['action']} {_place(payload['target'])}: {payload['outcome']}", style
+
+
+def _verification(feed: Feed, payload: Payload) -> Told:
+    helped = "it helped" if payload["helped"] else "it did not help"
+    return "=", f"{helped}: {payload['statement']}", "green" if payload["helped"] else "red"
+
+
+def _incident_closed(feed: Feed, payload: Payload) -> Told:
+    known = feed.incidents.get(payload["incident"])
+    if known is None:
+        return None
+    known.state, known.doing = payload["state"], ""
+    return (
+        "#",
+        f"{known.symptom} {known.place}: {payload['state'].replace('_', ' ')}",
+        "bold green" if payload["state"] == "resolved" else "bold",
+    )
+
+
+_TOLD: Mapping[str, Callable[[Feed, Payload], Told]] = {
+    "incident": _incident,
+    "diagnosis": _diagnosis,
+    "proposal": _proposal,
+    "verdict": _verdict,
+    "approval": _approval,
+    "notice": _notice,
+    "outcome": _outcome,
+    "verification": _verification,
+    "incident_closed": _incident_closed,
+}
+
+
+def _place(target: Mapping[str, str]) -> str:
+    """`h100-6`, or `research/llama-70b`: the kind is told by the action."""
+    return "/".join(target[part] for part in ("namespace", "name") if target.get(part))
