@@ -10,6 +10,7 @@ from world_builders import (
     node,
     own_queue,
     owned_by,
+    pinned,
     pod,
     pod_names,
     pod_ref,
@@ -247,3 +248,59 @@ def test_a_finished_job_gives_its_quota_back() -> None:
     made.advance_to(at(10))
     assert conditions(made, ref("batch/v1", "Job", "train"))["Complete"][0] == "True"
     assert conditions(made, WORKLOAD)["Finished"][0] == "True"
+
+
+def test_a_pod_group_is_evicted_whole() -> None:
+    """Kueue admits plain pods as a group: the pods own the Workload, and name it by their label."""
+    members = [pod(f"g-{index}", f"n{index}", **{"kueue.x-k8s.io/pod-group-name": "group"}) for index in (1, 2)]
+    group = workload("group", job("group", 2))
+    group["metadata"]["ownerReferences"] = [owned_by(each)[0] for each in members]
+    made = world(*nodes(2), *queues(16), group, *members, pod("stranger", "n1", gpus=0))
+    switch(made, ref(KUEUE, "Workload", "group"), active=False)
+    made.advance_to(at(10))
+    assert pod_names(made) == ["stranger"]
+
+
+def test_an_admitted_gang_lands_on_the_nodes_of_its_flavor() -> None:
+    made = queued_job()
+    flavor = ref(KUEUE, "ResourceFlavor", "default", None)
+    made.cluster.patch(flavor, {"spec": {"nodeLabels": {"gpu": "new"}}})
+    for index in (7, 8, 9, 10):
+        fresh = node(f"n{index}")
+        fresh["metadata"]["labels"]["gpu"] = "new"
+        made.apply(fresh)
+    switch(made, WORKLOAD, active=False)
+    made.advance_to(at(10))
+    switch(made, WORKLOAD, active=True)
+    made.advance_to(at(30))
+    assert sorted(running(made).values()) == ["n10", "n7", "n8", "n9"]
+
+
+def test_a_running_gang_that_nobody_admitted_is_left_as_written() -> None:
+    llm = gang("llm", 1)
+    made = world(*nodes(2), own_queue("train", 16), llm, pod("llm-1", "n1", llm))
+    made.apply(gang("other", 1))
+    made.advance_to(at(30))
+    assert len(running(made)) == 2
+    assert "status" not in made.cluster.get(GANG)
+
+
+def test_a_workload_that_is_not_pinned_does_not_move_a_job_that_is() -> None:
+    train = pinned(job("train", 1))
+    made = world(*nodes(1), *queues(8), train, workload("job-train-abcde", train), pod("t", "n1", train))
+    switch(made, WORKLOAD, active=False)
+    made.advance_to(at(60))
+    assert running(made) == {"t": "n1"}
+    assert made.cluster.get(ref("batch/v1", "Job", "train"))["spec"]["suspend"] is False
+
+
+def test_old_failures_do_not_count_against_a_requeued_job() -> None:
+    train = job("train", 2, backoffLimit=0)
+    members = [pod("t-1", "n1", train), pod("t-2", "n2", train)]
+    made = world(*nodes(3), *queues(16), train, workload("job-train-abcde", train), *members)
+    made.apply({**members[1], "status": {"phase": "Failed"}})
+    switch(made, WORKLOAD, active=False)
+    made.advance_to(at(10))
+    switch(made, WORKLOAD, active=True)
+    made.advance_to(at(30))
+    assert len(running(made)) == 2

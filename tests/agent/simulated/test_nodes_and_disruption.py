@@ -3,7 +3,20 @@
 from typing import Any
 
 import pytest
-from world_builders import at, deployment, job, node, pod, pod_names, pod_ref, ref, replica_set, running, world
+from world_builders import (
+    at,
+    deployment,
+    job,
+    node,
+    pinned,
+    pod,
+    pod_names,
+    pod_ref,
+    ref,
+    replica_set,
+    running,
+    world,
+)
 
 from agent.adapters.simulated.world import World
 from agent.ports import TooManyRequests
@@ -12,8 +25,7 @@ N1 = ref("v1", "Node", "n1", None)
 
 
 def says_ready(name: str, status: str) -> dict[str, Any]:
-    condition = {"type": "Ready", "status": status, "lastTransitionTime": f"2026-11-02T09:00:0{len(status)}Z"}
-    return {**node(name), "status": {"conditions": [condition]}}
+    return {**node(name), "status": {"conditions": [{"type": "Ready", "status": status}]}}
 
 
 def test_pods_of_a_node_that_fails_are_not_ready_and_after_a_while_given_up() -> None:
@@ -34,6 +46,24 @@ def test_pods_of_a_node_that_comes_back_in_time_are_ready_again() -> None:
     made.apply(says_ready("n1", "True"))
     made.advance_to(at(600))
     assert running(made) == {"p": "n1"}, "what was sick before stays so"
+
+
+def test_a_node_that_fails_again_is_given_the_whole_time_again() -> None:
+    made = world(node("n1"), pod("p", "n1"))
+    for second, status in ((0, "False"), (60, "True"), (200, "False")):
+        made.advance_to(at(second))
+        made.apply(says_ready("n1", status))
+    made.advance_to(at(499))
+    assert pod_names(made) == ["p"]
+    made.advance_to(at(505))
+    assert pod_names(made) == []
+
+
+def test_a_pinned_pod_is_ready_even_where_its_node_is_not() -> None:
+    made = world(node("n1"), pinned(pod("p", "n1")))
+    made.apply(says_ready("n1", "False"))
+    made.advance_to(at(600))
+    assert running(made) == {"p": "n1"}
 
 
 def test_a_node_that_was_not_ready_from_the_start_harms_nobody() -> None:
@@ -75,10 +105,10 @@ def budget(**spec: Any) -> dict[str, Any]:
     return made if said is None else {**made, "status": said}
 
 
-def guarded(**spec: Any) -> World:
-    web = deployment("web", 3, 2)
+def guarded(replicas: int = 3, **spec: Any) -> World:
+    web = deployment("web", replicas, 2)
     rs = replica_set(web)
-    members = [pod(f"web-{index}", "n1", rs, 2, app="web") for index in range(3)]
+    members = [pod(f"web-{index}", "n1", rs, 2, app="web") for index in range(replicas)]
     return world(node("n1"), web, rs, *members, budget(**spec))
 
 
@@ -124,3 +154,12 @@ def test_what_serves_nobody_may_always_go() -> None:
     made = guarded(minAvailable=3)
     made.apply({**pod("web-0"), "status": {"phase": "Pending"}})
     made.cluster.evict(pod_ref("web-0"))
+
+
+def test_a_share_is_of_what_the_owner_wants_not_of_what_is_on_its_way_out() -> None:
+    made = guarded(replicas=4, minAvailable="50%")
+    made.cluster.evict(pod_ref("web-0"))
+    made.advance_to(at(1))
+    made.cluster.evict(pod_ref("web-1"))
+    with pytest.raises(TooManyRequests):
+        made.cluster.evict(pod_ref("web-2"))

@@ -123,6 +123,15 @@ def test_a_deleted_deployment_takes_everything_along() -> None:
     assert pod_names(made) == [] and made.cluster.list("apps/v1", "ReplicaSet") == []
 
 
+def test_what_has_another_owner_left_stays() -> None:
+    shared = pod("p", "n1", deployment("web", 0))
+    shared["metadata"]["ownerReferences"] += owned_by(job("train", 1, suspend=True))
+    made = world(node("n1"), deployment("web", 0), job("train", 1, suspend=True), shared)
+    made.delete(WEB)
+    made.advance_to(at(30))
+    assert pod_names(made) == ["p"]
+
+
 def stateful(replicas: int = 2) -> dict[str, Any]:
     spec = {"replicas": replicas, "selector": {"matchLabels": {"app": "db"}}, "template": template(2, app="db")}
     return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "a"}, "spec": spec}

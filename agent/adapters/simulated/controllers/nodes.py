@@ -22,6 +22,7 @@ class NodeLifecycle:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._spells: dict[Key, int] = {}  # how often the node's health has changed
 
     def wants(self, change: Change) -> Iterable[Key]:
         if change.key.kind != "Node" or change.key.group or _healthy(change.before) == _healthy(change.after):
@@ -30,6 +31,7 @@ class NodeLifecycle:
 
     def reconcile(self, key: Key) -> None:
         node = self._control.get(key)
+        spell = self._spells[key] = self._spells.get(key, 0) + 1
         if node is None:
             for pod in self._pods_on(key.name):
                 self._control.delete(pod)
@@ -39,8 +41,7 @@ class NodeLifecycle:
         else:
             for pod in self._pods_on(key.name):
                 self._mark(pod, REASON, ready=False)
-            since = (pods.condition(node, "Ready") or {}).get("lastTransitionTime")
-            self._control.after(EVICT_AFTER, lambda: self._give_up(key, since))
+            self._control.after(EVICT_AFTER, lambda: self._give_up(key, spell))
 
     def _mark(self, pod: JsonObject, reason: str, *, ready: bool) -> None:
         """Ready again only where it was this controller that said otherwise."""
@@ -50,12 +51,9 @@ class NodeLifecycle:
             changed = pods.with_conditions(pod, self._control.now, pods.said("Ready", ready, reason))
             self._control.patch(pod, {"status": {"conditions": changed}})
 
-    def _give_up(self, key: Key, since: object) -> None:
-        node = self._control.get(key)
-        if node is None or _healthy(node):
-            return
-        if (pods.condition(node, "Ready") or {}).get("lastTransitionTime") != since:
-            return  # it came back in between and has its own timer for this time
+    def _give_up(self, key: Key, spell: int) -> None:
+        if self._spells[key] != spell:
+            return  # it came back in between; if it failed again, that has a timer of its own
         for pod in self._pods_on(key.name):
             self._control.event(pod, "Normal", "TaintManagerEviction", f"Marking for deletion: {key.name} is not ready")
             self._control.delete(pod)
