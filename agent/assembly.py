@@ -20,8 +20,8 @@ from agent.adapters.store import Store
 from agent.chance import InOrder, NoBoundaries
 from agent.config import Settings
 from agent.domain.base import digest_of, rfc3339
-from agent.domain.duration import parse_duration
 from agent.domain.signal import Signal
+from agent.evidence.holders import idle_minimum_s
 from agent.ports import Boundaries, Clock, Cluster, Fault, Metrics, Notifier, Ports, RepairSystem, TaskOrder
 from agent.resources import bundled
 from agent.watch import Watch
@@ -117,7 +117,7 @@ def assemble(
         desk=interpose("approvals", store.desk),
         boundaries=boundaries or NoBoundaries(),
         tenants=_tenants(engine.bundle.limits),
-        idle_minimum_s=_idle_minimum_s(engine.bundle.limits),
+        idle_minimum_s=idle_minimum_s(engine.bundle.limits),
     )
     _record_start(settings, engine.digest, ports)
     return Agent(
@@ -132,11 +132,6 @@ def assemble(
 
 def _tenants(limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(tenant.get("namespaces", ())) for name, tenant in (limits.get("tenants") or {}).items()}
-
-
-def _idle_minimum_s(limits: Mapping[str, Any]) -> dict[str, int]:
-    minimum = (limits.get("idle") or {}).get("minimum") or {}
-    return {name: int(parse_duration(span).total_seconds()) for name, span in minimum.items()}
 
 
 def refused_by(ports: Ports) -> Callable[[str, str, str], None]:

@@ -153,17 +153,9 @@ def _answer(request: str, decision: str, reason: str, options: Answering) -> Non
     if options.json:
         show_json(as_json(standing))
     else:
+        from agent.cli.request_page import told
+
         say(told(standing))
-
-
-def told(request: ApprovalRequest) -> str:
-    """What an answer has come to."""
-    from agent.domain.approval import RequestState, missing
-
-    about = f"{request.id}: {request.proposal.action} on {request.proposal.target}"
-    if request.state is RequestState.PENDING:
-        return f"{about}: counted. Still wanted: {', '.join(missing(request.requirement, request.answers))}."
-    return f"{about}: {request.state.value}."
 
 
 def as_json(request: ApprovalRequest) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from agent.cli.approvals import told
 from agent.cli.output import clean, console
-from agent.cli.request_page import Line, page
+from agent.cli.request_page import Line, page, told
 from agent.domain.approval import Answer, ApprovalRequest, Person
 from agent.ports import AnswerRefused, ApprovalDesk, Clock
 

@@ -94,7 +94,7 @@ def moment(option: str, text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     from agent.domain.base import parse_rfc3339
-    from agent.scenarios.duration import parse_duration
+    from agent.domain.duration import parse_duration
 
     try:
         return now - abs(parse_duration(text))

@@ -141,3 +141,11 @@ def _answers(request: ApprovalRequest) -> Iterator[Line]:
 
 def _short_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def told(request: ApprovalRequest) -> str:
+    """What an answer has come to."""
+    about = f"{request.id}: {request.proposal.action} on {request.proposal.target}"
+    if request.state is RequestState.PENDING:
+        return f"{about}: counted. Still wanted: {', '.join(missing(request.requirement, request.answers))}."
+    return f"{about}: {request.state.value}."
