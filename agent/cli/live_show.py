@@ -38,6 +38,7 @@ class Show:
         self._console = console()
         self._left: set[str] = set()  # requests that the person left unanswered
         self._shown = performance.now
+        self._due_s = 0.0  # time that has been shown but not slept yet
 
     def run(self, sleep: Callable[[float], None] = time.sleep) -> None:
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
@@ -54,7 +55,7 @@ class Show:
             left_s = (self._performance.now - self._shown).total_seconds() / self._speed
             step_s = min(left_s, FRAME_S)
             self._shown = min(self._shown + timedelta(seconds=step_s * self._speed), self._performance.now)
-            self._due_s = getattr(self, "_due_s", 0.0) + step_s
+            self._due_s += step_s
             if self._due_s >= FRAME_S:
                 self._draw(live)
                 sleep(self._due_s)

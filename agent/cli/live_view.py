@@ -81,10 +81,10 @@ def _headline(moment: Moment, facts: Facts, feed: Feed, width: int) -> Renderabl
     closed = sum(incident.state != "open" for incident in feed.incidents.values())
     line = Text(" watchkeeper ", style="reverse bold")
     line.append(f" {moment.now:%H:%M:%S}", style="bold")
+    line.append(f"  {clean(moment.note)}" if moment.note else "", style="bold yellow")
     if width >= WIDE:
         line.append(f"  {moment.begun:%F %T} and {moment.end - moment.begun} on, seed {moment.seed}")
     line.append(f"  {used}/{total} GPUs  {facts.waiting} pods wait  {closed}/{len(feed.incidents)} closed")
-    line.append(f"  {clean(moment.note)}", style="bold yellow")
     line.truncate(width)
     return line
 
