@@ -75,7 +75,7 @@ class Control:
 
     def event(self, about: JsonObject, severity: str, reason: str, message: str) -> None:
         """A corev1 Event. The same thing said again counts up."""
-        about_ref = ref_of(about).json_object()
+        about_ref = {**ref_of(about).json_object(), "uid": about["metadata"]["uid"]}
         namespace = about_ref.get("namespace", "default")
         name = f"{about_ref['name']}.{digest_of([about_ref, reason, message])[:16]}"
         known = self.store.get(Key("", "Event", namespace, name))

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from agent.adapters.simulated.faults import FaultBoard
-from agent.adapters.simulated.promql import Labels, evaluate, parse
+from agent.adapters.simulated.promql import evaluate, parse
+from agent.adapters.simulated.promql_operators import Labels
 from agent.adapters.simulated.tsdb import SeriesStore
 from agent.ports import MetricsUnavailable, Series
 

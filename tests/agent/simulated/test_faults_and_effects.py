@@ -143,3 +143,14 @@ def test_events_and_node_conditions_can_be_followed() -> None:
     news = [(each.type, each.object["kind"], each.object.get("reason", "")) for each in feed.take()]
     assert news == [("MODIFIED", "Node", ""), ("ADDED", "Event", "FailedScheduling")]
     assert feed.take() == []
+
+
+def test_an_event_that_happens_again_counts_up() -> None:
+    made = world(node("n1"), pod("big", gpus=64))
+    made.advance_to(at(10))
+    made.apply(node("n2"))
+    made.advance_to(at(20))
+    failed = next(each for each in made.cluster.list("v1", "Event") if each["reason"] == "FailedScheduling")
+    assert failed["count"] == 2
+    assert (failed["firstTimestamp"], failed["lastTimestamp"]) == ("2026-11-02T09:00:00Z", "2026-11-02T09:00:10Z")
+    assert failed["involvedObject"]["uid"] == made.cluster.get(pod_ref("big"))["metadata"]["uid"]

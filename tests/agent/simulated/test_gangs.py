@@ -75,6 +75,15 @@ def test_a_deactivated_workload_stays_out() -> None:
     assert pod_names(made) == []
 
 
+def test_what_holds_nothing_is_not_evicted() -> None:
+    waiting = job("train", 2, suspend=True)
+    made = world(*nodes(2), *queues(16), waiting, workload("job-train-abcde", waiting, admitted=False))
+    switch(made, WORKLOAD, active=False)
+    made.advance_to(at(10))
+    assert made.cluster.get(WORKLOAD)["status"] == {}
+    assert made.cluster.list("v1", "Event") == []
+
+
 def test_nodes_are_kept_out_through_the_suspended_jobs_template() -> None:
     made = queued_job()
     switch(made, WORKLOAD, active=False)

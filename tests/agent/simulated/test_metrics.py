@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from world_builders import START, at, world
 
-from agent.adapters.simulated.promql import UnsupportedQuery
+from agent.adapters.simulated.promql_operators import UnsupportedQuery
 from agent.adapters.simulated.world import World
 from agent.ports import MetricsUnavailable
 

@@ -59,6 +59,17 @@ def test_a_node_that_fails_again_is_given_the_whole_time_again() -> None:
     assert pod_names(made) == []
 
 
+def test_a_pod_bound_to_a_node_that_fails_starts_when_it_is_back() -> None:
+    made = world(node("n1"), pod("p"))
+    made.advance_to(at(1))
+    made.apply(says_ready("n1", "False"))
+    made.advance_to(at(60))
+    assert running(made) == {} and made.cluster.get(pod_ref("p"))["spec"]["nodeName"] == "n1"
+    made.apply(says_ready("n1", "True"))
+    made.advance_to(at(70))
+    assert running(made) == {"p": "n1"}
+
+
 def test_a_pinned_pod_is_ready_even_where_its_node_is_not() -> None:
     made = world(node("n1"), pinned(pod("p", "n1")))
     made.apply(says_ready("n1", "False"))

@@ -61,9 +61,12 @@ def test_an_unschedulable_pod_stays_so_until_there_may_be_room() -> None:
     made.cluster.patch(ref("v1", "Node", "n1", None), {"metadata": {"annotations": {"note": "seen"}}})
     made.advance_to(at(700))
     assert running(made) == {}, "an annotation on a node makes no room"
+    made.apply(pod("other", gpus=0))
+    made.advance_to(at(750))
+    assert running(made) == {"other": "n1"}, "another pod's turn is not its turn"
     made.apply(node("n2"))
-    made.advance_to(at(710))
-    assert list(running(made)) == ["p"]
+    made.advance_to(at(800))
+    assert sorted(running(made)) == ["other", "p"]
 
 
 @pytest.mark.parametrize("change", ["uncordon", "pod gone", "pod finished", "more gpus"])
