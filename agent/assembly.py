@@ -22,7 +22,7 @@ from agent.config import Settings
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.signal import Signal
 from agent.evidence.holders import idle_minimum_s
-from agent.ports import Boundaries, Clock, Cluster, Fault, Metrics, Notifier, Ports, RepairSystem, TaskOrder
+from agent.ports import Boundaries, Clock, Cluster, Fault, Ledger, Metrics, Notifier, Ports, RepairSystem, TaskOrder
 from agent.resources import bundled
 from agent.watch import Watch
 from agent.workflow import Workflow
@@ -99,10 +99,15 @@ def assemble(
     ledger = interpose("log", AuditLedger(log, world.clock, ACTOR))
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)
+    refused = refused_by(ledger, world.clock)
     ports = Ports(
         clock=world.clock,
         cluster=world.cluster,
-        views=ClusterViews(world.cluster, world.clock),
+        views=ClusterViews(
+            world.cluster,
+            world.clock,
+            on_malformed=lambda bad: refused("objects", f"{bad.object_name}: {bad.field}", bad.reason),
+        ),
         metrics=world.metrics,
         repairs=world.repairs,
         notifier=notifier,
@@ -124,7 +129,7 @@ def assemble(
         ports=ports,
         watch=Watch(ports, Workflow(ports, checkpointer), order or InOrder()),
         log=log,
-        _observer=Observer(world.cluster, refused_by(ports)),
+        _observer=Observer(world.cluster, refused),
         _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger),
         _close=(lambda: close_checkpointer(checkpointer), store.close, log.close),
     )
@@ -134,13 +139,13 @@ def _tenants(limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(tenant.get("namespaces", ())) for name, tenant in (limits.get("tenants") or {}).items()}
 
 
-def refused_by(ports: Ports) -> Callable[[str, str, str], None]:
+def refused_by(ledger: Ledger, clock: Clock) -> Callable[[str, str, str], None]:
     """Puts on the record what a door (door, place, reason) could not read. A log that is down stops no door."""
 
     def refused(door: str, place: str, reason: str) -> None:
-        payload = {"door": door, "place": place, "reason": reason, "at": rfc3339(ports.clock.now())}
+        payload = {"door": door, "place": place, "reason": reason, "at": rfc3339(clock.now())}
         with suppress(Fault):
-            ports.ledger.record("refused", payload)
+            ledger.record("refused", payload)
 
     return refused
 

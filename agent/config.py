@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     policies: Path | None = None  # a folder of Rego in place of the bundled one
     policy_data: dict[str, Any] = {}  # merged over the policies' own data
     playbooks: Path | None = None
-    listen: str = "127.0.0.1:9710"
+    listen: str = Field(default="127.0.0.1:9710", pattern=r"^[^\s:]+:\d{1,5}$")  # host:port of the inbound doors
     inbound_token_file: Path | None = None
     look_every_s: int = Field(default=30, ge=1, le=3600)  # how often metrics and objects are looked at
     simulated_seed: int = 7
@@ -64,9 +64,15 @@ def load_settings(path: Path | None = None, flags: Mapping[str, Any] | None = No
         given = {key: value for key, value in (flags or {}).items() if value is not None}
         return Settings.model_validate({**settings.model_dump(), **given}) if given else settings
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsInvalid(f"{place}: {key}: {first['msg']}") from error
+        raise SettingsInvalid(f"{place}: {_sentence(error)}") from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return f"{key}: there is no such setting; expected one of {', '.join(sorted(Settings.model_fields))}"
+    return f"{key}: {first['msg']}"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -75,13 +75,13 @@ def _serve(settings: Settings) -> None:
         inbox=agent.ports.inbox,
         clock=agent.ports.clock,
         wake=bell.set,
-        on_refused=refused_by(agent.ports),
+        on_refused=refused_by(agent.ports.ledger, agent.ports.clock),
         not_ready=lambda: None if ready.is_set() else "the agent is starting",
         token=_token(settings),
     )
     host, _, port = settings.listen.rpartition(":")
-    serving = Serving(doors.app(), host, int(port))
     try:
+        serving = Serving(doors.app(), host, int(port))
         serving.start()
     except CannotListen as error:
         agent.close()
