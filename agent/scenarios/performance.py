@@ -7,34 +7,27 @@ jumps from one to the next: an entry of the timeline, something due in the world
 from collections import deque
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import Final
 
 from agent.adapters.inbound.delivery import Delivery
-from agent.adapters.kubernetes.kinds import KINDS
 from agent.adapters.rego.faults import BundleRefused
-from agent.adapters.simulated.merge import merged
-from agent.adapters.simulated.world import World
 from agent.assembly import Agent, assemble
 from agent.chance import Shuffled
-from agent.config import Settings
 from agent.domain.approval import ApprovalRequest
 from agent.domain.base import rfc3339
-from agent.ports import ClusterFault
 from agent.scenarios.crash import Kills
-from agent.scenarios.format import HistoryEntry, Scenario, ScenarioInvalid
-from agent.scenarios.manifest import bodies
+from agent.scenarios.format import Scenario, ScenarioInvalid
 from agent.scenarios.outages import Outages
 from agent.scenarios.people import People
 from agent.scenarios.process import Process
+from agent.scenarios.scenery import past_action, settings_of, world_of
 from agent.scenarios.theatre import Theatre
-from agent.scenarios.timeline import moments
+from agent.scenarios.timeline import Moment, moments
 from agent.scenarios.witness import Pager
 
 DATABASE: Final = "watchkeeper.db"  # the log's file, in the folder of the run
+GATHERED = timedelta(seconds=1)  # repetitions of one entry within this come in together, as in a storm they do
 WORK_AT_ONE_MOMENT = 1_000  # rounds of agent and world at one instant; more means that they go in circles
-API_VERSIONS: Final = {kind.kind: kind.api_version for kind in reversed(KINDS)}  # for a target that leaves it out
 
 
 class Performance:
@@ -56,7 +49,7 @@ class Performance:
         self.world = world_of(scenario, self.seed)
         self._kills = kills or Kills()
         self._outages = Outages(self.world.clock)
-        self._settings = settings_of(scenario, self.database, self.people)
+        self._settings = settings_of(scenario, self.database, self.people.identities)
         self._coming = deque(moments(spec.timeline))
         self._next_look = spec.start
         self._begin()
@@ -103,7 +96,7 @@ class Performance:
         self.process = Process(self._assemble)
         self._theatre.wings = self.process
         for index, past in enumerate(self.scenario.spec.history):
-            self.agent.ports.ledger.record("outcome", _past(past, start), unique_key=f"history:{index}")
+            self.agent.ports.ledger.record("outcome", past_action(past, start), unique_key=f"history:{index}")
         for door, delivery in prelude.deliveries:
             self.process.deliver(door, delivery)
         self._work()
@@ -133,11 +126,23 @@ class Performance:
 
     def _reach(self, moment: datetime) -> None:
         self.world.advance_to(moment)
-        while self._coming and self.scenario.spec.start + self._coming[0].at <= moment:
-            self._theatre.play(self._coming.popleft(), self.now)
+        played = None
+        while self._coming and (self._starts(self._coming[0]) <= moment or self._gathers(played, moment)):
+            played = self._coming.popleft()
+            self.world.advance_to(self._starts(played))
+            self._theatre.play(played, self.now)
         if self.now >= self._next_look:
             self.process.look()
             self._next_look = self.now + timedelta(seconds=self._settings.look_every_s)
+
+    def _starts(self, moment: Moment) -> datetime:
+        return self.scenario.spec.start + moment.at
+
+    def _gathers(self, played: Moment | None, since: datetime) -> bool:
+        """Does the same entry repeat so fast that the agent finds several of it in its inbox at once?"""
+        coming = self._coming[0]
+        soon = self._starts(coming) < min(since + GATHERED, self.end)
+        return soon and played is not None and coming.order == played.order
 
     def _work(self) -> None:
         """Agent and people in turn, until neither has anything to do at this moment."""
@@ -159,47 +164,3 @@ class Prelude:
 
     def crash(self) -> None:
         """Nothing runs yet that could die."""
-
-
-def world_of(scenario: Scenario, seed: int) -> World:
-    """The world as the scenario begins, its clock at the first thing that the timeline tells."""
-    spec = scenario.spec
-    repair: dict[str, Any] = {str(operation): behaviour.model_dump() for operation, behaviour in spec.repair.items()}
-    world = World(seed, spec.start, spec.scrape_interval, repair, spec.world_metrics)
-    first = min((entry.at for entry in spec.timeline), default=timedelta(0))
-    try:
-        world.begin_at(spec.start + min(first, timedelta(0)))
-        world.load(bodies(spec.cluster))
-    except (ValueError, ClusterFault) as error:
-        raise ScenarioInvalid(scenario.metadata.name, (f"spec.cluster: {error}",)) from error
-    return world
-
-
-def settings_of(scenario: Scenario, database: Path, people: People) -> Settings:
-    """The file's settings; autonomy and policy data go over them, and nothing of this machine's environment counts."""
-    spec = scenario.spec
-    given = dict(spec.settings)
-    autonomy = {"autonomy": {"default": spec.autonomy}}
-    given["policy_data"] = merged(merged(given.get("policy_data", {}), autonomy), spec.policy_data)
-    given |= {"database": database, "world": "simulated", "simulated_seed": spec.seed}
-    given["identities"] = (*people.identities, *given.get("identities", ()))
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ScenarioInvalid(scenario.metadata.name, (f"spec.settings.{key}: {first['msg']}",)) from error
-
-
-def _past(past: HistoryEntry, start: datetime) -> dict[str, Any]:
-    """An action of before, in the form in which the ledger counts what was done."""
-    target = past.target.model_dump(by_alias=True, exclude_none=True)
-    return {
-        "history": True,
-        "action": past.action,
-        "target": {"apiVersion": API_VERSIONS.get(target["kind"], "v1"), **target},
-        "parameters": past.parameters,
-        "outcome": past.outcome,
-        "incident": past.incident,
-        "at": rfc3339(start + past.at),
-    }

@@ -179,6 +179,14 @@ def test_nothing_is_done_through_what_is_down(tmp_path: Path, fault: str, earlie
     assert begun[0] >= earliest_s
 
 
+def test_a_storm_is_one_incident_and_each_action_happens_once(play: Callable[..., Any]) -> None:
+    line = 'log: {node: gpu-7, line: "NVRM: Xid (PCI:0000:b3:00): 79, pid={i}"}'
+    result = play(story(f"at: 1m, repeat: 500, every: 20ms, {line}", expect="{allowed: [{action: '*'}]}"))
+    assert [a[0] for a in actions(result)] == ["cordon_node", "request_node_repair", "uncordon_node"]
+    assert len(result["incidents"]) == 1
+    assert result["log"]["records"] < 50
+
+
 def test_a_refusing_repair_system_is_asked_again(play: Callable[..., Any]) -> None:
     result = play(story(f"at: 30s, fault: {{target: repair, kind: down, for: 4m}}\nat: 1m, {XID_79}"))
     assert [a[0] for a in actions(result)] == ["cordon_node", "request_node_repair", "uncordon_node"]
@@ -289,3 +297,10 @@ def test_every_bundled_scenario_is_read_and_named_after_its_file() -> None:
     files = files_in([bundled("scenarios")])
     assert len(files) >= 14
     assert [load_scenario(file).metadata.name for file in files] == [file.stem for file in files]
+
+
+def test_the_smallest_scenario_of_the_docs_passes(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "scenarios.md").read_text()
+    (tmp_path / "smallest.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    result = run_file_json(tmp_path / "smallest.yaml")
+    assert (result["failures"], len(result["actions"])) == ([], 3)
