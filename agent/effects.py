@@ -32,6 +32,7 @@ from agent.ports import (
 
 MARK = "watchkeeper.dev/action"
 GIVE_UP_AFTER_S = 900  # an intent this old without an effect is given up: the view it was judged on is stale by then
+UNDO_GIVE_UP_AFTER_S = 4 * 3600  # half done is worse than done: what stops an undo is a person who has taken over
 
 
 class StepState(StrEnum):
@@ -59,11 +60,12 @@ class Effectors:
 
 @dataclass(frozen=True, slots=True)
 class StepCall:
-    """Which step of which proposal, forwards or back, and when."""
+    """Which step of which proposal, forwards or back, and when. `since`: when its turn came."""
 
     proposal: Proposal
     index: int
     now: datetime
+    since: datetime
     undo: bool = False
     dry_run: bool = True
 
@@ -79,6 +81,10 @@ class StepCall:
     @property
     def intent_key(self) -> str:
         return f"intent:{self.proposal.digest}/{self.index}/{'undo' if self.undo else 1}"
+
+    @property
+    def give_up_after_s(self) -> int:
+        return UNDO_GIVE_UP_AFTER_S if self.undo else GIVE_UP_AFTER_S
 
     @property
     def outcome_key(self) -> str:
@@ -124,8 +130,9 @@ def run_step(call: StepCall, through: Effectors) -> StepResult:
 def _reconcile(call: StepCall, through: Effectors, started: datetime) -> StepResult:
     if _applied(call, through):
         return _outcome(call, through, ok=True, detail="found done after an interruption")
-    if (call.now - started).total_seconds() > GIVE_UP_AFTER_S:
-        return _outcome(call, through, ok=False, detail=f"not done within {GIVE_UP_AFTER_S} s of its intent; given up")
+    if (call.now - started).total_seconds() > call.give_up_after_s:
+        given_up = f"not done within {call.give_up_after_s} s of its intent; given up"
+        return _outcome(call, through, ok=False, detail=given_up)
     return _act(call, through, started=started)
 
 
@@ -137,9 +144,9 @@ def _act(call: StepCall, through: Effectors, *, started: datetime) -> StepResult
     except (TooManyRequests, Conflict) as busy:
         if isinstance(busy, Conflict) and not _same_object(call.step, through):
             return _outcome(call, through, ok=False, detail=f"the object is another one by now: {busy}")
-        if (call.now - started).total_seconds() <= GIVE_UP_AFTER_S:
+        if (call.now - started).total_seconds() <= call.give_up_after_s:
             return StepResult(StepState.WAITING, f"held off: {busy}")
-        return _outcome(call, through, ok=False, detail=f"held off for {GIVE_UP_AFTER_S} s: {busy}")
+        return _outcome(call, through, ok=False, detail=f"held off for {call.give_up_after_s} s: {busy}")
     through.boundaries.reached("effect")
     return _outcome(call, through, ok=True)
 
@@ -150,9 +157,13 @@ def _dry_run(call: StepCall, through: Effectors) -> StepResult | None:
     except ClusterUnavailable:
         raise
     except (TooManyRequests, Conflict) as busy:
-        if not isinstance(busy, Conflict) or _same_object(call.step, through):
-            return StepResult(StepState.WAITING, f"held off: {busy}")
-        return StepResult(StepState.FAILED, f"the object is another one by now: {busy}")
+        if isinstance(busy, Conflict) and not _same_object(call.step, through):
+            return StepResult(StepState.FAILED, f"the object is another one by now: {busy}")
+        wait = call.step.wait_for
+        held_off_s = (call.now - call.since).total_seconds() - (wait.timeout_s + wait.delay_s if wait else 0)
+        if held_off_s > call.give_up_after_s:
+            return StepResult(StepState.FAILED, f"held off for {call.give_up_after_s} s: {busy}")
+        return StepResult(StepState.WAITING, f"held off: {busy}")
     except ClusterFault as refused:
         return StepResult(StepState.FAILED, f"the dry run was refused: {refused}")
     return None

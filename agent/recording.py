@@ -5,8 +5,10 @@ is there yet.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
-from agent.ports import AlreadyRecorded, JsonObject, Ledger
+from agent.domain.cluster import ObjectRef
+from agent.ports import AlreadyRecorded, Fault, JsonObject, Ledger, Notifier
 
 
 def once(
@@ -26,3 +28,13 @@ def once(
     except AlreadyRecorded as taken:
         return taken.payload
     return payload
+
+
+def tell(notifier: Notifier, ledger: Ledger, audience: str, subject: ObjectRef, message: str, *, key: str) -> None:
+    """Tells somebody. That they could not be told is recorded, and stops nothing."""
+    try:
+        notifier.notify(audience, subject, message, key=key)
+    except Fault as fault:
+        failure = {"audience": audience, "target": subject.json_object(), "message": message, "reason": str(fault)}
+        with suppress(AlreadyRecorded):
+            ledger.record("notification_failed", failure, unique_key=f"notification_failed:{key}")

@@ -13,6 +13,7 @@ from agent.domain.incident import IncidentState
 from agent.domain.signal import Signal
 from agent.evidence.echoes import Closed
 from agent.ports import AlreadyRecorded, Fault, Ports, TaskOrder
+from agent.recording import tell
 from agent.stages.sense import Change, ChangeKind, sense
 from agent.workflow import Workflow
 
@@ -170,6 +171,7 @@ class Watch:
             self._ports.ledger.record("incident_closed", payload, unique_key=f"incident_closed:{incident_id}")
         except AlreadyRecorded:
             log.debug("%s was closed already", incident_id)
+        notifier, ledger = self._ports.notifier, self._ports.ledger
+        tell(notifier, ledger, "oncall", incident.subject, f"{incident_id}: {why}", key=f"{incident_id}/failed")
         self._ports.incidents.save(incident, IncidentState.FAILED)
         self._ports.timers.clear(incident_id)
-        self._ports.notifier.notify("oncall", incident.subject, f"{incident_id}: {why}", key=f"{incident_id}/failed")

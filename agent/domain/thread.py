@@ -21,6 +21,7 @@ class Thread(Noun):
     proposal: Proposal | None = None
     on_refusal: str = "stop"
     verdict: Verdict | None = None
+    judged_at: datetime | None = None  # when the verdict that stands was made
     judged: int = 0  # how often this proposal was judged, engine failures included
     request: str | None = None  # id of the approval request
     notice_at: datetime | None = None

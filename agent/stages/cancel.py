@@ -2,7 +2,7 @@
 
 from agent.domain.thread import Move, Next, Thread
 from agent.ports import Ports
-from agent.recording import once
+from agent.recording import once, tell
 
 
 def cancel(thread: Thread, ports: Ports) -> Move:
@@ -21,5 +21,5 @@ def cancel(thread: Thread, ports: Ports) -> Move:
         ports.desk.close(thread.request, "cancelled")
     if thread.notice_at is not None:
         message = f"{proposal.action} on {proposal.target} will not happen: {thread.statement}"
-        ports.notifier.notify("owner", proposal.target, message, key=f"{proposal.id}/cancelled")
+        tell(ports.notifier, ports.ledger, "owner", proposal.target, message, key=f"{proposal.id}/cancelled")
     return Next("propose", thread.but(proposal=None, request=None, notice_at=None))

@@ -1,6 +1,7 @@
 """Doing it: the proposal's steps in their order, and back again when a later one fails.
 
 How one step is done at most once is in `agent/effects.py`; here is only the order of things, and what a failure means.
+Nothing is begun on an old verdict: what was held up before its first step is judged again on a fresh look.
 """
 
 from datetime import datetime, timedelta
@@ -12,29 +13,40 @@ from agent.effects import Effectors, StepCall, StepState, run_step, waiting_for
 from agent.ports import Ports
 
 STEP_RETRY_S = 5
+FIRST_STEP_RETRY_S = 30  # each try before anything has begun is judged and recorded anew
+FRESH_S = 10  # a verdict older than this was made on a cluster that may be another by now
 
 
 def execute(thread: Thread, ports: Ports) -> Move:
     """The next step of the proposal; entered again for each."""
     proposal, now = _of(thread), ports.clock.now()
-    if thread.step == 0 and thread.request is not None:
-        ports.desk.close(thread.request, "consumed")
     if thread.step >= len(proposal.steps):
         return Next("verify", thread.but(since=now))
     since = thread.since or now
     thread = thread.but(since=since)
-    result = waiting_for(proposal.steps[thread.step], ports.views.take(), since, now)
+    dry_run = thread.verdict.obligations.dry_run if thread.verdict else True
+    call = StepCall(proposal, thread.step, now, since=since, dry_run=dry_run)
+    if _old_verdict(thread, now) and ports.ledger.find(call.intent_key) is None:
+        return Next("judge_again", thread)
+    result = waiting_for(call.step, ports.views.take(), since, now)
     if result.state is StepState.DONE:
-        dry_run = thread.verdict.obligations.dry_run if thread.verdict else True
-        result = run_step(StepCall(proposal, thread.step, now, dry_run=dry_run), _effectors(ports))
+        result = run_step(call, _effectors(ports))
+    if thread.step == 0 and thread.request is not None and result.state is not StepState.WAITING:
+        ports.desk.close(thread.request, "consumed")
     match result.state:
         case StepState.WAITING:
-            return Wait(now + timedelta(seconds=STEP_RETRY_S), result.detail, thread)
+            retry_s = STEP_RETRY_S if thread.step else FIRST_STEP_RETRY_S
+            return Wait(now + timedelta(seconds=retry_s), result.detail, thread)
         case StepState.DONE:
             return Next("execute", thread.but(step=thread.step + 1, since=now))
         case StepState.FAILED:
             why = f"step {thread.step + 1} of {proposal.action} on {proposal.target} failed: {result.detail}"
             return _after_failure(thread, proposal, why, now)
+
+
+def _old_verdict(thread: Thread, now: datetime) -> bool:
+    """Was the proposal judged so long ago that it must not begin now?"""
+    return thread.step == 0 and (thread.judged_at is None or (now - thread.judged_at).total_seconds() > FRESH_S)
 
 
 def undo(thread: Thread, ports: Ports) -> Move:
@@ -46,7 +58,7 @@ def undo(thread: Thread, ports: Ports) -> Move:
     index = thread.step - 1
     if proposal.steps[index].undo is None:
         return Next("undo", thread.but(step=index))
-    result = run_step(StepCall(proposal, index, now, undo=True), _effectors(ports))
+    result = run_step(StepCall(proposal, index, now, since=now, undo=True), _effectors(ports))
     match result.state:
         case StepState.WAITING:
             return Wait(now + timedelta(seconds=STEP_RETRY_S), result.detail, thread)

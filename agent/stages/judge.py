@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from agent.domain.approval import ApprovalRequest, RequestState
-from agent.domain.base import digest_of
+from agent.domain.base import digest_of, parse_rfc3339
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
 from agent.domain.thread import Move, Next, Thread, Wait
@@ -26,8 +26,8 @@ ENGINE_TRIES = 20  # ten minutes without a decision; after that a person is call
 def judge(thread: Thread, ports: Ports) -> Move:
     """The first verdict on a new proposal."""
     proposal = _of(thread)
-    verdict = _verdict(thread, proposal, look_at(thread.incident, ports), ports, "propose")
-    asked = thread.but(verdict=verdict, judged=thread.judged + 1)
+    verdict, at = _verdict(thread, proposal, look_at(thread.incident, ports), ports, "propose")
+    asked = thread.but(verdict=verdict, judged=thread.judged + 1, judged_at=at)
     if engine_failed(verdict):
         return _ask_again(asked, "judge", ports)
     if verdict.decision is Decision.DENY:
@@ -44,8 +44,8 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
         return Next("cancel", thread.but(statement=f"{proposal.action} on {proposal.target} is no longer called for"))
     if fresh.digest != proposal.digest:
         return Next("cancel", again(thread, proposal, "what it rests on has changed since it was proposed"))
-    verdict = _verdict(thread, fresh, look, ports, "execute")
-    asked = thread.but(verdict=verdict, judged=thread.judged + 1, proposal=fresh)
+    verdict, at = _verdict(thread, fresh, look, ports, "execute")
+    asked = thread.but(verdict=verdict, judged=thread.judged + 1, judged_at=at, proposal=fresh)
     if engine_failed(verdict):
         return _ask_again(asked, "judge_again", ports)
     match verdict.decision:
@@ -96,8 +96,8 @@ def _as_of_now(thread: Thread, proposal: Proposal, look: Look, ports: Ports) -> 
     return None
 
 
-def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase: Phase) -> Verdict:
-    """The decision, recorded with its whole input; recalled when it was made before a crash."""
+def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase: Phase) -> tuple[Verdict, datetime]:
+    """The decision and its time, recorded with its whole input; recalled when it was made before a crash."""
 
     def decide() -> JsonObject:
         seen = policy_input(
@@ -124,7 +124,7 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
             "decision": made["verdict"]["decision"],
         },
     )
-    return Verdict.model_validate(payload["verdict"])
+    return Verdict.model_validate(payload["verdict"]), parse_rfc3339(payload["input"]["now"])
 
 
 def _ask_again(thread: Thread, stage: str, ports: Ports) -> Move:

@@ -28,11 +28,13 @@ def notice(thread: Thread, ports: Ports) -> Move:
 
 
 def _tell_owner(proposal: Proposal, grace_s: int, ports: Ports) -> datetime:
+    """When the owner was told. Told first, recorded then: grace that nobody was told of is none."""
     now = ports.clock.now()
     message = (
         f"{proposal.action} on {proposal.target} in {grace_s // 60} minutes: {proposal.statement}. "
         "Use it, or annotate it with the opt-out, and nothing happens."
     )
+    ports.notifier.notify("owner", proposal.target, message, key=f"{proposal.id}/notice")
     payload = once(
         ports.ledger,
         "notice",
@@ -47,5 +49,4 @@ def _tell_owner(proposal: Proposal, grace_s: int, ports: Ports) -> datetime:
         },
         lambda _: {"incident": proposal.incident, "proposal": proposal.id, "target": str(proposal.target)},
     )
-    ports.notifier.notify("owner", proposal.target, message, key=f"{proposal.id}/notice")
     return parse_rfc3339(payload["at"])

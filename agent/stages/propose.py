@@ -104,6 +104,7 @@ def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports)
         on_refusal=remedy.on_refusal,
         verdict=None,
         judged=0,
+        judged_at=None,
         request=None,
         notice_at=None,
         step=0,
