@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check live lint format lock clean
+.PHONY: demo test check live lint format lock pictures clean
 
 demo: $(STAMP)  ## three incidents on a simulated GPU cluster, with you as the person who is asked
 	$(BIN)/watchkeeper demo
@@ -42,3 +42,6 @@ lock: $(STAMP)  ## resolves the dependencies anew, with hashes
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+pictures: $(STAMP)  ## draws the pictures of the README anew
+	$(BIN)/python docs/pictures/draw.py
