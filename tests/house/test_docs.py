@@ -23,7 +23,8 @@ LINK = re.compile(r"\]\(([^)#:]+)\)")
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_in_the_docs_runs(command: str, tmp_path: Path) -> None:
-    arguments = [str(ROOT / a) if (ROOT / a).exists() else a for a in shlex.split(command)]
+    words = shlex.split(command)
+    arguments = [str(ROOT / word) if "/" in word else word for word in words]
     done = subprocess.run(
         [sys.executable, "-m", "agent.cli.main", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
