@@ -1,4 +1,4 @@
-"""Which ready task runs next: first come first served, or shuffled by a seed so that a simulation tries other orders."""
+"""Which ready task runs next: first come first served, or shuffled by a seed, so that a simulation tries others."""
 
 import random
 from collections.abc import Sequence

@@ -39,9 +39,7 @@ def look_at(incident_id: str, ports: Ports) -> Look:
     now = ports.clock.now()
     view = ports.views.take()
     history = ports.ledger.past_actions(now - timedelta(seconds=HISTORY_S))
-    facts = gather(
-        incident, view, ports.metrics, ports.forecaster, now, history, idle_minimum_s=ports.idle_minimum_s
-    )
+    facts = gather(incident, view, ports.metrics, ports.forecaster, now, history, idle_minimum_s=ports.idle_minimum_s)
     return Look(incident, view, facts, history, now)
 
 

@@ -26,7 +26,12 @@ def test_a_command_in_the_docs_runs(command: str, tmp_path: Path) -> None:
     words = shlex.split(command)
     arguments = [str(ROOT / word) if "/" in word else word for word in words]
     done = subprocess.run(
-        [sys.executable, "-m", "agent.cli.main", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "agent.cli.main", *arguments],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -42,7 +47,11 @@ def test_help_of_every_command_carries_an_example() -> None:
 
     for name in names:
         shown = subprocess.run(
-            [sys.executable, "-m", "agent.cli.main", name, "--help"], capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "agent.cli.main", name, "--help"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert shown.returncode == 0, shown.stderr
         assert "Example" in shown.stdout or "Commands" in shown.stdout, name

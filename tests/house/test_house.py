@@ -29,8 +29,9 @@ THIRD_PARTY_ROOMS = {
 
 
 def test_required_rooms_are_there() -> None:
-    rooms = "pyproject.toml agent policies playbooks audit scheduler_core tests docker-compose.yml README.md".split()
-    assert [room for room in rooms if not (ROOT / room).exists()] == []
+    rooms = ["agent", "audit", "playbooks", "policies", "scheduler_core", "tests"]
+    files = ["docker-compose.yml", "pyproject.toml", "README.md"]
+    assert [name for name in (*rooms, *files) if not (ROOT / name).exists()] == []
 
 
 def test_the_arrows_point_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
