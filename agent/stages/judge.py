@@ -1,7 +1,7 @@
 """What the policies say about a proposal. Entered twice: when it is made, and on a fresh view just before execution.
 
-An engine that gives no decision is a deny, and asked again for a while. An approval lets an escalated proposal pass
-only if it is for these very steps, under these policies, for these reasons, and fresh enough.
+An engine that gives no decision is a deny, and asked again about a fresh look. An approval lets an escalated proposal
+pass only if it is for these very steps, under these policies, for these reasons, and fresh enough.
 """
 
 from datetime import datetime, timedelta
@@ -20,14 +20,21 @@ from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
 from agent.recording import once
 
 ENGINE_RETRY_S = 30
-ENGINE_TRIES = 20  # ten minutes without a decision; after that a person is called
+ENGINE_TRIES = 20  # ten minutes without a decision on this proposal; after that a person is called
+ENGINE_AWAY_RETRY_S = 120  # from then on, where only waiting is left; each try is a record
+_ENGINE_AWAY = frozenset({"policy.unreachable", "policy.not_loaded", "policy.timeout"})
 
 
 def judge(thread: Thread, ports: Ports) -> Move:
     """The first verdict on a new proposal."""
-    proposal = _of(thread)
-    verdict, at = _verdict(thread, proposal, look_at(thread.incident, ports), ports, "propose")
-    asked = thread.but(verdict=verdict, judged=thread.judged + 1, judged_at=at)
+    proposal, look = _of(thread), look_at(thread.incident, ports)
+    if thread.judged:  # asked before, without a decision: what it was made from may be old by now
+        fresh = _as_of_now(thread, proposal, look, ports)
+        if fresh is None or fresh.digest != proposal.digest:
+            return Next("propose", again(thread, proposal, thread.statement).but(proposal=None))
+        proposal = fresh
+    verdict, at = _verdict(thread, proposal, look, ports, "propose")
+    asked = thread.but(verdict=verdict, judged=thread.judged + 1, judged_at=at, proposal=proposal)
     if engine_failed(verdict):
         return _ask_again(asked, "judge", ports)
     if verdict.decision is Decision.DENY:
@@ -128,10 +135,18 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
 
 
 def _ask_again(thread: Thread, stage: str, ports: Ports) -> Move:
-    if thread.judged >= ENGINE_TRIES:
+    patient = thread.judged < ENGINE_TRIES
+    if not patient and not _only_waiting_is_left(thread):
         refusal = refused(thread, IncidentState.REFUSED, _why(thread.verdict))
         return Next("cancel" if stage == "judge_again" else "propose", refusal)
-    return Wait(ports.clock.now() + timedelta(seconds=ENGINE_RETRY_S), "no decision from the policy engine", thread)
+    until = ports.clock.now() + timedelta(seconds=ENGINE_RETRY_S if patient else ENGINE_AWAY_RETRY_S)
+    return Wait(until, "no decision from the policy engine", thread)
+
+
+def _only_waiting_is_left(thread: Thread) -> bool:
+    """An engine that is away says nothing about this proposal, nor could a person be called past it."""
+    codes = {reason.code for reason in thread.verdict.reasons} if thread.verdict else set()
+    return codes <= _ENGINE_AWAY or _of(thread).action == "notify"
 
 
 def _why(verdict: Verdict | None) -> str:
