@@ -9,8 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from agent.adapters.inbound.delivery import Delivery
-from agent.assembly import Agent
-from agent.domain.base import rfc3339
+from agent.assembly import Agent, refused_by
 from agent.domain.signal import Signal
 from agent.ports import Fault
 from agent.scenarios.crash import AgentKilled
@@ -39,10 +38,9 @@ class Process:
     def deliver(self, door: str, delivery: Delivery) -> None:
         """Stores the signals of one delivery, or keeps them for the sender's next try."""
         self._undelivered.extend(delivery.signals)
+        note = refused_by(self.agent.ports.ledger, self.agent.ports.clock)
         for refused in delivery.refused:
-            payload = {"door": door, "place": refused.place, "reason": refused.reason}
-            with suppress(Fault):  # a log that is down is no reason to stop listening
-                self.agent.ports.ledger.record("refused", {**payload, "at": rfc3339(self.agent.ports.clock.now())})
+            note(door, refused.place, refused.reason)
         self._send()
 
     def look(self) -> None:
