@@ -11,7 +11,7 @@ demo: $(STAMP)  ## three incidents on a simulated GPU cluster, with you as the p
 
 test: lint  ## the quick suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	$(BIN)/watchkeeper evaluate scenarios/
+	$(BIN)/watchkeeper evaluate scenarios/ --jobs 2
 
 check: test live  ## what CI calls: the quick suite, then everything that needs real servers
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.incident import Incident, IncidentState
-from agent.domain.signal import AlertBody, EventBody, Signal
+from agent.domain.signal import AlertBody, EventBody, FindingBody, Signal
 from agent.evidence.symptoms import xids_in
 
 OTHER_WITNESS_S = 900  # alerts have `for:` clauses and groups; the slowest of usual chains is well within this
@@ -29,19 +29,25 @@ class Closed:
 
 def is_echo(signal: Signal, closed: Closed | None, now: datetime) -> bool:
     """Does the signal only repeat what the closed incident was about?"""
-    if closed is None or _names_new_xid(signal, closed.incident):
+    if closed is None or _is_news(signal, closed):
         return False
     age_s = (now - closed.at).total_seconds()
     if closed.state in _ENDED_WELL:
         return signal.time <= closed.at and age_s <= OTHER_WITNESS_S  # it began before the end, and was told late
-    if closed.state is IncidentState.EXPIRED and isinstance(signal.body, AlertBody):
-        return False  # nobody answered, and somebody's alert asks again
     if isinstance(signal.body, EventBody):
         return age_s <= STANDING_S
     same = [s.time for s in closed.incident.signals if (s.source, s.type) == (signal.source, signal.type)]
     if same:
         return (signal.time - max(same)).total_seconds() <= STORM_S
     return age_s <= OTHER_WITNESS_S
+
+
+def _is_news(signal: Signal, closed: Closed) -> bool:
+    if closed.state is IncidentState.EXPIRED and isinstance(signal.body, AlertBody):
+        return True  # nobody answered, and somebody's alert asks again
+    if closed.state is IncidentState.NO_ACTION and isinstance(signal.body, FindingBody):
+        return True  # the agent looked again, and now it has lasted long enough to mean something
+    return _names_new_xid(signal, closed.incident)
 
 
 def _names_new_xid(signal: Signal, incident: Incident) -> bool:

@@ -15,6 +15,7 @@ from agent.evidence.lookup import active_pods, in_order, pods_of
 from agent.ports import Forecaster
 
 STUCK_AFTER_S = 600  # images of training jobs take minutes to pull, and Kueue's own PodsReady time-out is five
+UNPLACED_FOR_S = 120  # no image is being pulled for a pod without a node: its gang is as stuck as it will ever be
 CANDIDATES_MAX = 32  # each costs one what-if
 
 
@@ -65,15 +66,23 @@ def candidates(subject: Gang, view: ClusterView, now: datetime) -> list[Gang]:
     """Who may be requeued, by what it costs: stuck before healthy, then low priority, small, young, by name."""
     pool = _pool(view, subject)
     rivals = [g for g in in_order(view.gangs) if _holds_nodes(view, g) and _pool(view, g) == pool]
-    return sorted((g for g in rivals if _may_move(g, subject, now)), key=_cost)
+    return sorted((g for g in rivals if _may_move(g, subject, view, now)), key=_cost)
 
 
-def _may_move(gang: Gang, subject: Gang, now: datetime) -> bool:
+def _may_move(gang: Gang, subject: Gang, view: ClusterView, now: datetime) -> bool:
     if gang.annotations.get(OPT_OUT, "false").lower() != "false":
         return False
     if gang.state is GangState.STUCK:
-        return stuck_s(gang, now) >= STUCK_AFTER_S or gang.ref == subject.ref
+        return gang.ref == subject.ref or stuck_s(gang, now) >= (
+            UNPLACED_FOR_S if _lacks_nodes(gang, view) else STUCK_AFTER_S
+        )
     return gang.state is GangState.RUNNING and gang.priority < subject.priority
+
+
+def _lacks_nodes(gang: Gang, view: ClusterView) -> bool:
+    """Every pod that it waits for has no node to start on."""
+    waiting = [view.pods.get((ref.namespace or "", ref.name)) for ref in gang.pending]
+    return bool(waiting) and all(pod is not None and pod.node is None for pod in waiting)
 
 
 def _cost(gang: Gang) -> tuple[bool, int, int, float, str]:

@@ -5,14 +5,17 @@ back the agent's own doing is still proposed. When nothing is left, the incident
 person is told, and that is a proposal like any other.
 """
 
+from datetime import timedelta
+
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import IncidentState, Symptom
 from agent.domain.proposal import Proposal, Refusal
-from agent.domain.thread import Move, Next, Thread
+from agent.domain.thread import Move, Next, Thread, Wait
 from agent.look import TAKES_BACK, Look, look_at, proposals, remedy_key
 from agent.ports import Ports, Remedy
 from agent.recording import once
 
+TWIN_LOOK_S = 60
 ROUNDS = 32  # more proposals than this for one incident is a loop, not a remedy
 
 
@@ -28,6 +31,9 @@ def propose(thread: Thread, ports: Ports) -> Move:
     refusals: list[Refusal] = []
     for remedy, made in proposals(remedies, diagnosis, look, thread.round, ports):
         if isinstance(made, Proposal):
+            twin = _asked_elsewhere(made, ports)
+            if twin is not None:
+                return Wait(look.now + timedelta(seconds=TWIN_LOOK_S), f"{twin} asks for the same already", thread)
             return Next("judge", _with_proposal(thread, remedy, made, ports))
         refusals.append(made)
         thread = thread.but(tried=(*thread.tried, remedy_key(remedy)))
@@ -37,6 +43,15 @@ def propose(thread: Thread, ports: Ports) -> Move:
         why = "; ".join(refusal.message for refusal in refusals)
         return Next("propose", thread.but(ending=IncidentState.ESCALATED, statement=why))
     return Next("close", thread)
+
+
+def _asked_elsewhere(made: Proposal, ports: Ports) -> str | None:
+    """Two incidents may ask for one remedy; a person is asked once, and the other incident looks again after it."""
+    for request in ports.desk.pending():
+        asked = request.proposal
+        if (asked.action, asked.target) == (made.action, made.target) and asked.incident != made.incident:
+            return request.id
+    return None
 
 
 def _ending_of(thread: Thread, diagnosis: Diagnosis) -> Thread:

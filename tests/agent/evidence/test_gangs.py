@@ -115,3 +115,8 @@ def test_a_pod_that_has_just_begun_to_wait_makes_no_gang_stuck(stuck_for_s: int,
     body = EventBody(reason="FailedScheduling", severity="Warning", involved=pod)
     told = tells(Signal(id="1", source="test", type="dev.watchkeeper.k8s.event", time=NOW, body=body), view)
     assert (told is not None) is opens
+
+
+@pytest.mark.parametrize(("rival_stuck_s", "goes_back"), [(60, None), (119, None), (120, "small"), (1200, "small")])
+def test_a_rival_whose_pods_have_no_node_need_not_be_stuck_as_long(rival_stuck_s: int, goes_back: str | None) -> None:
+    assert who(planned(deadlock(stuck_s=rival_stuck_s))) == goes_back

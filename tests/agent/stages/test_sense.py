@@ -7,7 +7,7 @@ import pytest
 from agent.adapters.kubernetes.translate import view_of
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.incident import SIGNALS_KEPT, IncidentState, Symptom
-from agent.domain.signal import AlertBody, Body, ConditionBody, EventBody, LogBody, Signal, XidBody
+from agent.domain.signal import AlertBody, Body, ConditionBody, EventBody, FindingBody, LogBody, Signal, XidBody
 from agent.evidence.echoes import Closed
 from agent.stages.sense import Change, ChangeKind, sense
 
@@ -175,3 +175,12 @@ def test_a_fault_that_comes_back_is_a_new_incident() -> None:
     later = xid(31, name="2").model_copy(update={"time": T0 + timedelta(minutes=40)})
     assert sensed(later, closed=ended(IncidentState.NO_ACTION))[0].kind is ChangeKind.OPENED
     assert sensed(later, closed=ended(IncidentState.RESOLVED))[0].kind is ChangeKind.OPENED
+
+
+def test_a_gang_that_was_not_stuck_long_enough_may_be_found_stuck_later() -> None:
+    gang = ObjectRef(api_version="watchkeeper.dev/v1alpha1", kind="Gang", namespace="research", name="llama")
+    found = FindingBody(symptom=Symptom.GANG_STUCK.value, subject=gang, status="firing")
+    view = cluster("Running", "Pending")
+    told = sense([alert("KubePodNotReady", namespace="research", pod="llama-1")], (), lambda _: None, view, T0)
+    early = Closed(told[0].incident, IncidentState.NO_ACTION, T0)
+    assert sensed(signal(found, "2"), closed=early, view=view)[0].kind is ChangeKind.OPENED
