@@ -24,7 +24,6 @@ from agent.ports import Forecaster, Metrics, MetricsUnavailable
 KEYS = (
     "node",
     "xid",
-    "gangs",
     "left",
     "holder",
     "idle",
@@ -79,6 +78,7 @@ def gather(
         **dict.fromkeys(KEYS),
         "incident": _incident(incident),
         "telemetry": {"available": not unavailable, "reason": unavailable},
+        "gangs": [],
         "conflicts": [],
         **found.values,
     }

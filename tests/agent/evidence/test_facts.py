@@ -114,6 +114,12 @@ def test_a_node_in_other_hands_is_left_alone(node: dict[str, Any]) -> None:
     assert sick(where=under_a_gang(**node)) == ("node-under-repair", ["notify Node/gpu-7"])
 
 
+@pytest.mark.parametrize("playbook", ["gpu-fallen-off-bus", "node-under-repair", "application-xid"])
+def test_a_node_that_left_the_cluster_in_the_middle_leaves_nothing_to_do(playbook: str) -> None:
+    gone = looked(Symptom.GPU_FAULT, NODE, cluster().node("gpu-8"))
+    assert list(PLAYBOOKS.remedies(playbook, gone.values)) == []
+
+
 def test_a_fault_of_the_application_needs_nothing() -> None:
     for body in (xid(94), xid(31), xid(13), xid(43), xid(63)):
         assert sick(body, where=under_a_gang()) == ("application-xid", [])
@@ -296,5 +302,5 @@ def test_who_was_just_requeued_and_is_stuck_again_is_told_to_a_person() -> None:
 @pytest.mark.parametrize("symptom", list(Symptom))
 def test_every_key_is_always_there(symptom: Symptom) -> None:
     facts = looked(symptom, ref("Deployment", "gone"), cluster())
-    assert set(KEYS) | {"incident", "telemetry", "conflicts"} <= set(facts.values)
+    assert set(KEYS) | {"incident", "telemetry", "gangs", "conflicts"} <= set(facts.values)
     answer(symptom, facts)  # and no expression stumbles over it
