@@ -19,7 +19,7 @@ from agent.workflow import Workflow
 
 BATCH = 500  # signals sensed together: one view of the cluster serves them all
 RETRY_FIRST_S = 10
-RETRY_AT_MOST_S = 300  # a store or server that is down is asked again at least this often
+RETRY_AT_MOST_S = 60  # a store or server that is down is asked again at least this often; it costs one call
 HEARTBEAT_S = 3600  # makes "nothing happened" provable
 
 log = logging.getLogger("watchkeeper.watch")
