@@ -1,0 +1,111 @@
+"""Plays a scenario file with one more thing going wrong, and says what must hold all the same.
+
+The world, the people and the judgement are the scenario's own; only the agent dies, or what it leans on fails.
+"""
+
+import json
+import logging
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from agent.scenarios.crash import AgentKilled, Kills
+from agent.scenarios.format import Scenario, load_scenario
+from agent.scenarios.judging import Judgement, judge_run
+from agent.scenarios.performance import Performance
+from agent.scenarios.run import Run
+from agent.scenarios.runner import what_happened
+from agent.scenarios.timeline import TimelineEntry
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+FILES = ("xid-79-under-a-gang", "idle-notebook-reclaimed", "stuck-gang-smaller-gives-way")
+BOUNDARIES = ("intent", "effect", "outcome", "approval")
+
+
+class KillAt(Kills):
+    """Kills at the chosen occurrences of boundaries, counted over all lives of the process."""
+
+    def __init__(self, *chosen: tuple[str, int]) -> None:
+        super().__init__()
+        self.crossed: Counter[str] = Counter()
+        self._chosen = set(chosen)
+
+    def reached(self, name: str) -> None:
+        self.crossed[name] += 1
+        if (name, self.crossed[name]) in self._chosen:
+            raise AgentKilled(f"{name} {self.crossed[name]}")
+        super().reached(name)
+
+
+@dataclass(frozen=True)
+class Played:
+    run: Run
+    judgement: Judgement
+    effects: Counter[str]  # each change of the world, word for word
+    changes: Counter[str]  # the same, only what was done to which object
+    crossed: Counter[str]  # boundaries
+    restarts: int
+    errors: tuple[str, ...]  # what the agent logged as its own fault
+
+
+def scenario(name: str) -> Scenario:
+    return load_scenario(SCENARIOS / f"{name}.yaml")
+
+
+def with_fault(played: Scenario, target: str, kind: str, at: timedelta, lasts: timedelta) -> Scenario:
+    """The same, with one fault."""
+    entry = TimelineEntry.model_validate({"at": at, "fault": {"target": target, "kind": kind, "for": lasts}})
+    spec = played.spec
+    return played.model_copy(update={"spec": spec.model_copy(update={"timeline": (*spec.timeline, entry)})})
+
+
+def play(played: Scenario, folder: Path, *, kills: KillAt | None = None, seed: int | None = None) -> Played:
+    kills = kills or KillAt()
+    with _Errors() as errors, closing(Performance(played, folder, seed=seed, kills=kills)) as performance:
+        while performance.step():
+            pass
+        run = what_happened(performance, 0.0)
+        assert performance.problems == []
+        return Played(
+            run=run,
+            judgement=judge_run(played.spec.expect, run),
+            effects=Counter(_told(effect) for effect in performance.world.effects),
+            changes=Counter(f"{effect.verb} {effect.ref}" for effect in performance.world.effects),
+            crossed=kills.crossed,
+            restarts=performance.process.restarts,
+            errors=tuple(errors.seen),
+        )
+
+
+def _told(effect: Any) -> str:
+    return f"{effect.verb} {effect.ref} {json.dumps(effect.body, sort_keys=True)}"
+
+
+def faults_of_safety(played: Played) -> list[str]:
+    """What must never be, whatever went wrong outside: wrong actions, torn gangs, a broken log, a crash."""
+    found = [f"wrong action: {wrong.why}" for wrong in played.judgement.wrong_actions]
+    found += [f"torn: {gang}" for gang in played.run.gangs if not gang.whole]
+    found += [f"without intent: {action}" for action in played.run.log.without_intent]
+    found += [] if played.run.log.intact else ["the log is not intact"]
+    return found + [f"error: {error}" for error in played.errors]
+
+
+class _Errors(logging.Handler):
+    """What is logged as an error while it is open."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(f"{record.getMessage()} {record.exc_info[1] if record.exc_info else ''}")
+
+    def __enter__(self) -> "_Errors":
+        logging.getLogger("watchkeeper").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("watchkeeper").removeHandler(self)
