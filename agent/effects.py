@@ -19,9 +19,7 @@ from agent.ports import (
     Boundaries,
     Cluster,
     ClusterFault,
-    ClusterUnavailable,
     Conflict,
-    Invalid,
     JsonObject,
     Ledger,
     NotFound,
@@ -139,14 +137,16 @@ def _reconcile(call: StepCall, through: Effectors, started: datetime) -> StepRes
 def _act(call: StepCall, through: Effectors, *, started: datetime) -> StepResult:
     try:
         _effect(call, through, dry_run=False)
-    except (Invalid, NotFound) as refused:
-        return _outcome(call, through, ok=False, detail=f"{type(refused).__name__}: {refused}")
     except (TooManyRequests, Conflict) as busy:
         if isinstance(busy, Conflict) and not _same_object(call.step, through):
             return _outcome(call, through, ok=False, detail=f"the object is another one by now: {busy}")
         if (call.now - started).total_seconds() <= call.give_up_after_s:
             return StepResult(StepState.WAITING, f"held off: {busy}")
         return _outcome(call, through, ok=False, detail=f"held off for {call.give_up_after_s} s: {busy}")
+    except ClusterFault as refused:
+        if not _is_refusal(refused):
+            raise
+        return _outcome(call, through, ok=False, detail=f"{type(refused).__name__}: {refused}")
     through.boundaries.reached("effect")
     return _outcome(call, through, ok=True)
 
@@ -154,8 +154,6 @@ def _act(call: StepCall, through: Effectors, *, started: datetime) -> StepResult
 def _dry_run(call: StepCall, through: Effectors) -> StepResult | None:
     try:
         _effect(call, through, dry_run=True)
-    except ClusterUnavailable:
-        raise
     except (TooManyRequests, Conflict) as busy:
         if isinstance(busy, Conflict) and not _same_object(call.step, through):
             return StepResult(StepState.FAILED, f"the object is another one by now: {busy}")
@@ -165,8 +163,15 @@ def _dry_run(call: StepCall, through: Effectors) -> StepResult | None:
             return StepResult(StepState.FAILED, f"held off for {call.give_up_after_s} s: {busy}")
         return StepResult(StepState.WAITING, f"held off: {busy}")
     except ClusterFault as refused:
+        if not _is_refusal(refused):
+            raise
         return StepResult(StepState.FAILED, f"the dry run was refused: {refused}")
     return None
+
+
+def _is_refusal(fault: ClusterFault) -> bool:
+    """The server understood and said no. Without an answer, or with a fault of its own, nothing is said yet."""
+    return 400 <= fault.status < 500
 
 
 def _same_object(step: Step, through: Effectors) -> bool:

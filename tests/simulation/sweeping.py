@@ -6,13 +6,16 @@ The world, the people and the judgement are the scenario's own; only the agent d
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from agent.domain.cluster import ObjectRef
 from agent.scenarios.crash import AgentKilled, Kills
+from agent.scenarios.expectation import Expectation
 from agent.scenarios.format import Scenario, load_scenario
 from agent.scenarios.judging import Judgement, judge_run
 from agent.scenarios.performance import Performance
@@ -45,7 +48,7 @@ class Played:
     run: Run
     judgement: Judgement
     effects: Counter[str]  # each change of the world, word for word
-    changes: Counter[str]  # the same, only what was done to which object
+    changes: Counter[str]  # the same, only what was done to which object; what was taken back does not count
     crossed: Counter[str]  # boundaries
     restarts: int
     errors: tuple[str, ...]  # what the agent logged as its own fault
@@ -56,10 +59,17 @@ def scenario(name: str) -> Scenario:
 
 
 def with_fault(played: Scenario, target: str, kind: str, at: timedelta, lasts: timedelta) -> Scenario:
-    """The same, with one fault."""
+    """The same, with one fault. It may hold things up, so nothing has to be done by a certain time any more."""
     entry = TimelineEntry.model_validate({"at": at, "fault": {"target": target, "kind": kind, "for": lasts}})
-    spec = played.spec
-    return played.model_copy(update={"spec": spec.model_copy(update={"timeline": (*spec.timeline, entry)})})
+    expect = Expectation.model_validate(_whenever(played.spec.expect.model_dump(by_alias=True, exclude_unset=True)))
+    spec = played.spec.model_copy(update={"timeline": (*played.spec.timeline, entry), "expect": expect})
+    return played.model_copy(update={"spec": spec})
+
+
+def _whenever(expected: Any) -> Any:
+    if isinstance(expected, Mapping):
+        return {key: _whenever(value) for key, value in expected.items() if key != "notAfter"}
+    return [_whenever(each) for each in expected] if isinstance(expected, list | tuple) else expected
 
 
 def play(played: Scenario, folder: Path, *, kills: KillAt | None = None, seed: int | None = None) -> Played:
@@ -73,11 +83,19 @@ def play(played: Scenario, folder: Path, *, kills: KillAt | None = None, seed: i
             run=run,
             judgement=judge_run(played.spec.expect, run),
             effects=Counter(_told(effect) for effect in performance.world.effects),
-            changes=Counter(f"{effect.verb} {effect.ref}" for effect in performance.world.effects),
+            changes=Counter(f"{effect.verb} {effect.ref}" for effect in performance.world.effects)
+            - _taken_back(performance),
             crossed=kills.crossed,
             restarts=performance.process.restarts,
             errors=tuple(errors.seen),
         )
+
+
+def _taken_back(performance: Performance) -> Counter[str]:
+    """The steps of the way back: after a failure, every change is there twice."""
+    intents = [record.payload for record in performance.agent.log.query(kind="intent")]
+    back = [each for each in intents if each["undo"] and each["undoes"] == each["proposal"]]
+    return Counter(f"{each['verb']} {ObjectRef.model_validate(each['object'])}" for each in back)
 
 
 def _told(effect: Any) -> str:
@@ -87,10 +105,15 @@ def _told(effect: Any) -> str:
 def faults_of_safety(played: Played) -> list[str]:
     """What must never be, whatever went wrong outside: wrong actions, torn gangs, a broken log, a crash."""
     found = [f"wrong action: {wrong.why}" for wrong in played.judgement.wrong_actions]
-    found += [f"torn: {gang}" for gang in played.run.gangs if not gang.whole]
+    found += [f"torn: {gang}" for gang in played.run.gangs if not gang.whole and _touched(gang.ref, played)]
     found += [f"without intent: {action}" for action in played.run.log.without_intent]
     found += [] if played.run.log.intact else ["the log is not intact"]
     return found + [f"error: {error}" for error in played.errors]
+
+
+def _touched(gang: ObjectRef, played: Played) -> bool:
+    """Two gangs are in parts when the third scenario begins; where the agent did nothing they still are."""
+    return any(change.endswith(f" {gang}") for change in played.changes)
 
 
 class _Errors(logging.Handler):
