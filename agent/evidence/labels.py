@@ -13,6 +13,12 @@ def first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((labels[name] for name in names if labels.get(name)), "")
 
 
+def node_of(labels: Mapping[str, str]) -> str:
+    """The node that the exporter names; else its own address, where that is a name and not a number."""
+    address = labels.get("instance", "").rsplit(":", 1)[0]
+    return first(labels, NODE) or (address if any(c.isalpha() for c in address) and ":" not in address else "")
+
+
 def pod_of(labels: Mapping[str, str]) -> tuple[str, str]:
     return first(labels, NAMESPACE), first(labels, POD)
 

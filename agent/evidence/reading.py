@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from agent.domain.cluster import Pod
 from agent.evidence.idle import IdleFinding, judge_idle
-from agent.evidence.labels import NODE, first
+from agent.evidence.labels import node_of
 from agent.evidence.witnesses import METRICS
-from agent.evidence.xid import Sighting
+from agent.evidence.xid import Sighting, code_in
 from agent.ports import Metrics, Series
 
 STEP = timedelta(seconds=60)
@@ -35,13 +35,14 @@ def read_xids(metrics: Metrics, node: str, now: datetime) -> list[Sighting]:
     A code that repeats itself is invisible in such a gauge, and 0 is no code.
     """
     series = metrics.range(XID_METRIC, now - timedelta(seconds=WINDOW_MAX_S), now, XID_STEP)
-    return [s for one in series if first(one.labels, NODE) == node for s in changes(one)]
+    return [s for one in series if node_of(one.labels) == node for s in changes(one)]
 
 
 def read_current_xids(metrics: Metrics, node: str, now: datetime) -> dict[str, int]:
     """The last code of each of the node's GPUs as of now. Raises MetricsUnavailable."""
     series = metrics.instant(XID_METRIC, now)
-    return {gpu_name(s.labels): int(s.points[-1][1]) for s in series if first(s.labels, NODE) == node and s.points}
+    read = {gpu_name(s.labels): code_in(s.points[-1][1]) for s in series if node_of(s.labels) == node and s.points}
+    return {gpu: code for gpu, code in read.items() if code is not None}
 
 
 def gpu_name(labels: Mapping[str, str]) -> str:
@@ -53,8 +54,9 @@ def changes(series: Series) -> list[Sighting]:
     gpu = gpu_name(series.labels)
     seen: list[Sighting] = []
     for at, value in series.points:
-        if not seen or seen[-1].xid != int(value):
-            seen.append(Sighting(int(value), gpu, at))
+        code = code_in(value)
+        if code is not None and (not seen or seen[-1].xid != code):
+            seen.append(Sighting(code, gpu, at))
     return seen
 
 

@@ -62,6 +62,11 @@ def catalogue() -> Catalogue:
     return Catalogue(str(raw["version"]), actions, raw["meanings"])
 
 
+def code_in(value: float) -> int | None:
+    """The code that a gauge's value stands for, 0 for none; None when it is no code at all (NaN, 79.5)."""
+    return int(value) if value.is_integer() and 0 <= value < 1000 else None
+
+
 def first_action(xid: int, beside: Collection[int] = ()) -> FirstAction:
     """What to do first about `xid`, seen together with the codes `beside` on the same GPU."""
     if xid == 48 and not {63, 64} & set(beside):

@@ -1,6 +1,5 @@
 """New codes in the gauges of last XIDs: one query per look, and one more when a code is seen for the first time."""
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +8,9 @@ from agent.domain.base import rfc3339
 from agent.domain.cluster import node_ref
 from agent.domain.incident import Symptom
 from agent.domain.signal import Signal, XidBody
-from agent.evidence.labels import NODE, first, pod_of
+from agent.evidence.labels import node_of, pod_of
 from agent.evidence.reading import XID_METRIC, gpu_name
-from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction, first_action
+from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction, code_in, first_action
 from agent.ports import Metrics, Series
 
 LOOK_BACK = timedelta(hours=6)  # a code older than this stands there; since when, nobody needs to know
@@ -29,7 +28,7 @@ class XidWatch:
 
     def look(self, standing: Standing, now: datetime) -> list[Signal]:
         """Raises MetricsUnavailable, and then remembers what it knew before."""
-        seen = {_gpu(s): s for s in self._metrics.instant(XID_METRIC, now) if s.points and first(s.labels, NODE)}
+        seen = {_gpu(s): s for s in self._metrics.instant(XID_METRIC, now) if s.points and node_of(s.labels)}
         fresh = {g: s for g, s in sorted(seen.items()) if _code(s) and _code(s) != self._codes.get(g)}
         unknown = any(gpu not in self._codes for gpu in fresh)
         since = self._beginnings(now) if unknown else {}
@@ -69,19 +68,18 @@ def _beginning(series: Series, start: datetime) -> str | None:
 
 
 def _gpu(series: Series) -> Gpu:
-    return first(series.labels, NODE), gpu_name(series.labels)
+    return node_of(series.labels), gpu_name(series.labels)
 
 
 def _code(series: Series) -> int:
-    value = series.points[-1][1]
-    return int(value) if math.isfinite(value) and 0 < value < 1000 else 0
+    return code_in(series.points[-1][1]) or 0
 
 
 def _body(code: int, series: Series) -> XidBody:
     labels = series.labels
     namespace, pod = pod_of(labels)
     return XidBody(
-        node=first(labels, NODE),
+        node=node_of(labels),
         xid=code,
         gpu=labels.get("gpu"),
         gpu_uuid=labels.get("UUID"),

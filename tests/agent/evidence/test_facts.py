@@ -150,6 +150,12 @@ def test_what_no_playbook_knows_goes_to_a_person(code: int) -> None:
     assert sick(xid(code), where=under_a_gang()) == (None, [])
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 13.7])
+def test_a_gauge_that_shows_no_code_neither_ends_a_fault_nor_stops_the_look(value: float) -> None:
+    gauge = Told(series("DCGM_FI_DEV_XID_ERRORS", [79.0] * 5 + [value] * 5, UUID="GPU-1", Hostname="gpu-7"))
+    assert sick(where=under_a_gang(), metrics=gauge) == ("gpu-fallen-off-bus", ["cordon_node Node/gpu-7"])
+
+
 def test_a_silent_prometheus_changes_nothing_about_a_kernel_line() -> None:
     facts = looked(Symptom.GPU_FAULT, NODE, under_a_gang(), metrics=Told(down=True))
     assert facts.values["telemetry"] == {"available": False, "reason": "connection refused"}

@@ -80,6 +80,16 @@ def test_every_spelling_of_the_node_is_understood(label: str) -> None:
     assert said(surveyor(Told(gauge(79, **{label: "gpu-9"}))).survey(quiet().view(), NOW)) == ["xid 79 gpu-9 GPU-1"]
 
 
+def test_the_exporters_address_names_the_node_where_nothing_else_does() -> None:
+    by_name, by_number = gauge(79, instance="gpu-7:9400"), gauge(79, gpu="GPU-2", instance="10.0.0.7:9400")
+    assert said(surveyor(Told(by_name, by_number)).survey(quiet().view(), NOW)) == ["xid 79 gpu-7 GPU-1"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 79.5, -79.0, 1e9])
+def test_what_is_no_code_is_not_taken_for_one(value: float) -> None:
+    assert surveyor(Told(series(XID, value, UUID="GPU-1", Hostname="gpu-7"))).survey(quiet().view(), NOW) == []
+
+
 def test_a_fault_of_the_application_is_over_with_its_gauge_and_a_sick_gpu_is_not() -> None:
     for code, ends in ((94, ["gpu_fault Node/gpu-7 resolved"]), (79, [])):
         told = Told(gauge(code))
