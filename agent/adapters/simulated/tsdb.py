@@ -9,6 +9,7 @@ import promql_parser
 
 from agent.adapters.simulated.exposition import Labels, samples_of
 from agent.adapters.simulated.series import Segment, SeriesLog
+from agent.evidence.labels import node_of
 
 Author = Literal["scenario", "world"]
 Matcher = Callable[[dict[str, str]], bool]
@@ -87,9 +88,8 @@ class SeriesStore:
         """After a repair the fault gauges of that node's GPUs read 0 again."""
         for labels, log in self._series.items():
             named = dict(labels)
-            host = named.get("Hostname") or named.get("hostname") or named.get("node")
             same_gpu = gpu_uuid is None or named.get("UUID") in (None, gpu_uuid)
-            if named["__name__"] in FAULT_GAUGES and host == node and same_gpu and not log.current.gone:
+            if named["__name__"] in FAULT_GAUGES and node_of(named) == node and same_gpu and not log.current.gone:
                 log.set(Segment(self.offset_us(at), 0.0, 0.0))
 
     def _log(self, labels: Labels) -> SeriesLog:

@@ -53,6 +53,15 @@ def test_a_reboot_takes_five_minutes_and_heals() -> None:
     assert xids(made) == {"n1": 0, "n2": 13}
 
 
+def test_a_gauge_that_names_its_node_by_the_exporters_address_is_healed_too() -> None:
+    made = world(node("n1"))
+    made.set_metrics('DCGM_FI_DEV_XID_ERRORS{gpu="3",instance="n1:9400"} 79\n')
+    made.repairs.request("n1", "reboot", gpu_uuid=None, key="k")
+    made.advance_to(at(315))
+    (gauge,) = made.metrics.instant("DCGM_FI_DEV_XID_ERRORS", made.clock.now())
+    assert gauge.points[0][1] == 0
+
+
 def test_what_runs_on_a_machine_that_reboots_is_lost_and_made_again() -> None:
     made = sick(reboot={"takes": "1m"})
     made.repairs.request("n1", "reboot", gpu_uuid=None, key="k")
