@@ -6,6 +6,7 @@ What is in memory here can be lost: after a restart every open incident is looke
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from agent.domain.base import rfc3339
@@ -49,8 +50,10 @@ class Watch:
     def next_wake(self) -> datetime | None:
         """When there will be something to do without anything happening."""
         moments = [*self._retry_at.values()]
-        due = self._ports.timers.next_due()
-        return min([*moments, due] if due else moments, default=None)
+        with suppress(Fault):  # a store that does not answer is asked again at the next look
+            due = self._ports.timers.next_due()
+            moments += [due] if due else []
+        return min(moments, default=None)
 
     def heartbeat(self) -> None:
         """Once an hour, on the record."""
@@ -70,13 +73,18 @@ class Watch:
     # --- tasks ------------------------------------------------------------------------------------------------------
 
     def _ready(self) -> list[str]:
-        """Names of the tasks that can run now: 'signals', or an incident's id."""
+        """Names of the tasks that can run now: 'signals', or an incident's id. None while the store does not answer."""
         now = self._ports.clock.now()
         self._notice_answers()
-        for wake in self._ports.timers.due(now):
+        try:
+            due, signals = self._ports.timers.due(now), self._ports.inbox.take(1)
+        except Fault as fault:
+            log.warning("the store does not answer: %s", fault)
+            return []
+        for wake in due:
             self._nudged.setdefault(wake.incident, "due")
         tasks = sorted(self._nudged)
-        if self._ports.inbox.take(1):
+        if signals:
             tasks.insert(0, "signals")
         return [task for task in tasks if self._retry_at.get(task, now) <= now]
 

@@ -20,7 +20,7 @@ def close(thread: Thread, ports: Ports) -> IncidentState:
         lambda: {
             "incident": incident.id,
             "state": ending(thread, incident).value,
-            "statement": thread.statement or _statement(thread, incident),
+            "statement": _statement(thread, incident),
             "helped": list(thread.helped),
             "signals": incident.signal_count,
             "at": rfc3339(ports.clock.now()),
@@ -47,9 +47,13 @@ def ending(thread: Thread, incident: Incident) -> IncidentState:
 
 
 def _statement(thread: Thread, incident: Incident) -> str:
-    match ending(thread, incident):
-        case IncidentState.RESOLVED:
-            return f"{len(thread.helped)} actions helped"
+    """Why it ended so. That one of its proposals was withdrawn is not why an incident was resolved."""
+    state = ending(thread, incident)
+    if state is IncidentState.RESOLVED:
+        return f"{len(thread.helped)} actions helped"
+    if thread.statement:
+        return thread.statement
+    match state:
         case IncidentState.CANCELLED:
             return "it recovered by itself"
         case IncidentState.ESCALATED:

@@ -57,7 +57,7 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
         return _ask_again(asked, "judge_again", ports)
     match verdict.decision:
         case Decision.DENY:
-            return Next("cancel", refused(asked, IncidentState.REFUSED, _why(verdict)))
+            return _withdrawn(asked, fresh, _why(verdict))
         case Decision.ALLOW:
             return Next("execute", asked)
         case Decision.ESCALATE:
@@ -77,6 +77,11 @@ def refused(thread: Thread, ending: IncidentState, why: str) -> Thread:
     if thread.on_refusal == "continue" or thread.ending is not None:
         return thread.but(proposal=None)
     return thread.but(ending=ending, statement=why)
+
+
+def _withdrawn(thread: Thread, proposal: Proposal, why: str) -> Move:
+    """A late no: what was asked and told is taken back, whatever the playbook does next."""
+    return Next("cancel", refused(thread, IncidentState.REFUSED, why).but(proposal=proposal, statement=why))
 
 
 def again(thread: Thread, proposal: Proposal, why: str) -> Thread:
@@ -137,8 +142,10 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
 def _ask_again(thread: Thread, stage: str, ports: Ports) -> Move:
     patient = thread.judged < ENGINE_TRIES
     if not patient and not _only_waiting_is_left(thread):
-        refusal = refused(thread, IncidentState.REFUSED, _why(thread.verdict))
-        return Next("cancel" if stage == "judge_again" else "propose", refusal)
+        why = _why(thread.verdict)
+        if stage == "judge_again":
+            return _withdrawn(thread, _of(thread), why)
+        return Next("propose", refused(thread, IncidentState.REFUSED, why))
     until = ports.clock.now() + timedelta(seconds=ENGINE_RETRY_S if patient else ENGINE_AWAY_RETRY_S)
     return Wait(until, "no decision from the policy engine", thread)
 

@@ -19,7 +19,7 @@ from agent.assembly import Agent, assemble, refused_by
 from agent.config import Settings
 from agent.domain.approval import Answer, ApprovalRequest, Person
 from agent.domain.cluster import ObjectRef, node_ref
-from agent.ports import Notifier
+from agent.ports import Notifier, Reasoner
 from agent.scenarios.outages import OF_THE_WORLD, Outages
 from agent.scenarios.process import Process
 from agent.scenarios.witness import Pager
@@ -179,6 +179,8 @@ class Story:
         *,
         pager: Notifier | None = None,
         repair: Json | None = None,
+        playbooks: Path | None = None,
+        llm: Reasoner | None = None,
         **policy_data: Any,
     ) -> None:
         """`repair`: how the site's repair system does with an operation; the rest goes over the policies' own data."""
@@ -191,8 +193,13 @@ class Story:
         self.database = folder / "watchkeeper.db"
         self._outages = Outages(self.world.clock)
         self._settings = Settings(
-            database=self.database, identities=ON_CALL, world="simulated", policy_data=policy_data
+            database=self.database,
+            identities=ON_CALL,
+            world="simulated",
+            policy_data=policy_data,
+            playbooks=playbooks,
         )
+        self._llm = llm
         self._next_look = START
         self.world.advance_to(START)
         self.process = Process(self._assemble)
@@ -203,8 +210,11 @@ class Story:
             self.world,
             notifier=self.pager,
             durability="memory",
-            interpose=self._outages.interpose,
+            interpose=self._interpose,
         )
+
+    def _interpose(self, name: str, port: Any) -> Any:
+        return self._outages.interpose(name, self._llm if name == "llm" and self._llm else port)
 
     @property
     def agent(self) -> Agent:

@@ -1,11 +1,16 @@
 """A notebook holds GPUs that nobody uses: two witnesses, a yes, notice, grace, a fresh look, stop, restore on need."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+import yaml
 from telling import Story, cluster
 
 from agent.domain.cluster import ObjectRef
 from agent.ports import Fault
+from agent.resources import bundled
 from agent.scenarios.witness import Pager
 
 ASK = {"default": "act_with_approval"}
@@ -70,6 +75,25 @@ def test_its_owner_works_again_within_the_grace_and_nothing_happens(begin: Begin
     assert story.changes() == []
     assert "will not happen" in story.told("owner")[-1]
     assert story.asked() == []
+
+
+@pytest.mark.parametrize("on_refusal", ["stop", "continue"])
+def test_a_late_no_is_told_to_the_owner_who_had_notice(begin: Begin, on_refusal: str, tmp_path: Path) -> None:
+    """The policies err for longer than they are asked: no. Whether or not the playbook goes on without it."""
+    mine = tmp_path / "playbooks"
+    shutil.copytree(bundled("playbooks"), mine)
+    file = mine / "idle-gpus" / "playbook.yaml"
+    playbook = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for remedy in playbook["spec"]["remedies"]:
+        remedy["onRefusal"] = on_refusal
+    file.write_text(yaml.safe_dump(playbook), encoding="utf-8")
+    story = idle_for_hours(begin, playbooks=mine).answers("approve").passes(minutes=14)
+    story.breaks("policy", "error", minutes=20).passes(minutes=20)
+    assert story.changes() == []
+    assert "will not happen" in story.told("owner")[-1]
+    (withdrawn,) = story.records("cancellation")
+    assert withdrawn["request"] is not None
+    assert withdrawn["reason"].startswith("policy.error")
 
 
 def test_nobody_answers_and_the_hour_is_over(begin: Begin) -> None:
