@@ -6,6 +6,7 @@ would be no limit. What the schema names but the policies cannot enforce yet is 
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ def read_limits(folder: Path, overlay: Mapping[str, Any] | None) -> dict[str, An
     if overlay:
         _check(validator, OVERLAY, _without_nulls(overlay), whole=False)
         merged = merge_patch(merged, overlay)
-    _check(validator, f"data/ with {OVERLAY}" if overlay else "data/", merged, whole=True)
+    name = f"data/ with {OVERLAY}" if overlay else "data/"
+    _check(validator, name, merged, whole=True)
+    _check_freezes(name, merged)
     return merged
 
 
@@ -76,6 +79,18 @@ def _check(validator: jsonschema.Draft202012Validator, name: str, limits: Mappin
         if error.validator == "maxItems" and "description" in error.schema:
             raise BundleRefused(f"{name}: {key}: {error.schema['description']}")
         raise BundleRefused(f"{name}: {key + ': ' if key else ''}{error.message}")
+
+
+def _check_freezes(name: str, limits: Mapping[str, Any]) -> None:
+    """A freeze that ends before it begins would never be in force."""
+    for number, freeze in enumerate(limits.get("freezes", ())):
+        key = f"{name}: freezes.{number}"
+        try:
+            begins, ends = (datetime.fromisoformat(freeze[moment]) for moment in ("from", "to"))
+        except ValueError as error:
+            raise BundleRefused(f"{key}: {error}") from error
+        if begins >= ends:
+            raise BundleRefused(f"{key}: it ends ({freeze['to']}) before it begins ({freeze['from']})")
 
 
 def _without_nulls(value: Any) -> Any:

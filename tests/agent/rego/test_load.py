@@ -120,6 +120,14 @@ def test_a_reason_has_a_sentence_a_remedy_and_one_place(tmp_path: Path, text: st
         ({"approvals": {"default": {"tiers": [{}]}}}, "approvals.default.tiers: tiers of approvers are not enforced"),
         ({"freezes": [{"name": "x", "from": "2026-12-20"}]}, "freezes.0.from"),
         ({"freezes": [{"name": "x"}]}, "freezes.0: 'from' is a required property"),
+        (
+            {"freezes": [{"name": "x", "from": "2026-12-20T00:00:00Z", "to": "2026-11-04T00:00:00Z"}]},
+            "before it begins",
+        ),
+        (
+            {"freezes": [{"name": "x", "from": "2026-12-20T00:00:00Z", "to": "2026-12-32T00:00:00Z"}]},
+            "day is out of range",
+        ),
     ],
 )
 def test_limits_are_held_to_their_schema(tmp_path: Path, overlay: dict[str, Any], words: str) -> None:
