@@ -26,6 +26,7 @@ class Fault(Exception):
     """Something outside did not work. `place` names it: 'apiserver', 'log', 'prometheus', 'policy' …"""
 
     place = "outside"
+    passes = True  # worth asking again; False for what fails alike each time, such as an expression on its facts
 
 
 class ClusterFault(Fault):

@@ -21,6 +21,7 @@ from agent.workflow import Workflow
 BATCH = 500  # signals sensed together: one view of the cluster serves them all
 RETRY_FIRST_S = 10
 RETRY_AT_MOST_S = 60  # a store or server that is down is asked again at least this often; it costs one call
+FAILURES_ALIKE = 5  # of what fails alike each time, before the incident goes to a person
 HEARTBEAT_S = 3600  # makes "nothing happened" provable
 
 log = logging.getLogger("watchkeeper.watch")
@@ -106,7 +107,11 @@ class Watch:
             else:
                 self._resume(task)
         except Fault as fault:
-            self._put_off(task, fault)
+            if fault.passes or self._failures.get(task, 0) < FAILURES_ALIKE:
+                self._put_off(task, fault)
+            else:
+                self._give_up(task, fault)
+                self._nudged.pop(task, None)
         else:
             self._retry_at.pop(task, None)
             self._failures.pop(task, None)
@@ -161,7 +166,9 @@ class Watch:
         try:
             self._ports.timers.clear(incident)
             if any(known.id == incident for known in self._ports.incidents.open()):
-                self._workflow.advance(incident, cause)
+                asks = self._workflow.advance(incident, cause)
+                if asks is not None:  # noted now: an answer may come before the next look at the desk
+                    self._asked[asks] = incident
         except Fault:
             raise
         except Exception as error:  # the top of the workflow: recorded, named, and a person is called

@@ -63,8 +63,11 @@ class Workflow:
         self._checkpointer = checkpointer
         self._graph = _graph(ports).compile(checkpointer=checkpointer)
 
-    def advance(self, incident: str, cause: str) -> bool:
-        """Runs the thread until it waits or ends; True when it has ended. Faults of the ports come through."""
+    def advance(self, incident: str, cause: str) -> str | None:
+        """Runs the thread until it waits or ends. Returns the approval request that it waits for, if it is one.
+
+        Faults of the ports come through; the thread then stands where it stood.
+        """
         config: Any = {"configurable": {"thread_id": incident}, "recursion_limit": STEPS_AT_MOST}
         now = self._graph.get_state(config)
         start: Any
@@ -72,10 +75,12 @@ class Workflow:
             start = State(thread=Thread(incident=incident).json_object())
         else:
             start = Command(resume=cause) if now.interrupts else None
-        ended = "__interrupt__" not in self._graph.invoke(start, config, durability="sync")
-        if ended:
+        state = self._graph.invoke(start, config, durability="sync")
+        if "__interrupt__" not in state:
             self._checkpointer.delete_thread(incident)  # the log has the whole story
-        return ended
+            return None
+        asking = state["wait"]["stage"] == approve.__name__
+        return Thread.model_validate(state["thread"]).request if asking else None
 
 
 def _graph(ports: Ports) -> StateGraph[State, None, State, State]:

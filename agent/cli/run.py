@@ -61,14 +61,15 @@ def _serve(settings: Settings) -> None:
     from agent.adapters.notify import LogNotifier
     from agent.adapters.playbooks.expressions import PlaybookError
     from agent.assembly import assemble, refused_by
-    from agent.ports import PolicyUnavailable
+    from agent.ports import Fault
     from agent.scenarios.format import ScenarioInvalid
+    from audit.errors import LogError
 
     bell = threading.Event()
     try:
         simulated = _world(settings)
         agent = assemble(settings, simulated, notifier=LogNotifier())
-    except (PlaybookError, PolicyUnavailable, ScenarioInvalid) as error:
+    except (PlaybookError, Fault, ScenarioInvalid, LogError, OSError) as error:
         fail(f"It cannot start: {error}")
     ready = threading.Event()
     doors = Doors(

@@ -73,6 +73,10 @@ def _notice(payload: Payload) -> str:
     return f"Told the {payload['audience']} of {named(payload['target'])}: {_stop(payload['message'])}"
 
 
+def _notification_failed(payload: Payload) -> str:
+    return f"Could not be told: {payload.get('audience', 'somebody')}."
+
+
 def _cancellation(payload: Payload) -> str:
     return f"Withdrew proposal {payload['proposal']}: {_stop(payload['reason'])}"
 
@@ -115,6 +119,7 @@ _TELLERS: dict[str, Callable[[Payload], str]] = {
     "approval_requested": _approval_requested,
     "approval": _approval,
     "notice": _notice,
+    "notification_failed": _notification_failed,
     "cancellation": _cancellation,
     "intent": _intent,
     "outcome": _outcome,

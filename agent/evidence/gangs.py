@@ -1,7 +1,8 @@
 """Gangs that are stuck below their minimum: which one to requeue whole so that another can start.
 
-A stuck gang makes no progress, so requeueing it costs nothing; a healthy one pays with its work, so only a strictly
-lower priority makes it a candidate. The forecaster has the last word: where nobody would start, nobody is moved.
+A stuck gang makes no progress, so requeueing it costs nothing; a healthy one pays with its work, so it comes last, and
+only for one of higher priority, or a larger one of the same (policies ask a person then). The forecaster has the last
+word: where nobody would start, nobody is moved.
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,7 +77,12 @@ def _may_move(gang: Gang, subject: Gang, view: ClusterView, now: datetime) -> bo
         return gang.ref == subject.ref or stuck_s(gang, now) >= (
             UNPLACED_FOR_S if _lacks_nodes(gang, view) else STUCK_AFTER_S
         )
-    return gang.state is GangState.RUNNING and gang.priority < subject.priority
+    return gang.state is GangState.RUNNING and _yields(gang, subject)
+
+
+def _yields(gang: Gang, subject: Gang) -> bool:
+    """A gang that runs pays with its work: only for one that matters more, or is larger and matters as much."""
+    return gang.priority < subject.priority or (gang.priority == subject.priority and _gpus(gang) < _gpus(subject))
 
 
 def _lacks_nodes(gang: Gang, view: ClusterView) -> bool:
@@ -111,5 +117,6 @@ def _pool(view: ClusterView, gang: Gang) -> str:
 
 
 def _why(candidate: Gang, starts: Sequence[str]) -> str:
-    cost = "makes no progress itself" if candidate.state is GangState.STUCK else f"has priority {candidate.priority}"
+    running = f"runs at priority {candidate.priority} and would lose its work since its last checkpoint"
+    cost = "makes no progress itself" if candidate.state is GangState.STUCK else running
     return f"{candidate.ref} {cost}; without it {', '.join(starts)} can start"

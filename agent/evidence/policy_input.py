@@ -37,7 +37,7 @@ def policy_input(
             "nodes": {
                 "total": len(view.nodes),
                 "eligible": sum(node.eligible for node in view.nodes.values()),
-                "unschedulable": sum(node.unschedulable for node in view.nodes.values()),
+                "ineligible": sorted(node.name for node in view.nodes.values() if not node.eligible),
             },
             "target": _marks(proposal.target, view),
             "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in _namespaces(touched)},

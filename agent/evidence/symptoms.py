@@ -26,6 +26,7 @@ _ALERTS: Mapping[str, Symptom] = {
     "KubePodCrashLooping": Symptom.WORKLOAD_FAILING,
     "KubeJobFailed": Symptom.WORKLOAD_FAILING,
 }
+_ABOUT_PODS = frozenset({Symptom.GANG_STUCK, Symptom.WORKLOAD_FAILING})
 _GPU_CONDITIONS = frozenset({"SysLogsXIDError", "GpuMemWatch", "GpuThermalMarginWatch", "AcceleratedHardwareReady"})
 _STUCK_EVENTS = frozenset({"FailedScheduling"})
 _NODE_EVENTS = frozenset({"TaskHung"})
@@ -96,12 +97,19 @@ def xids_in(signal: Signal) -> tuple[int, ...]:
 def _alert(body: AlertBody, view: ClusterView) -> Tells | None:
     over = body.status == "resolved"
     symptom = _ALERTS.get(body.alertname, Symptom.ALERT)
+    if symptom in _ABOUT_PODS and _names_a_pod_that_is_gone(body.labels, view):
+        return None  # whatever it was, it has ended with the pod; often the agent itself moved the gang
     subject = _subject(symptom, body.labels, view)
     if symptom is Symptom.GANG_STUCK and (subject is None or subject not in view.gangs):
         symptom = Symptom.WORKLOAD_FAILING  # a pod of no gang that does not start
     if subject is None:
         symptom, subject = Symptom.ALERT, _unplaced(body)
     return Tells(symptom, subject, over=over)
+
+
+def _names_a_pod_that_is_gone(labels: Mapping[str, str], view: ClusterView) -> bool:
+    pod = _first(labels, POD_LABELS)
+    return pod is not None and (_first(labels, NAMESPACE_LABELS) or "", pod) not in view.pods
 
 
 def _subject(symptom: Symptom, labels: Mapping[str, str], view: ClusterView) -> ObjectRef | None:

@@ -48,7 +48,7 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
     look = look_at(thread.incident, ports)
     fresh = _as_of_now(thread, proposal, look, ports)
     if fresh is None:
-        return Next("cancel", thread.but(statement=f"{proposal.action} on {proposal.target} is no longer called for"))
+        return _uncalled_for(thread, proposal, look)
     if fresh.digest != proposal.digest:
         return Next("cancel", again(thread, proposal, "what it rests on has changed since it was proposed"))
     verdict, at = _verdict(thread, fresh, look, ports, "execute")
@@ -62,6 +62,15 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
             return Next("execute", asked)
         case Decision.ESCALATE:
             return _if_approved(asked, fresh, verdict, look, ports)
+
+
+def _uncalled_for(thread: Thread, proposal: Proposal, look: Look) -> Move:
+    """Nobody would propose it now. A Prometheus that is away is waited for: what cannot be seen may still be so."""
+    blind = not look.facts.values["telemetry"]["available"] and look.incident.recovered_at is None
+    if blind and thread.judged < ENGINE_TRIES:
+        unseen = thread.but(judged=thread.judged + 1)
+        return Wait(look.now + timedelta(seconds=ENGINE_RETRY_S), "the telemetry cannot be read", unseen)
+    return Next("cancel", thread.but(statement=f"{proposal.action} on {proposal.target} is no longer called for"))
 
 
 def _if_approved(thread: Thread, proposal: Proposal, verdict: Verdict, look: Look, ports: Ports) -> Move:

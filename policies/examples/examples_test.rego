@@ -48,7 +48,7 @@ cordon := {
 		"digest": "d1",
 	},
 	"facts": {
-		"nodes": {"total": 20, "eligible": 20, "unschedulable": 0},
+		"nodes": {"total": 20, "eligible": 20, "ineligible": []},
 		"target": {"labels": {}, "annotations": {}},
 		"namespaces": {},
 		"touched": [],

@@ -35,6 +35,7 @@ facts_well_formed if {
 	some facts in [input.facts]
 	facts.nodes.total >= facts.nodes.eligible
 	facts.nodes.eligible >= 0
+	is_array(facts.nodes.ineligible)
 	is_object(facts.target.annotations)
 	every _, namespace in facts.namespaces {
 		is_object(namespace.annotations)

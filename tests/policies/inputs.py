@@ -41,7 +41,8 @@ class Given:
 
     def in_a_cluster_of(self, total: int, *, eligible: int | None = None) -> "Given":
         able = total if eligible is None else eligible
-        return self.seen(nodes={"total": total, "eligible": able, "unschedulable": total - able})
+        out = [f"out-{n}" for n in range(total - able)]
+        return self.seen(nodes={"total": total, "eligible": able, "ineligible": out})
 
     def after(self, *past: dict[str, Any]) -> "Given":
         return Given({**deepcopy(self.document), "history": [*self.document["history"], *past]})
@@ -76,7 +77,7 @@ def _given(action: str, target: dict[str, str], *, destructive: bool, **blast: l
         "digest": "0" * 64,
     }
     facts = {
-        "nodes": {"total": 20, "eligible": 20, "unschedulable": 0},
+        "nodes": {"total": 20, "eligible": 20, "ineligible": []},
         "target": {"labels": {}, "annotations": {}},
         "namespaces": {target["namespace"]: {"annotations": {}}} if "namespace" in target else {},
         "touched": [],

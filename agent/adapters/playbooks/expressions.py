@@ -28,6 +28,7 @@ class PlaybookFault(Fault):
     """An expression that failed on the facts at hand."""
 
     place = "playbooks"
+    passes = False
 
 
 class _Program(Protocol):

@@ -3,8 +3,8 @@
 # description: |
 #   How many different nodes, gangs and workloads may be touched within a window, this proposal included. For nodes the
 #   limit is the lower of a share of the eligible ones, rounded down, and an absolute number. Beyond it a person decides.
-#   A node that we made ineligible ourselves within the window still counts as eligible for the next action on itself:
-#   the cordon of a node is no reason against its reboot.
+#   A node that we made ineligible ourselves within the window still counts as eligible: the cordon of a node is no
+#   reason against its reboot, and does not shrink the share that the limit is of.
 package watchkeeper.guardrails.blast_radius
 
 limits := data.limits.blast_radius
@@ -18,10 +18,9 @@ proposed(kind) := {name | some name in input.proposal.blast_radius[kind]}
 
 touched(kind) := count(earlier(kind) | proposed(kind))
 
-eligible := min([
-	input.facts.nodes.total,
-	input.facts.nodes.eligible + count(earlier("nodes") & proposed("nodes")),
-])
+ineligible := {name | some name in input.facts.nodes.ineligible}
+
+eligible := input.facts.nodes.eligible + count(earlier("nodes") & ineligible)
 
 node_limit := min([limit | some limit in node_limits])
 

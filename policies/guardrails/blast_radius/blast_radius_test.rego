@@ -42,9 +42,17 @@ test_the_window_ends if {
 }
 
 test_its_own_cordon_is_no_reason_against_the_repair_of_a_node if {
-	ten := object.union(data.watchkeeper.examples.repair, {"facts": {"nodes": {"total": 10, "eligible": 9}}})
+	facts := {"nodes": {"total": 10, "eligible": 9, "ineligible": ["gpu-7"]}}
+	ten := object.union(data.watchkeeper.examples.repair, {"facts": facts})
 	escalate(after(ten, [past("gpu-7", "2026-11-02T08:59:00Z")]), limits) == set()
-	escalate(after(ten, [past("gpu-1", "2026-11-02T08:59:00Z")]), limits) == {"blast_radius.node_limit"}
+	escalate(ten, limits) == {"blast_radius.node_limit"}
+}
+
+test_what_we_cordoned_ourselves_does_not_shrink_the_share if {
+	facts := {"nodes": {"total": 20, "eligible": 19, "ineligible": ["gpu-1"]}}
+	given := object.union(nodes(["gpu-7"]), {"facts": facts})
+	escalate(after(given, [past("gpu-1", "2026-11-02T08:59:00Z")]), limits) == set()
+	escalate(after(given, [past("gpu-2", "2026-11-02T08:59:00Z")]), limits) == {"blast_radius.node_limit"}
 }
 
 test_the_limit_never_exceeds_the_whole_cluster if {

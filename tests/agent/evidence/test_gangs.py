@@ -63,7 +63,7 @@ def test_a_healthy_gang_of_the_same_priority_is_left_alone() -> None:
 def test_a_healthy_gang_of_lower_priority_gives_way() -> None:
     where = cluster().nodes(*FOUR).gang("big", on=["gpu-1"], waiting=1, priority=5)
     made = planned(where.gang("well", on=["gpu-2", "gpu-3", "gpu-4"]))
-    assert who(made) == "well" and "has priority 0" in made.reason
+    assert who(made) == "well" and "runs at priority 0" in made.reason
 
 
 def test_what_could_start_as_things_are_is_held_up_by_something_else() -> None:
@@ -120,3 +120,10 @@ def test_a_pod_that_has_just_begun_to_wait_makes_no_gang_stuck(stuck_for_s: int,
 @pytest.mark.parametrize(("rival_stuck_s", "goes_back"), [(60, None), (119, None), (120, "small"), (1200, "small")])
 def test_a_rival_whose_pods_have_no_node_need_not_be_stuck_as_long(rival_stuck_s: int, goes_back: str | None) -> None:
     assert who(planned(deadlock(stuck_s=rival_stuck_s))) == goes_back
+
+
+def test_a_healthy_gang_gives_way_to_a_larger_one_of_its_priority_and_not_the_other_way_round() -> None:
+    where = cluster().nodes(*FOUR).gang("big", on=["gpu-1", "gpu-2"], waiting=1).gang("well", on=["gpu-3", "gpu-4"])
+    assert who(planned(where)) == "well"
+    where = cluster().nodes(*FOUR).gang("big", on=["gpu-1"], waiting=1).gang("well", on=["gpu-2", "gpu-3", "gpu-4"])
+    assert who(planned(where)) is None

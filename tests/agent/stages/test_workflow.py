@@ -63,7 +63,7 @@ def test_a_thread_that_waits_has_its_wake_up_and_one_that_ended_leaves_nothing(h
     """Under `suggest` the incident is refused and a person told; before that the policies have to answer."""
     saver = open_checkpointer(tmp_path / "threads.db", "memory")
     workflow = Workflow(house.ports, saver)
-    assert workflow.advance("inc-1", "opened")
+    assert workflow.advance("inc-1", "opened") is None
     assert list(saver.list({"configurable": {"thread_id": "inc-1"}})) == []
     assert house.ports.timers.next_due() is None
     assert house.kinds()[-1] == "incident_closed"
@@ -77,7 +77,7 @@ def test_a_fault_leaves_the_thread_where_it_was(house: House, tmp_path: Path) ->
     with pytest.raises(Fault):
         workflow.advance("inc-1", "opened")
     house.later(31)
-    assert workflow.advance("inc-1", "retry")
+    assert workflow.advance("inc-1", "retry") is None
     assert house.kinds().count("diagnosis") == 1
     close(saver)
 
