@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check live lint format lock pictures clean
+.PHONY: demo test check live lint format lock pictures docs clean
 
 demo: $(STAMP)  ## three incidents on a simulated GPU cluster, with you as the person who is asked
 	$(BIN)/watchkeeper demo
@@ -45,3 +45,6 @@ clean:
 
 pictures: $(STAMP)  ## draws the pictures of the README anew
 	$(BIN)/python docs/pictures/draw.py
+
+docs: $(STAMP)  ## writes the generated parts of the docs anew
+	$(BIN)/python docs/write_policies.py

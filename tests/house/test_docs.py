@@ -55,3 +55,11 @@ def test_help_of_every_command_carries_an_example() -> None:
         )
         assert shown.returncode == 0, shown.stderr
         assert "Example" in shown.stdout or "Commands" in shown.stdout, name
+
+
+def test_the_reason_codes_in_the_docs_are_those_of_the_policies() -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    from write_policies import PAGE, written
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == written(page), "run `make docs`"
