@@ -11,7 +11,7 @@ from agent.adapters.checkpoints import open_checkpointer
 from agent.adapters.inbound.observing import Observer
 from agent.adapters.kubernetes.views import ClusterViews
 from agent.adapters.ledger import AuditLedger
-from agent.adapters.llm import NoReasoner
+from agent.adapters.llm import reasoner_for
 from agent.adapters.playbooks.library import load_playbooks
 from agent.adapters.prometheus.detect import Surveyor
 from agent.adapters.rego.engine import EmbeddedPolicyEngine
@@ -100,6 +100,8 @@ def assemble(
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)
     refused = refused_by(ledger, world.clock)
+    forecaster = SchedulerForecaster()
+    reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger)
     ports = Ports(
         clock=world.clock,
         cluster=world.cluster,
@@ -111,10 +113,10 @@ def assemble(
         metrics=world.metrics,
         repairs=world.repairs,
         notifier=notifier,
-        forecaster=SchedulerForecaster(),
+        forecaster=forecaster,
         policy=interpose("policy", engine),
         playbooks=playbooks,
-        reasoner=interpose("llm", NoReasoner()),
+        reasoner=interpose("llm", reasoner),
         ledger=ledger,
         inbox=store.inbox,
         timers=store.timers,
@@ -152,7 +154,9 @@ def refused_by(ledger: Ledger, clock: Clock) -> Callable[[str, str, str], None]:
 
 def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
     """What it ran with, on the record. A log that is down at the start is no reason not to watch."""
-    shown = settings.model_dump(mode="json", exclude={"database", "policies", "playbooks", "inbound_token_file"})
+    shown = settings.model_dump(
+        mode="json", exclude={"database", "policies", "playbooks", "inbound_token_file", "model_key_file"}
+    )
     try:
         ports.ledger.record("configuration", {"digest": digest_of(shown), "settings": shown})
         ports.ledger.record("policy_loaded", {"digest": policy_digest})

@@ -5,11 +5,11 @@ An unknown key or a bad value is one error that names the file, the key and what
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from agent.domain.approval import Person
 
@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     listen: str = Field(default="127.0.0.1:9710", pattern=r"^[^\s:]+:\d{1,5}$")  # host:port of the inbound doors
     inbound_token_file: Path | None = None
     look_every_s: int = Field(default=30, ge=1, le=3600)  # how often metrics and objects are looked at
+    model_endpoint: str | None = Field(
+        default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"
+    )  # without credentials
+    model_name: str | None = Field(default=None, pattern=r"^[\w.:/+-]{1,100}$")
+    model_key_file: Path | None = None
     simulated_seed: int = 7
     simulated_cluster: Path | None = None  # a scenario file whose cluster the simulated world starts with
 
@@ -49,6 +54,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes over what the file says (which comes in as `init`)."""
         return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _a_model_has_a_place_and_a_name(self) -> Self:
+        if (self.model_endpoint is None) != (self.model_name is None):
+            raise ValueError("model_endpoint and model_name go together")
+        return self
 
     @property
     def checkpoints(self) -> Path:
@@ -65,6 +76,8 @@ def load_settings(path: Path | None = None, flags: Mapping[str, Any] | None = No
         return Settings.model_validate({**settings.model_dump(), **given}) if given else settings
     except ValidationError as error:
         raise SettingsInvalid(f"{place}: {_sentence(error)}") from error
+    except SettingsError as error:  # the environment's value of a map or list
+        raise SettingsInvalid(f"the environment: {error}; maps and lists are given as JSON there") from error
 
 
 def _sentence(error: ValidationError) -> str:
@@ -79,7 +92,10 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{file}: cannot be read: {error}") from error
+        raise SettingsInvalid(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise SettingsInvalid(f"{file}: expected a map of settings, found {type(content).__name__}")
+    strange = [key for key in content if not isinstance(key, str)]
+    if strange:
+        raise SettingsInvalid(f"{file}: {strange[0]}: there is no such setting; expected the name of one")
     return content

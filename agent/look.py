@@ -48,6 +48,13 @@ def remedy_key(remedy: Remedy) -> str:
     return f"{remedy.action} {remedy.target}"
 
 
+def remedies_of(diagnosis: Diagnosis, look: Look, ports: Ports) -> list[Remedy]:
+    """What the playbook asks for now, or what the model suggested: of these the first refusal is the last word."""
+    if diagnosis.playbook is not None:
+        return list(ports.playbooks.remedies(diagnosis.playbook, look.facts.values))
+    return [Remedy(r.action, r.target, r.parameters, r.statement, "stop") for r in diagnosis.remedies]
+
+
 def proposals(
     remedies: Sequence[Remedy], diagnosis: Diagnosis, look: Look, round_number: int, ports: Ports
 ) -> Iterator[tuple[Remedy, Proposal | Refusal]]:

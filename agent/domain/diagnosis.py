@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from agent.domain.base import Noun
+from agent.domain.cluster import ObjectRef
 
 
 class Evidence(Noun):
@@ -17,12 +18,22 @@ class Evidence(Noun):
     data: dict[str, object] = {}
 
 
+class SuggestedRemedy(Noun):
+    """An action of the catalogue that a model asks for: checked, and still only a suggestion."""
+
+    action: str
+    target: ObjectRef
+    parameters: dict[str, object] = {}
+    statement: str
+
+
 class Diagnosis(Noun):
     incident: str
-    cause: str  # a code: xid.79, idle.notebook, gang.below_minimum, unknown
+    cause: str  # a code: xid.79, idle.notebook, gang.below_minimum, model.<its word>, unknown
     statement: str
     source: str  # playbook:<name> | model:<name> | none
     playbook: str | None
     confidence: float = Field(ge=0.0, le=1.0)
     evidence: tuple[Evidence, ...]
     facts: dict[str, object] = {}  # what the playbook's expressions may read
+    remedies: tuple[SuggestedRemedy, ...] = ()  # a model's; a playbook has its own

@@ -15,7 +15,7 @@ from agent.domain.proposal import Proposal
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.domain.verdict import Decision, Obligations, Reason, Verdict
 from agent.evidence.policy_input import Phase, policy_input
-from agent.look import TAKES_BACK, Look, look_at, proposals, remedy_key
+from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key
 from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
 from agent.recording import once
 
@@ -108,8 +108,7 @@ def _as_of_now(thread: Thread, proposal: Proposal, look: Look, ports: Ports) -> 
         return proposal  # words change nothing that could drift
     if look.incident.recovered_at is not None and proposal.action not in TAKES_BACK and not proposal.undoes:
         return None
-    playbook = diagnosis.playbook
-    remedies = list(ports.playbooks.remedies(playbook, look.facts.values)) if playbook else []
+    remedies = remedies_of(diagnosis, look, ports)
     same = [r for r in remedies if remedy_key(r) == f"{proposal.action} {proposal.target}"]
     for _, made in proposals(same, diagnosis, look, thread.round - 1, ports):
         if isinstance(made, Proposal):

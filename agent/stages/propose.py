@@ -11,7 +11,7 @@ from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import IncidentState, Symptom
 from agent.domain.proposal import Proposal, Refusal
 from agent.domain.thread import Move, Next, Thread, Wait
-from agent.look import TAKES_BACK, Look, look_at, proposals, remedy_key
+from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key
 from agent.ports import Ports, Remedy
 from agent.recording import once
 
@@ -42,7 +42,16 @@ def propose(thread: Thread, ports: Ports) -> Move:
     if refusals and thread.ending is None and look.incident.recovered_at is None:
         why = "; ".join(refusal.message for refusal in refusals)
         return Next("propose", thread.but(ending=IncidentState.ESCALATED, statement=why))
+    if _nobody_knows_yet(thread, diagnosis, look):
+        why = f"no playbook explains it; {diagnosis.source} says: {diagnosis.statement}"
+        return Next("propose", thread.but(ending=IncidentState.ESCALATED, statement=why))
     return Next("close", thread)
+
+
+def _nobody_knows_yet(thread: Thread, diagnosis: Diagnosis, look: Look) -> bool:
+    """What only a model explained ends with a person: one who approved what helped, or one who is called now."""
+    alone = diagnosis.source.startswith("model:") and thread.ending is None and look.incident.recovered_at is None
+    return alone and not (thread.helped and thread.request)
 
 
 def _asked_elsewhere(made: Proposal, ports: Ports) -> str | None:
@@ -64,9 +73,7 @@ def _ending_of(thread: Thread, diagnosis: Diagnosis) -> Thread:
 def _wanted(thread: Thread, diagnosis: Diagnosis, look: Look, ports: Ports) -> list[Remedy]:
     if thread.ending is not None:
         return [_tell(thread, look)] if _worth_telling(thread, look) else []
-    if diagnosis.playbook is None:
-        return []
-    remedies = list(ports.playbooks.remedies(diagnosis.playbook, look.facts.values))
+    remedies = remedies_of(diagnosis, look, ports)
     if look.incident.recovered_at is None:
         return remedies
     return [r for r in remedies if r.action in TAKES_BACK or r.undoes]

@@ -1,8 +1,15 @@
 """The reasoner's room. With no model configured nobody explains: the incident goes to a person with its evidence."""
 
+import time
+from typing import TYPE_CHECKING
+
 from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
+from agent.ports import Clock, Cluster, Forecaster, Ledger, Metrics, Reasoner
+
+if TYPE_CHECKING:
+    from agent.config import Settings
 
 
 class NoReasoner:
@@ -10,3 +17,25 @@ class NoReasoner:
 
     def explain(self, incident: Incident, view: ClusterView) -> Diagnosis | None:
         return None
+
+
+def reasoner_for(
+    settings: "Settings", clock: Clock, cluster: Cluster, metrics: Metrics, forecaster: Forecaster, ledger: Ledger
+) -> Reasoner:
+    """The site's model, if it has one. Of the cluster it gets the events to read, no more. Raises OSError (the key)."""
+    if settings.model_endpoint is None or settings.model_name is None:
+        return NoReasoner()
+    from agent.adapters.llm.client import ModelClient
+    from agent.adapters.llm.loop import ModelReasoner
+
+    key = settings.model_key_file.read_text(encoding="utf-8").strip() if settings.model_key_file else None
+    return ModelReasoner(
+        chat=ModelClient(settings.model_endpoint, settings.model_name, key),
+        model=settings.model_name,
+        metrics=metrics,
+        forecaster=forecaster,
+        events=lambda namespace: cluster.list("v1", "Event", namespace=namespace),
+        ledger=ledger,
+        clock=clock,
+        seconds=time.monotonic,
+    )

@@ -17,6 +17,7 @@ from agent.domain.incident import Incident
 from agent.domain.signal import Signal, XidBody
 from agent.ports import Fault, Ports, StoreUnavailable
 from agent.scenarios.witness import Pager
+from agent.stages.diagnose import SETTLE_S
 from agent.watch import RETRY_AT_MOST_S, RETRY_FIRST_S, Watch
 from agent.workflow import STAGES, Workflow
 
@@ -90,12 +91,18 @@ def news(agent: Agent, xid: int = 999) -> None:
     body = XidBody(node="gpu-1", xid=xid)
     signal = Signal(id=f"x{xid}", source="logs", type="dev.watchkeeper.xid", time=agent.ports.clock.now(), body=body)
     agent.receive([signal])
+    agent.run_until_idle()
+
+
+def settles(house: House, agent: Agent) -> None:
+    house.later(SETTLE_S + 1)
+    agent.run_until_idle()
 
 
 def test_an_error_of_ours_ends_one_incident_by_name_and_calls_a_person(house: House, tmp_path: Path) -> None:
     agent, pager = with_reasoner(house, tmp_path, Pager())
     news(agent)
-    agent.run_until_idle()
+    settles(house, agent)
     assert agent.ports.incidents.open() == []
     (closed,) = [record.payload for record in agent.log.query(kind="incident_closed")]
     assert closed["state"] == "failed" and "no choices" in closed["statement"]
@@ -106,7 +113,7 @@ def test_an_error_of_ours_ends_one_incident_by_name_and_calls_a_person(house: Ho
 def test_where_nobody_can_be_called_that_is_on_record_and_the_loop_goes_on(house: House, tmp_path: Path) -> None:
     agent, _ = with_reasoner(house, tmp_path, Deaf())
     news(agent)
-    agent.run_until_idle()
+    settles(house, agent)
     assert agent.ports.incidents.open() == []
     assert [record.payload["reason"] for record in agent.log.query(kind="notification_failed")] == [
         "the pager does not answer"
