@@ -4,9 +4,10 @@ Every stage that decides something takes its own look; none trusts what an earli
 an unchanged world has the same digest, which is how drift is noticed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from agent.actions.base import Wish, build_proposal
 from agent.actions.catalogue import CATALOGUE
@@ -14,7 +15,7 @@ from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
 from agent.domain.outcome import PastAction
-from agent.domain.proposal import Proposal, Refusal
+from agent.domain.proposal import Prediction, Proposal, Refusal
 from agent.evidence.facts import Facts, gather
 from agent.ports import Ports, Remedy
 
@@ -67,12 +68,11 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
     action = CATALOGUE.get(remedy.action)
     if action is None:
         return Refusal(code="action.unknown", message=f"there is no action {remedy.action!r}", remedy="see actions/")
-    changes = action_changes(remedy)
     wish = Wish(
         target=remedy.target,
         parameters=remedy.parameters,
         statement=remedy.statement,
-        prediction=ports.forecaster.what_if(look.view, changes) if changes else None,
+        prediction=_predicted(remedy, look.view, ports),
         tenant=tenant_of(remedy.target, ports.tenants),
         undoes=remedy.undoes,
     )
@@ -80,17 +80,29 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
     return build_proposal(action, look.incident, round_number, wish, look.view, seen_now)
 
 
+def _predicted(remedy: Remedy, view: ClusterView, ports: Ports) -> Prediction | None:
+    """None where nothing can be foretold: what is not there, or is not possible, the action itself refuses."""
+    changes = action_changes(remedy)
+    try:
+        return ports.forecaster.what_if(view, changes) if changes else None
+    except ValueError:
+        return None
+
+
 def action_changes(remedy: Remedy) -> list[Mapping[str, object]]:
-    """What the remedy changes, in the forecaster's words."""
-    match remedy.action:
-        case "requeue_gang":
-            return [{"requeue": remedy.target, "exclude_nodes": list(remedy.parameters.get("exclude_nodes", ()))}]
-        case "cordon_node":
-            return [{"cordon": remedy.target.name}]
-        case "reclaim_idle_gpu" if remedy.undoes is None:
-            return [{"remove": remedy.target}]
-        case _:
-            return []
+    """What the remedy changes, in the forecaster's words; nothing for a way back, which only restores."""
+    told = _CHANGES.get(remedy.action)
+    return [told(remedy.target, remedy.parameters)] if told is not None and remedy.undoes is None else []
+
+
+_CHANGES: Mapping[str, Callable[[ObjectRef, Mapping[str, Any]], Mapping[str, object]]] = {
+    "requeue_gang": lambda target, given: {"requeue": target, "exclude_nodes": list(given.get("exclude_nodes", ()))},
+    "cordon_node": lambda target, given: {"cordon": target.name},
+    "drain_node": lambda target, given: {"drain": target.name},
+    "evict_pod": lambda target, given: {"evict": target},
+    "reclaim_idle_gpu": lambda target, given: {"remove": target},
+    "scale_workload": lambda target, given: {"scale": target, "replicas": given.get("replicas")},
+}
 
 
 def tenant_of(target: ObjectRef, tenants: Mapping[str, Sequence[str]]) -> str:

@@ -4,16 +4,22 @@ from typing import Any
 
 from agent.actions.base import Action
 from agent.actions.cordon_node import CordonNode
+from agent.actions.drain_node import DrainNode
+from agent.actions.evict_pod import EvictPod
 from agent.actions.notify import Notify
 from agent.actions.reclaim_idle_gpu import ReclaimIdleGpu
 from agent.actions.request_node_repair import RequestNodeRepair
 from agent.actions.requeue_gang import RequeueGang
+from agent.actions.scale_workload import ScaleWorkload
 from agent.actions.uncordon_node import UncordonNode
 
 ACTIONS: tuple[Action[Any], ...] = (
     CordonNode(),
     UncordonNode(),
+    DrainNode(),
     RequeueGang(),
+    EvictPod(),
+    ScaleWorkload(),
     RequestNodeRepair(),
     ReclaimIdleGpu(),
     Notify(),

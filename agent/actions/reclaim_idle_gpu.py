@@ -12,7 +12,8 @@ from pydantic import Field
 
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, wrong_kind
 from agent.actions.base import unknown_target as unknown
-from agent.actions.reclaim_methods import METHODS, annotations_of
+from agent.actions.reclaim_methods import METHODS
+from agent.actions.written import annotations_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step

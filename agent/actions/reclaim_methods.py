@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.actions.base import ANNOTATION
+from agent.actions.written import annotations_of
 from agent.domain.cluster import ObjectRef
 from agent.domain.proposal import Step, Verb
 from agent.evidence.restore import KUBEFLOW_STOPPED, RECLAIMED_BY, RESTORE
@@ -26,10 +27,6 @@ class Method:
     stop: Callable[[ObjectRef, Manifest, str], tuple[Step, ...]]
     start: Callable[[ObjectRef, Manifest], tuple[Step, ...]]
     rests_on: Callable[[Manifest], dict[str, object]]
-
-
-def annotations_of(manifest: Manifest) -> Mapping[str, str]:
-    return manifest.get("metadata", {}).get("annotations") or {}
 
 
 def replicas_before(manifest: Manifest) -> int | None:

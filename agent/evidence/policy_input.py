@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from agent.domain.base import rfc3339
-from agent.domain.cluster import ClusterView, GangState, ObjectRef
+from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Proposal
 from agent.ports import JsonObject
@@ -99,8 +99,7 @@ def _gangs(proposal: Proposal, view: ClusterView) -> list[JsonObject]:
     named = set(proposal.blast_radius.gangs)
     listed = []
     for ref, gang in sorted(view.gangs.items(), key=lambda item: str(item[0])):
-        on_nodes = sum(view.pods[(p.namespace or "", p.name)].node in nodes for p in gang.running)
-        touched = len(gang.running) if str(ref) in named and not nodes else on_nodes
+        touched = len(gang.running) if str(ref) in named and not nodes else _stopped(gang, proposal, nodes, view)
         if touched or str(ref) in named:
             listed.append(
                 {
@@ -113,6 +112,14 @@ def _gangs(proposal: Proposal, view: ClusterView) -> list[JsonObject]:
                 }
             )
     return listed
+
+
+def _stopped(gang: Gang, proposal: Proposal, nodes: set[str], view: ClusterView) -> int:
+    """Of a node's gang: all where a step acts on the gang itself, else those on the nodes or told to leave."""
+    acted_on = {step.target for step in proposal.steps}
+    if gang.ref in acted_on:
+        return len(gang.running)
+    return sum(p in acted_on or view.pods[(p.namespace or "", p.name)].node in nodes for p in gang.running)
 
 
 def _on_sick_node(pods: Sequence[ObjectRef], view: ClusterView) -> bool:

@@ -7,7 +7,7 @@ from agent.adapters.scheduler.gangs import pod_name
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.proposal import Prediction
-from scheduler_core.changes import Change, Cordon, Remove, Requeue
+from scheduler_core.changes import Change, Cordon, Drain, Evict, Remove, Requeue, Scale
 from scheduler_core.whatif import what_if
 
 
@@ -31,9 +31,22 @@ def _changes(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
         return [Requeue(str(gang.ref), 0, excluded)]
     if "cordon" in change:
         return [Cordon(str(change["cordon"]))]
+    if "drain" in change:
+        return [Drain(str(change["drain"]))]
+    if "evict" in change:
+        return [Evict(f"{change['evict'].namespace or ''}/{change['evict'].name}")]
+    if "scale" in change:
+        return _scaling(change["scale"], change.get("replicas"))
     if "remove" in change:
         return _removal(view, change["remove"])
     raise ValueError(f"what-if: no change is called {', '.join(sorted(change)) or '(nothing)'}")
+
+
+def _scaling(owner: ObjectRef, replicas: int | None) -> list[Change]:
+    """What an autoscaler makes of new limits is not known."""
+    if replicas is None:
+        raise ValueError(f"what-if: how many replicas {owner} will have is not known")
+    return [Scale(str(owner), replicas)]
 
 
 def _gang(view: ClusterView, ref: ObjectRef) -> Gang:

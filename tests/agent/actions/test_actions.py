@@ -3,45 +3,11 @@
 from typing import Any
 
 import pytest
-from evidence.field import NOW, Cluster, cluster, diagnosis, incident, ref
+from evidence.field import Cluster, cluster, ref
 
-from agent.actions.base import Success, Wish, build_proposal
-from agent.actions.catalogue import CATALOGUE
-from agent.domain.cluster import ClusterView, ObjectRef
-from agent.domain.incident import Symptom
+from actions.proposing import NODE, ours, propose, proposed, refusal, success
+from agent.domain.cluster import ObjectRef
 from agent.domain.proposal import Prediction, Proposal, Refusal, Verb
-
-NODE = ref("Node", "gpu-7")
-
-
-def propose(action: str, target: ObjectRef, where: Cluster | ClusterView, **parameters: Any) -> Proposal | Refusal:
-    wish = {k: parameters.pop(k) for k in ("undoes", "prediction") if k in parameters}
-    view = where.view() if isinstance(where, Cluster) else where
-    about = incident(Symptom.GPU_FAULT, NODE)
-    return build_proposal(CATALOGUE[action], about, 2, Wish(target, parameters, "because", **wish), view, diagnosis())
-
-
-def proposed(action: str, target: ObjectRef, where: Cluster | ClusterView, **parameters: Any) -> Proposal:
-    made = propose(action, target, where, **parameters)
-    assert isinstance(made, Proposal), made
-    return made
-
-
-def refusal(action: str, target: ObjectRef, where: Cluster, **parameters: Any) -> str:
-    made = propose(action, target, where, **parameters)
-    assert isinstance(made, Refusal), made
-    return made.code
-
-
-def success(made: Proposal, where: Cluster, repair: Any = "unknown") -> Success:
-    return CATALOGUE[made.action].succeeded(
-        made, where.view(), NOW, lambda key: repair if key == "inc-1/2/0" else "failed"
-    )
-
-
-def ours(name: str = "gpu-7", **more: Any) -> Cluster:
-    return cluster().node(name, cordoned=True, annotations={"watchkeeper.dev/cordoned-by": "watchkeeper"}, **more)
-
 
 # --- cordon and uncordon --------------------------------------------------------------------------------------------
 

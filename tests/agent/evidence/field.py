@@ -23,7 +23,9 @@ def ref(kind: str, name: str, namespace: str | None = "lab") -> ObjectRef:
     versions = {
         "Workload": KUEUE, "Gang": OURS, "PodGroup": NATIVE, "Job": "batch/v1", "JobSet": "jobset.x-k8s.io/v1alpha2",
         "Notebook": "kubeflow.org/v1", "Deployment": "apps/v1", "StatefulSet": "apps/v1",
-        "InferenceService": "serving.kserve.io/v1beta1", "ConfigMap": "v1",
+        "InferenceService": "serving.kserve.io/v1beta1", "ConfigMap": "v1", "Pod": "v1",
+        "HorizontalPodAutoscaler": "autoscaling/v2", "ReplicaSet": "apps/v1", "DaemonSet": "apps/v1",
+        "ClusterQueue": KUEUE, "LocalQueue": KUEUE, "Queue": OURS,
     }  # fmt: skip
     return (
         node_ref(name)
@@ -35,6 +37,19 @@ def ref(kind: str, name: str, namespace: str | None = "lab") -> ObjectRef:
 class Cluster:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Json] = {}
+
+    def autoscaler(self, name: str, over: str, least: int, most: int, utilisation: int | None = None) -> "Cluster":
+        target = {"type": "Utilization", "averageUtilization": utilisation}
+        metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}] if utilisation else []
+        scaled = {"apiVersion": "apps/v1", "kind": "Deployment", "name": over}
+        return self._add("autoscaling/v2", "HorizontalPodAutoscaler", name, "lab", {
+            "spec": {"scaleTargetRef": scaled, "minReplicas": least, "maxReplicas": most, "metrics": metrics},
+        })  # fmt: skip
+
+    def budget(self, name: str, least: int, **labels: str) -> "Cluster":
+        return self._add("policy/v1", "PodDisruptionBudget", name, "lab", {
+            "spec": {"minAvailable": least, "selector": {"matchLabels": labels}},
+        })  # fmt: skip
 
     def node(self, name: str, gpus: int = 8, *, cordoned: bool = False, ready: bool = True, **more: Any) -> "Cluster":
         conditions = [{"type": "Ready", "status": str(ready)}, *more.get("conditions", ())]
