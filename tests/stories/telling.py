@@ -181,9 +181,13 @@ class Story:
         repair: Json | None = None,
         playbooks: Path | None = None,
         llm: Reasoner | None = None,
+        model: str | None = None,
         **policy_data: Any,
     ) -> None:
-        """`repair`: how the site's repair system does with an operation; the rest goes over the policies' own data."""
+        """`repair`: how the site's repair system does with an operation; `model`: an endpoint.
+
+        The rest goes over the policies' own data.
+        """
         self.pager = pager or Pager()
         self.world = World(7, START, timedelta(seconds=15), repair or {})
         self.world.begin_at(START - NIGHT)
@@ -198,6 +202,8 @@ class Story:
             world="simulated",
             policy_data=policy_data,
             playbooks=playbooks,
+            model_endpoint=model,
+            model_name=model and "scripted",
         )
         self._llm = llm
         self._next_look = START

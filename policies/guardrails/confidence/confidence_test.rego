@@ -11,8 +11,16 @@ repair_by(changes) := object.union(data.watchkeeper.examples.repair, {"proposal"
 
 test_a_model_alone_never_destroys if {
 	escalate(repair_by({"source": "model:small", "confidence": 1}), limits) == {"confidence.model"}
-	escalate(repair_by({"source": "model:small", "confidence": 1, "destructive": false}), limits) == set()
+	protects := {"source": "model:small", "confidence": 1, "destructive": false, "protective": true}
+	escalate(repair_by(protects), limits) == set()
 	escalate(repair_by({}), limits) == set()
+}
+
+test_a_model_alone_changes_nothing_else if {
+	changes := {"source": "model:small", "confidence": 1, "destructive": false, "protective": false}
+	escalate(repair_by(changes), limits) == {"confidence.model_change"}
+	by_playbook := {"source": "playbook:small", "confidence": 1, "destructive": false, "protective": false}
+	escalate(repair_by(by_playbook), limits) == set()
 }
 
 test_a_guess_is_shown_to_a_person if {
