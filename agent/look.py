@@ -101,6 +101,10 @@ _CHANGES: Mapping[str, Callable[[ObjectRef, Mapping[str, Any]], Mapping[str, obj
     "drain_node": lambda target, given: {"drain": target.name},
     "evict_pod": lambda target, given: {"evict": target},
     "reclaim_idle_gpu": lambda target, given: {"remove": target},
+    "deactivate_workload": lambda target, given: {"activate": target, "active": False},
+    "activate_workload": lambda target, given: {"activate": target, "active": True},
+    "hold_queue": lambda target, given: {"stop": target, "policy": "HoldAndDrain" if given.get("drain") else "Hold"},
+    "resume_queue": lambda target, given: {"stop": target, "policy": "None"},
     "scale_workload": lambda target, given: {"scale": target, "replicas": given.get("replicas")},
 }
 

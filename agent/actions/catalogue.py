@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from agent.actions.activate_workload import ActivateWorkload
 from agent.actions.base import Action
 from agent.actions.cordon_node import CordonNode
+from agent.actions.deactivate_workload import DeactivateWorkload
 from agent.actions.drain_node import DrainNode
 from agent.actions.evict_pod import EvictPod
+from agent.actions.hold_queue import HoldQueue
 from agent.actions.notify import Notify
 from agent.actions.reclaim_idle_gpu import ReclaimIdleGpu
 from agent.actions.request_node_repair import RequestNodeRepair
 from agent.actions.requeue_gang import RequeueGang
+from agent.actions.resume_queue import ResumeQueue
 from agent.actions.scale_workload import ScaleWorkload
 from agent.actions.uncordon_node import UncordonNode
 
@@ -18,6 +22,10 @@ ACTIONS: tuple[Action[Any], ...] = (
     UncordonNode(),
     DrainNode(),
     RequeueGang(),
+    DeactivateWorkload(),
+    ActivateWorkload(),
+    HoldQueue(),
+    ResumeQueue(),
     EvictPod(),
     ScaleWorkload(),
     RequestNodeRepair(),

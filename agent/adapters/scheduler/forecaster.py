@@ -1,13 +1,14 @@
 """The Forecaster port: a what-if on a fork of the core's snapshot of this view."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.adapters.scheduler.gangs import pod_name
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.proposal import Prediction
-from scheduler_core.changes import Change, Cordon, Drain, Evict, Remove, Requeue, Scale
+from scheduler_core.changes import Activate, Change, Cordon, Drain, Evict, Remove, Requeue, Scale, Stop
+from scheduler_core.quota import StopPolicy
 from scheduler_core.whatif import what_if
 
 
@@ -25,21 +26,25 @@ class SchedulerForecaster:
 
 
 def _changes(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
-    if "requeue" in change:
-        gang = _gang(view, change["requeue"])
-        excluded = tuple(node for node in change.get("exclude_nodes") or () if node in view.nodes)
-        return [Requeue(str(gang.ref), 0, excluded)]
-    if "cordon" in change:
-        return [Cordon(str(change["cordon"]))]
-    if "drain" in change:
-        return [Drain(str(change["drain"]))]
-    if "evict" in change:
-        return [Evict(f"{change['evict'].namespace or ''}/{change['evict'].name}")]
-    if "scale" in change:
-        return _scaling(change["scale"], change.get("replicas"))
-    if "remove" in change:
-        return _removal(view, change["remove"])
-    raise ValueError(f"what-if: no change is called {', '.join(sorted(change)) or '(nothing)'}")
+    """A change is named by its first key."""
+    name = next(iter(change), "(nothing)")
+    reader = _READERS.get(name)
+    if reader is None:
+        raise ValueError(f"what-if: no change is called {name}")
+    return reader(view, change)
+
+
+def _requeue(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
+    excluded = tuple(node for node in change.get("exclude_nodes") or () if node in view.nodes)
+    return [Requeue(str(_gang(view, change["requeue"]).ref), 0, excluded)]
+
+
+def _stop(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
+    """The core holds whole queues; a LocalQueue is none of them."""
+    queue = change["stop"]
+    if queue.kind == "LocalQueue":
+        raise ValueError(f"what-if: the core does not know {queue}")
+    return [Stop(f"{queue.kind}/{queue.name}", StopPolicy(change["policy"]))]
 
 
 def _scaling(owner: ObjectRef, replicas: int | None) -> list[Change]:
@@ -66,3 +71,15 @@ def _removal(view: ClusterView, owner: ObjectRef) -> list[Change]:
         if pod.gang is None and pod.phase in ("Pending", "Running") and (pod.node is not None or not pod.terminating):
             gone.append(Remove(pod=pod_name(pod)))
     return gone
+
+
+_READERS: Mapping[str, Callable[[ClusterView, Mapping[str, Any]], list[Change]]] = {
+    "requeue": _requeue,
+    "cordon": lambda view, change: [Cordon(str(change["cordon"]))],
+    "drain": lambda view, change: [Drain(str(change["drain"]))],
+    "evict": lambda view, change: [Evict(f"{change['evict'].namespace or ''}/{change['evict'].name}")],
+    "scale": lambda view, change: _scaling(change["scale"], change.get("replicas")),
+    "activate": lambda view, change: [Activate(str(_gang(view, change["activate"]).ref), change["active"])],
+    "stop": _stop,
+    "remove": lambda view, change: _removal(view, change["remove"]),
+}

@@ -38,6 +38,19 @@ class Cluster:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], Json] = {}
 
+    def queue(self, name: str, kind: str = "ClusterQueue", stop: str | None = None, **more: Any) -> "Cluster":
+        """A ClusterQueue with the LocalQueue `main` of namespace lab, or one of our own Queues."""
+        quota = {"flavor": "h200", "resource": "nvidia.com/gpu", "nominal": 32, **more.get("limits", {})}
+        resource = {"name": "nvidia.com/gpu", "nominalQuota": "32", **more.get("limits", {})}
+        group = {"coveredResources": ["nvidia.com/gpu"], "flavors": [{"name": "h200", "resources": [resource]}]}
+        quotas: Json = {"quotas": [quota]} if kind == "Queue" else {"resourceGroups": [group]}
+        spec = {**quotas, **({"stopPolicy": stop} if stop else {}), **more.get("spec", {})}
+        if kind == "ClusterQueue":
+            self._add(KUEUE, "LocalQueue", "main", "lab", {"spec": {"clusterQueue": name}})
+        return self._add(KUEUE if kind == "ClusterQueue" else OURS, kind, name, None, {
+            "metadata": {"annotations": more.get("annotations", {}), "labels": more.get("labels", {})}, "spec": spec,
+        })  # fmt: skip
+
     def autoscaler(self, name: str, over: str, least: int, most: int, utilisation: int | None = None) -> "Cluster":
         target = {"type": "Utilization", "averageUtilization": utilisation}
         metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}] if utilisation else []

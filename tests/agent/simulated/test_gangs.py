@@ -1,5 +1,6 @@
 """Gangs through the queue: switched off they are gone whole, switched on they come back whole, elsewhere if need be."""
 
+from datetime import timedelta
 from typing import Any
 
 from world_builders import (
@@ -312,4 +313,47 @@ def test_old_failures_do_not_count_against_a_requeued_job() -> None:
     made.advance_to(at(10))
     switch(made, WORKLOAD, active=True)
     made.advance_to(at(30))
+    assert len(running(made)) == 2
+
+
+def test_a_held_queue_lets_nobody_new_in_and_disturbs_nobody() -> None:
+    made = queued_job()
+    for kind, name, namespace in (("ClusterQueue", "q", None), ("LocalQueue", "main", "a")):
+        queue = ref(KUEUE, kind, name, namespace)
+        made.cluster.patch(queue, {"spec": {"stopPolicy": "Hold"}})
+        made.advance_to(made.clock.now() + timedelta(seconds=10))
+        assert len(running(made)) == 4
+        switch(made, WORKLOAD, active=False)
+        made.advance_to(made.clock.now() + timedelta(seconds=10))
+        switch(made, WORKLOAD, active=True)
+        made.advance_to(made.clock.now() + timedelta(seconds=30))
+        assert running(made) == {}, kind
+        made.cluster.patch(queue, {"spec": {"stopPolicy": "None"}})
+        made.advance_to(made.clock.now() + timedelta(seconds=30))
+        assert len(running(made)) == 4, kind
+
+
+def test_a_drained_queue_sends_its_gangs_back_whole_until_it_is_open_again() -> None:
+    for kind, name, namespace in (("ClusterQueue", "q", None), ("LocalQueue", "main", "a")):
+        made = queued_job()
+        made.cluster.patch(ref(KUEUE, kind, name, namespace), {"spec": {"stopPolicy": "HoldAndDrain"}})
+        made.advance_to(at(60))
+        assert running(made) == {}
+        assert conditions(made, WORKLOAD)["Evicted"] == ("True", f"{kind}Stopped")
+        made.cluster.patch(ref(KUEUE, kind, name, namespace), {"spec": {"stopPolicy": "None"}})
+        made.advance_to(at(120))
+        assert len(running(made)) == 4
+
+
+def test_our_own_queue_is_drained_and_opened_alike() -> None:
+    made = world(*nodes(2), own_queue("train", 16), gang("llm", 2))
+    made.cluster.patch(GANG, {"metadata": {"labels": {"touched": "yes"}}})
+    made.advance_to(at(30))
+    assert len(running(made)) == 2
+    queue = ref("watchkeeper.dev/v1alpha1", "Queue", "train", None)
+    made.cluster.patch(queue, {"spec": {"stopPolicy": "HoldAndDrain"}})
+    made.advance_to(at(60))
+    assert running(made) == {}
+    made.cluster.patch(queue, {"spec": {"stopPolicy": "None"}})
+    made.advance_to(at(120))
     assert len(running(made)) == 2

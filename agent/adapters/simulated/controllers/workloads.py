@@ -11,6 +11,7 @@ from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.gangs import (
     GANG,
+    GANG_KINDS,
     KUEUE_GROUP,
     POD_SET_LABEL,
     holds_quota,
@@ -43,8 +44,8 @@ class Workloads:
         if change.key.kind == "Pod":
             tops = tops_of(self._control.store, change.object)
             return [key for top in tops for key in (top, *self._admitted_with(top)) if is_gang(key)]
-        if change.key.kind in ("ClusterQueue", "LocalQueue") and not change.status_only:
-            return [key_of(each) for each in self._control.store.of_kind(KUEUE_GROUP, "Workload")]
+        if change.key.kind in ("ClusterQueue", "LocalQueue", "Queue") and not change.status_only:
+            return [key_of(each) for kind in GANG_KINDS for each in self._control.store.of_kind(*kind)]
         return ()
 
     def _admitted_with(self, job: Key) -> list[Key]:
@@ -66,14 +67,13 @@ class Workloads:
 
     def _drained(self, gang: JsonObject) -> tuple[str, str] | None:
         spec, namespace = gang.get("spec") or {}, gang["metadata"].get("namespace") or ""
+        if key_of(gang).group == GANG[0]:
+            return _draining((self._control.get(Key(GANG[0], "Queue", "", spec.get("queue") or "")),))
         local = self._control.get(Key(KUEUE_GROUP, "LocalQueue", namespace, spec.get("queueName") or ""))
         if local is None:
             return None
         cluster = self._control.get(Key(KUEUE_GROUP, "ClusterQueue", "", local["spec"].get("clusterQueue") or ""))
-        for queue, reason in ((local, "LocalQueueStopped"), (cluster, "ClusterQueueStopped")):
-            if queue is not None and queue["spec"].get("stopPolicy") == "HoldAndDrain":
-                return reason, f"{queue['kind']} {queue['metadata']['name']} is stopped"
-        return None
+        return _draining((local, cluster))
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
@@ -158,3 +158,11 @@ class Workloads:
         current = self._control.get(key_of(gang)) or gang
         conditions = pods.with_conditions(current, self._control.now, condition)
         self._control.patch(current, {"status": {"conditions": conditions}})
+
+
+def _draining(queues: Iterable[JsonObject | None]) -> tuple[str, str] | None:
+    """The first of these queues that sends its gangs back, as a reason and a message."""
+    for queue in queues:
+        if queue is not None and (queue.get("spec") or {}).get("stopPolicy") == "HoldAndDrain":
+            return f"{queue['kind']}Stopped", f"{queue['kind']} {queue['metadata']['name']} is stopped"
+    return None
