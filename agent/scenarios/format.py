@@ -16,6 +16,7 @@ from agent.domain.base import Noun, parse_rfc3339
 from agent.domain.duration import Offset, Positive, Span
 from agent.scenarios import source
 from agent.scenarios.expectation import Expectation
+from agent.scenarios.generate.request import Generate
 from agent.scenarios.manifest import ClusterItem
 from agent.scenarios.matchers import ActionName, TargetPattern
 from agent.scenarios.timeline import TimelineEntry
@@ -74,12 +75,6 @@ class HistoryEntry(Noun):
         return value
 
 
-def _generate_later(value: object) -> object:
-    if value is not None:
-        raise ValueError("days drawn from a seed are not supported by this version; write cluster and timeline out")
-    return value
-
-
 class Spec(Noun):
     description: str = ""
     seed: int = 0
@@ -92,7 +87,7 @@ class Spec(Noun):
     repair: dict[Operation, RepairBehaviour] = {}
     identities: tuple[Person, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
-    generate: Annotated[None, BeforeValidator(_generate_later)] = None
+    generate: Generate | None = None
     world_metrics: bool = Field(default=False, alias="worldMetrics")
     cluster: tuple[ClusterItem, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()

@@ -16,6 +16,7 @@ from agent.chance import Shuffled
 from agent.domain.approval import ApprovalRequest
 from agent.domain.base import rfc3339
 from agent.scenarios.crash import Kills
+from agent.scenarios.drawing import with_day
 from agent.scenarios.format import Scenario, ScenarioInvalid
 from agent.scenarios.outages import Outages
 from agent.scenarios.people import People
@@ -39,6 +40,7 @@ class Performance:
     def __init__(
         self, scenario: Scenario, folder: Path, *, seed: int | None = None, kills: Kills | None = None
     ) -> None:
+        scenario = with_day(scenario, seed)
         spec = scenario.spec
         self.scenario = scenario
         self.seed = spec.seed if seed is None else seed

@@ -79,7 +79,7 @@ def run_scenario(scenario: Scenario, file: str, folder: Path, *, seed: int | Non
         while performance.step():
             pass
         run = what_happened(performance, (time.perf_counter() - begun) * 1000)
-    judgement = judge_run(scenario.spec.expect, run)
+    judgement = judge_run(performance.scenario.spec.expect, run)
     if performance.problems:
         judgement = Judgement((*performance.problems, *judgement.failures), judgement.wrong_actions)
     return Result(scenario.metadata.name, file, judgement, run)

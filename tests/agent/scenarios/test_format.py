@@ -112,7 +112,8 @@ def test_repeated_entries_keep_time_and_then_the_order_of_the_file() -> None:
     ("spec", "says"),
     [
         ("{sede: 1}", "spec.sede: unknown key 'sede'"),
-        ("{generate: {nodes: 32}}", "spec.generate: "),
+        ("{generate: {nodes: 32, gpus: 100}}", "spec.generate: 100 GPUs on 32 nodes"),
+        ("{generate: {knights: 3}}", "spec.generate.knights: unknown key"),
         ("{autonomy: god}", "spec.autonomy: "),
         ("{duration: 0s}", "spec.duration: '0s' is not longer"),
         ("{scrapeInterval: 1x}", "spec.scrapeInterval: '1x' is no duration"),

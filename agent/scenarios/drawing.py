@@ -1,0 +1,36 @@
+"""A scenario that asks for a drawn day, with the day in it: what was drawn stands before what the file itself says."""
+
+from pathlib import Path
+from typing import Any
+
+from agent.scenarios.format import Scenario, ScenarioInvalid
+from agent.scenarios.generate.arrivals import pattern_of
+from agent.scenarios.generate.day import NoRoom, draw
+
+LISTS = ("actions", "allowed", "forbidden", "final")
+
+
+def with_day(scenario: Scenario, seed: int | None = None, trace: Path | None = None) -> Scenario:
+    """`scenario` itself when it asks for none. `trace` gives the pattern of arrivals. Raises ScenarioInvalid."""
+    spec = scenario.spec
+    if spec.generate is None:
+        return scenario
+    try:
+        day = draw(spec.generate, spec.seed if seed is None else seed, spec.start, pattern_of(trace) if trace else None)
+    except NoRoom as error:
+        raise ScenarioInvalid(scenario.metadata.name, (f"spec.generate: {error}",)) from error
+    written = scenario.model_dump(by_alias=True, exclude_unset=True)
+    own = written["spec"]
+    own |= {
+        "generate": None,
+        "worldMetrics": True,
+        "cluster": [*day.cluster, *own.get("cluster", ())],
+        "timeline": [*day.timeline, *own.get("timeline", ())],
+        "expect": _both(day.expect, own.get("expect", {})),
+        "duration": own.get("duration", day.duration),
+    }
+    return Scenario.model_validate(written)
+
+
+def _both(drawn: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    return {**drawn, **own, **{key: [*drawn[key], *own.get(key, ())] for key in LISTS}}

@@ -1,0 +1,99 @@
+"""A whole day from a request and a chance: where, what befalls it and when, and what is expected. Plain data out.
+
+Troubles follow each other at a distance, and never within the guardrails' windows, so that what is right about one is
+not changed by another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from agent.scenarios.generate.arrivals import Pattern, offsets
+from agent.scenarios.generate.background import background
+from agent.scenarios.generate.ground import Ground, fullest, kinds_of, tenants_of
+from agent.scenarios.generate.manifests import GPU, queues
+from agent.scenarios.generate.request import Generate
+from agent.scenarios.generate.site import Injected, Json, Trouble, uid
+from agent.scenarios.generate.troubles import ALL
+
+APART = timedelta(minutes=35)  # beyond the blast radius window of 30 minutes
+TAIL = timedelta(hours=1)  # for the last trouble to be over
+
+# Never right, whatever the trouble: a pod moved by itself, a queue or a quota touched.
+ALWAYS_WRONG = (
+    {"action": "*", "target": {"kind": "Pod"}},
+    {"action": "set_queue_quota"},
+    {"action": "hold_queue"},
+)
+
+
+class NoRoom(ValueError):
+    """The cluster asked for is too small for the troubles asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    cluster: list[Json]
+    timeline: list[Json]
+    expect: Json
+    duration: timedelta
+
+
+def draw(request: Generate, seed: int, start: datetime, pattern: Pattern | None = None) -> Day:
+    """The same arguments give the same day. Raises NoRoom."""
+    rng = Random(seed)  # noqa: S311 - a day has to be drawn again the same
+    kinds = kinds_of(request)
+    free = {kind: list(names) for kind, names in kinds.items()}
+    ground = Ground(request.gpus_per_node, start, tenants_of(rng, request.tenants), free)
+    injected = [
+        trouble.inject(rng, ground.site(rng, f"t{number}", trouble.nodes), at)
+        for number, (trouble, at) in enumerate(_programme(rng, request.troubles, ground, pattern), 1)
+    ]
+    filler = background(rng, ground)
+    quota = {kind: len(names) * request.gpus_per_node for kind, names in kinds.items()}
+    cluster = [*ground.manifests(kinds), *queues(ground.tenants, quota), _our_queue(request.gpus)]
+    cluster += [*(each for one in injected for each in one.cluster), *filler]
+    timeline = [entry for one in injected for entry in one.timeline]
+    return Day(cluster, timeline, expectation(injected), request.troubles * APART + TAIL)
+
+
+def _programme(rng: Random, count: int, ground: Ground, pattern: Pattern | None) -> Sequence[tuple[Trouble, timedelta]]:
+    """Which troubles, and when: each kind once before any comes again, as far as there is room for it."""
+    chosen: list[Trouble] = []
+    while len(chosen) < count:
+        before = len(chosen)
+        for trouble in rng.sample(ALL, len(ALL)):
+            if len(chosen) < count and _fit([*chosen, trouble], ground.room):
+                chosen.append(trouble)
+        if len(chosen) < count and not any(trouble.nodes for trouble in chosen[before:]):
+            raise NoRoom(f"there is no room for {count} troubles; ask for more nodes or fewer troubles")
+    when = offsets(rng, count, APART, pattern)
+    return sorted(zip(chosen, when, strict=True), key=lambda each: -each[0].nodes)
+
+
+def _fit(troubles: Sequence[Trouble], room: dict[str, int]) -> bool:
+    """Do all find their place, the largest first, as the ground hands it out?"""
+    left = dict(room)
+    for trouble in sorted(troubles, key=lambda each: -each.nodes):
+        left[fullest(left)] -= trouble.nodes
+    return min(left.values()) >= 0
+
+
+def expectation(injected: Sequence[Injected]) -> Json:
+    """Everything that was injected, judged together."""
+    return {
+        "actions": [each for one in injected for each in one.actions],
+        "allowed": [each for one in injected for each in one.allowed],
+        "forbidden": [*ALWAYS_WRONG, *(each for one in injected for each in one.forbidden)],
+        "final": [each for one in injected for each in one.final],
+        "gangs": "whole",
+        "log": {"intact": True, "everyActionHasIntent": True},
+    }
+
+
+def _our_queue(gpus: int) -> Json:
+    """For the gangs of the embedded scheduler."""
+    quotas = [{"flavor": "default", "resource": GPU, "nominal": str(gpus)}]
+    about = {"name": "training", "uid": uid("queue", "training")}
+    return {"apiVersion": "watchkeeper.dev/v1alpha1", "kind": "Queue", "metadata": about, "spec": {"quotas": quotas}}

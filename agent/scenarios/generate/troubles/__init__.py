@@ -1,0 +1,39 @@
+"""The troubles that a day can bring, one file each: what happens, what is right about it, and what would tempt.
+
+Adding one is a file and a line here; the order is part of what a seed means.
+"""
+
+from agent.scenarios.generate.site import Trouble
+from agent.scenarios.generate.troubles import (
+    alert_unknown,
+    application_xid,
+    contradicting_telemetry,
+    exporter_vanishes,
+    flapping_node,
+    idle_notebook,
+    idle_serving,
+    notebook_wakes,
+    repair_fails,
+    stuck_gang_completes,
+    throttling,
+    two_stuck_gangs,
+    xid_79_on_empty_node,
+    xid_79_under_gang,
+)
+
+ALL: tuple[Trouble, ...] = (
+    xid_79_under_gang.TROUBLE,
+    idle_notebook.TROUBLE,
+    two_stuck_gangs.TROUBLE,
+    application_xid.TROUBLE,
+    xid_79_on_empty_node.TROUBLE,
+    notebook_wakes.TROUBLE,
+    throttling.TROUBLE,
+    idle_serving.TROUBLE,
+    contradicting_telemetry.TROUBLE,
+    exporter_vanishes.TROUBLE,
+    stuck_gang_completes.TROUBLE,
+    flapping_node.TROUBLE,
+    repair_fails.TROUBLE,
+    alert_unknown.TROUBLE,
+)

@@ -1,0 +1,37 @@
+"""A node's kubelet comes and goes, nobody knows why: a person is called. Tempting but wrong: a reboot on a guess."""
+
+from datetime import timedelta
+from random import Random
+
+from agent.scenarios.generate import telemetry
+from agent.scenarios.generate.site import Injected, Json, Site, Trouble, seconds
+
+TIMES = (2, 4)
+APART_S = (90, 240)
+
+
+def inject(rng: Random, site: Site, at: timedelta) -> Injected:
+    """Nothing runs there; it is well in the end."""
+    node, moment = site.nodes[0], at
+    timeline: list[Json] = []
+    for _ in range(rng.randint(*TIMES)):
+        for status, reason in (("False", "KubeletNotReady"), ("True", "KubeletReady")):
+            timeline.append({"at": seconds(moment), "apply": _said(node, status, reason)})
+            moment += timedelta(seconds=rng.randint(*APART_S))
+    paged = at + timedelta(minutes=1)
+    return Injected(
+        timeline=[
+            *timeline,
+            telemetry.alert(site, paged, "KubeNodeNotReady", {"node": node}),
+            telemetry.alert(site, moment + timedelta(minutes=1), "KubeNodeNotReady", {"node": node}, paged),
+        ],
+        forbidden=[{"action": "*", "target": {"kind": "Node", "name": node}}],
+    )
+
+
+def _said(node: str, status: str, reason: str) -> Json:
+    ready = {"type": "Ready", "status": status, "reason": reason}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}, "status": {"conditions": [ready]}}
+
+
+TROUBLE = Trouble("flapping-node", nodes=1, inject=inject)

@@ -1,0 +1,29 @@
+"""A GPU falls off the bus while the site's repair system does not answer: the node stays cordoned, a person is called.
+
+Tempting but wrong: to give the sick node back, or to try other repairs one after the other.
+"""
+
+from datetime import timedelta
+from random import Random
+
+from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
+from agent.scenarios.generate.troubles.fallen_off import once, signs, tempting
+
+AWAY = timedelta(minutes=40)  # longer than anybody waits for an answer
+EARLIER = timedelta(minutes=1)
+
+
+def inject(rng: Random, site: Site, at: timedelta) -> Injected:
+    node = site.nodes[0]
+    target = {"kind": "Node", "name": node}
+    away = {"target": "repair", "kind": rng.choice(("down", "error")), "for": seconds(AWAY)}
+    asked = {"action": "request_node_repair", "target": target, "parameters": {"operation": "reboot"}}
+    return Injected(
+        timeline=[{"at": seconds(at - EARLIER), "fault": away}, *signs(rng, site, at, node)],
+        actions=[once("cordon_node", node)],
+        allowed=[{**asked, "outcome": "*"}],
+        forbidden=[*tempting(node), {"action": "uncordon_node", "target": target}],
+    )
+
+
+TROUBLE = Trouble("repair-fails", nodes=1, inject=inject)
