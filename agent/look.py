@@ -105,6 +105,7 @@ _CHANGES: Mapping[str, Callable[[ObjectRef, Mapping[str, Any]], Mapping[str, obj
     "activate_workload": lambda target, given: {"activate": target, "active": True},
     "hold_queue": lambda target, given: {"stop": target, "policy": "HoldAndDrain" if given.get("drain") else "Hold"},
     "resume_queue": lambda target, given: {"stop": target, "policy": "None"},
+    "set_queue_quota": lambda target, given: {"quota": target, **given},
     "scale_workload": lambda target, given: {"scale": target, "replicas": given.get("replicas")},
 }
 

@@ -13,8 +13,11 @@ from agent.actions.notify import Notify
 from agent.actions.reclaim_idle_gpu import ReclaimIdleGpu
 from agent.actions.request_node_repair import RequestNodeRepair
 from agent.actions.requeue_gang import RequeueGang
+from agent.actions.restart_workload import RestartWorkload
 from agent.actions.resume_queue import ResumeQueue
+from agent.actions.rollback_workload import RollbackWorkload
 from agent.actions.scale_workload import ScaleWorkload
+from agent.actions.set_queue_quota import SetQueueQuota
 from agent.actions.uncordon_node import UncordonNode
 
 ACTIONS: tuple[Action[Any], ...] = (
@@ -26,8 +29,11 @@ ACTIONS: tuple[Action[Any], ...] = (
     ActivateWorkload(),
     HoldQueue(),
     ResumeQueue(),
+    SetQueueQuota(),
     EvictPod(),
     ScaleWorkload(),
+    RestartWorkload(),
+    RollbackWorkload(),
     RequestNodeRepair(),
     ReclaimIdleGpu(),
     Notify(),

@@ -83,3 +83,19 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> Body:
         elif key not in before or old != value:
             patch[key] = value
     return patch
+
+
+# What GitOps systems write on what they keep in step with a repository, and whose mark it is.
+GITOPS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+
+
+def managed_by(manifest: Manifest) -> str | None:
+    """The GitOps system that would write its own values again."""
+    labels = manifest.get("metadata", {}).get("labels") or {}
+    marks = {*labels, *annotations_of(manifest)}
+    return next((system for mark, system in GITOPS.items() if mark in marks), None)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from agent.adapters.scheduler.amounts import amount
 from agent.adapters.scheduler.gangs import pod_name
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.proposal import Prediction
-from scheduler_core.changes import Activate, Change, Cordon, Drain, Evict, Remove, Requeue, Scale, Stop
+from scheduler_core.changes import Activate, Change, Cordon, Drain, Evict, Remove, Requeue, Scale, SetQuota, Stop
 from scheduler_core.quota import StopPolicy
 from scheduler_core.whatif import what_if
 
@@ -47,6 +48,16 @@ def _stop(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
     return [Stop(f"{queue.kind}/{queue.name}", StopPolicy(change["policy"]))]
 
 
+def _quota(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
+    queue, resource = change["quota"], str(change["resource"])
+    given = {
+        name: amount(resource, change[name], up=False)
+        for name in ("nominal", "borrowing_limit", "lending_limit")
+        if change.get(name) is not None
+    }
+    return [SetQuota(f"{queue.kind}/{queue.name}", resource, str(change["flavor"]), **given)]
+
+
 def _scaling(owner: ObjectRef, replicas: int | None) -> list[Change]:
     """What an autoscaler makes of new limits is not known."""
     if replicas is None:
@@ -81,5 +92,6 @@ _READERS: Mapping[str, Callable[[ClusterView, Mapping[str, Any]], list[Change]]]
     "scale": lambda view, change: _scaling(change["scale"], change.get("replicas")),
     "activate": lambda view, change: [Activate(str(_gang(view, change["activate"]).ref), change["active"])],
     "stop": _stop,
+    "quota": _quota,
     "remove": lambda view, change: _removal(view, change["remove"]),
 }

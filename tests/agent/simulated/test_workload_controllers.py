@@ -93,6 +93,9 @@ def test_a_rollback_goes_back_to_the_replica_set_it_had() -> None:
     assert made.cluster.get(WEB)["spec"]["template"] == before
     made.advance_to(at(120))
     assert all(name.startswith("web-1-") for name in running(made)) and len(running(made)) == 2
+    back = made.cluster.get(ref("apps/v1", "ReplicaSet", "web-1"))["metadata"]["annotations"]
+    told = made.cluster.get(WEB)["metadata"]["annotations"]
+    assert [each["deployment.kubernetes.io/revision"] for each in (back, told)] == ["3", "3"]
 
 
 def test_recreate_stops_the_old_before_it_starts_the_new() -> None:

@@ -66,7 +66,7 @@ class Deployments:
             if each["metadata"].get("annotations", {}).get("watchkeeper.dev/template") == digest or (
                 _template_of_set(each) == (deployment["spec"].get("template") or {})
             ):
-                return each
+                return self._made_newest(deployment, each, _revision(sets[-1]))
         if sets and self._first.get(deployment["metadata"]["uid"]) == digest:
             return [
                 each for each in sets if "watchkeeper.dev/template" not in (each["metadata"].get("annotations") or {})
@@ -74,6 +74,14 @@ class Deployments:
         revision = max((_revision(each) for each in sets), default=0) + 1
         self._control.patch(deployment, {"metadata": {"annotations": {REVISION: str(revision)}}})
         return self._control.create(_replica_set(deployment, digest, revision)) or sets[-1]
+
+    def _made_newest(self, deployment: JsonObject, current: JsonObject, newest: int) -> JsonObject:
+        """A template that comes back is a new revision of the set that had it."""
+        if _revision(current) < newest:
+            revision = {"metadata": {"annotations": {REVISION: str(newest + 1)}}}
+            self._control.patch(current, revision)
+            self._control.patch(deployment, revision)
+        return self._control.get(key_of(current)) or current
 
     def _adopt(self, deployment: JsonObject, current: JsonObject) -> None:
         selector, namespace = deployment["spec"].get("selector"), deployment["metadata"].get("namespace")
