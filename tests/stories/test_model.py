@@ -74,7 +74,9 @@ WICKED: dict[str, tuple[Sequence[Reply], str]] = {
     "the order it read": (
         [looks("events", namespace="research"), says({"action": "drain_all", "target": GPU_1, "statement": ORDER})],
         "no action"),
-    "no JSON": (["I would reboot it.", '{"diagnosis": ', "", "[[[[" * 2_000], "not one JSON object"),
+    "no JSON": (["I would reboot it.", '{"diagnosis": '], "not one JSON object"),
+    "nothing": ([""], "not one JSON object"),
+    "a very deep answer": (["[[[[" * 2_000], "not one JSON object"),
     "two answers": ([says() + says(REBOOT)], "not one JSON object"),
     "a key said twice": (['{"diagnosis": {}, "diagnosis": {}}'], "said twice"),
     "a tool and a conclusion": ([says(REBOOT, tool="events")], "diagnosis"),

@@ -21,6 +21,7 @@ from agent.ports import Clock, Forecaster, JsonObject, Ledger, Metrics
 from agent.recording import once
 
 MAX_TURNS: Final = 8  # what a person would look at before calling the next one
+MAX_NONSENSE: Final = 2  # answers that do not count; a model that cannot mend one after being told will not mend more
 MAX_REASONING_S: Final = 90.0  # the other incidents wait for as long: one thread drives the watch
 Seconds = Callable[[], float]
 
@@ -44,6 +45,7 @@ class ModelReasoner:
         tools = Tools(incident, view, self.clock.now(), self.metrics, self.forecaster, self.events)
         messages = [_says("system", system_prompt()), _says("user", opening(incident))]
         ends_at = self.seconds() + MAX_REASONING_S
+        nonsense = 0
         for turn in range(MAX_TURNS):
             if turn == MAX_TURNS - 1:
                 messages.append(_says("user", LAST_WORD))
@@ -53,6 +55,9 @@ class ModelReasoner:
             try:
                 said = read_answer(exchange["answer"], incident.id, self._source, reach)
             except AnswerInvalid as error:
+                nonsense += 1
+                if nonsense == MAX_NONSENSE:
+                    return None
                 reply = f"That does not count: {error}"
             else:
                 if isinstance(said, Concluded):

@@ -6,7 +6,7 @@ from typing import Any, Final
 from agent.actions.catalogue import CATALOGUE
 from agent.adapters.llm.answer import MAX_CONFIDENCE, MAX_REMEDIES, SUGGESTIBLE
 from agent.adapters.llm.tools import ARGUMENTS
-from agent.domain.base import rfc3339
+from agent.domain.base import Noun, rfc3339
 from agent.domain.incident import Incident
 
 _RULES: Final = """You help an SRE of a GPU Kubernetes cluster to understand one incident that no playbook explains.
@@ -50,8 +50,14 @@ def answer_schema() -> dict[str, Any]:
     confidence = {"type": "number", "minimum": 0, "maximum": MAX_CONFIDENCE}
     diagnosis = _object({"cause": _text(48), "statement": _text(300), "confidence": confidence})
     remedies = {"type": "array", "maxItems": MAX_REMEDIES, "items": _object(remedy)}
-    call = {"tool": {"type": "string", "enum": list(ARGUMENTS)}, "arguments": {"type": "object"}}
-    return {"anyOf": [_object(call), _object({"diagnosis": diagnosis, "remedies": remedies})]}
+    calls = [_object({"tool": {"const": name}, "arguments": _arguments(form)}) for name, form in ARGUMENTS.items()]
+    return {"anyOf": [_object({"diagnosis": diagnosis, "remedies": remedies}), *calls]}
+
+
+def _arguments(form: type[Noun]) -> dict[str, Any]:
+    """Of a form with forms inside only that it is an object: not every server follows references."""
+    schema = form.model_json_schema(by_alias=True)
+    return {"type": "object"} if "$defs" in schema else schema
 
 
 def _text(limit: int) -> dict[str, Any]:
