@@ -211,7 +211,9 @@ class Notifier(Protocol):
 class Forecaster(Protocol):
     """A what-if on a fork of the scheduler's snapshot.
 
-    A change is {'requeue': ObjectRef, 'exclude_nodes': [...]}, {'cordon': node} or {'remove': owner ObjectRef}.
+    A change is {'requeue': ObjectRef, 'exclude_nodes': [...]}, {'cordon': node}, {'drain': node}, {'evict': pod},
+    {'remove': owner}, {'scale': owner, 'replicas': n}, {'activate': gang, 'active': bool}, {'stop': queue, 'policy': …}
+    or {'quota': queue, 'flavor', 'resource', 'nominal', 'borrowing_limit', 'lending_limit'}; things are ObjectRefs.
     """
 
     def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction: ...

@@ -37,6 +37,7 @@ facts_well_formed if {
 	facts.nodes.eligible >= 0
 	is_array(facts.nodes.ineligible)
 	is_object(facts.target.annotations)
+	is_object(facts.target.labels)
 	every _, namespace in facts.namespaces {
 		is_object(namespace.annotations)
 	}

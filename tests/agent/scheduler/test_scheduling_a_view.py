@@ -218,16 +218,51 @@ def test_a_requeued_gang_comes_back_on_other_nodes_if_there_are_any() -> None:
 
 
 def test_removing_an_owner_frees_what_it_holds() -> None:
-    deployment = named("apps/v1", "Deployment", "web", {"replicas": 1})
-    replica = pod("web-0", "n1", gpus=6)
-    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
-    replica["metadata"]["ownerReferences"] = [owner]
-    seen = view(node("n1"), deployment, replica)
+    seen = view(node("n1"), *web_on_n1())
     target = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="a", name="web")
     told = SchedulerForecaster().what_if(seen, [{"remove": target}])
     assert (told.gpus_free_before, told.gpus_free_after) == (2, 8)
     gone = SchedulerForecaster().what_if(rivals(), [{"remove": ref("Gang", "small")}])
     assert gone.gangs_started == ("Gang/a/big",) and gone.gangs_pending == {}
+
+
+def web_on_n1() -> tuple[Json, Json]:
+    replica = pod("web-0", "n1", gpus=6)
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
+    replica["metadata"]["ownerReferences"] = [owner]
+    return named("apps/v1", "Deployment", "web", {"replicas": 1}), replica
+
+
+def test_a_drained_node_sends_its_gangs_elsewhere_whole_or_not_at_all() -> None:
+    seen = view(node("n1"), node("n2"), queue(64), gang("g", 1), pod("g-0", "n1", "g"))
+    assert SchedulerForecaster().what_if(seen, [{"drain": "n1"}]).gangs_pending == {}
+    told = SchedulerForecaster().what_if(seen, [{"cordon": "n2"}, {"drain": "n1"}])
+    assert list(told.gangs_pending) == ["Gang/a/g"]
+
+
+@pytest.mark.parametrize(("replicas", "free"), [(0, 16), (1, 10), (2, 4)])
+def test_a_scaled_owner_takes_and_gives_gpus(replicas: int, free: int) -> None:
+    seen = view(node("n1"), node("n2"), *web_on_n1())
+    target = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="a", name="web")
+    told = SchedulerForecaster().what_if(seen, [{"scale": target, "replicas": replicas}])
+    assert told.gpus_free_after == free
+
+
+def test_a_gang_out_of_its_queue_lets_others_in_and_a_held_queue_lets_nobody_in() -> None:
+    off = SchedulerForecaster().what_if(rivals(), [{"activate": ref("Gang", "small"), "active": False}])
+    assert off.gangs_started == ("Gang/a/big",)
+    seen = view(node("n1"), queue(64), gang("g", 1))
+    where = ObjectRef(api_version="watchkeeper.dev/v1alpha1", kind="Queue", name="q")
+    assert SchedulerForecaster().what_if(seen, [{"stop": where, "policy": "None"}]).gangs_started == ("Gang/a/g",)
+    assert SchedulerForecaster().what_if(seen, [{"stop": where, "policy": "Hold"}]).gangs_started == ()
+
+
+def test_more_quota_lets_a_waiting_gang_in() -> None:
+    seen = view(node("n1"), queue(4), gang("g", 1))
+    where = ObjectRef(api_version="watchkeeper.dev/v1alpha1", kind="Queue", name="q")
+    more = {"quota": where, "flavor": "default", "resource": "nvidia.com/gpu", "nominal": 8}
+    assert SchedulerForecaster().what_if(seen, [{"cordon": "n1"}]).gangs_started == ()
+    assert SchedulerForecaster().what_if(seen, [more]).gangs_started == ("Gang/a/g",)
 
 
 @pytest.mark.parametrize("change", [{"explode": "n1"}, {"requeue": ref("Gang", "nobody")}, {"cordon": "nowhere"}, {}])
