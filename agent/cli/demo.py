@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 SPEED_DEFAULT = 60.0
 """Simulated seconds a second: an hour in a minute."""
 
+DAY_SPEED_DEFAULT = 480.0
+"""Eight hours in a minute."""
+
+DAY = {"nodes": 32, "gpus": 256, "tenants": 3, "troubles": 12}
+"""What is drawn from a seed."""
+
 SPEED_MAX = 100_000.0
 
 
@@ -38,10 +44,16 @@ def demo(
     scenario: Annotated[
         Path | None, typer.Option("--scenario", metavar="FILE", help="Another story than the shipped one.")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="In place of the file's own: another day.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="A day drawn from this seed; with --scenario, in place of the file's own."),
+    ] = None,
     speed: Annotated[
-        float, typer.Option("--speed", min=1.0, max=SPEED_MAX, help="Simulated seconds that pass in one of yours.")
-    ] = SPEED_DEFAULT,
+        float | None,
+        typer.Option(
+            "--speed", min=1.0, max=SPEED_MAX, help="Simulated seconds that pass in one of yours (60; a drawn day 480)."
+        ),
+    ] = None,
     approve: Annotated[
         Approve | None,
         typer.Option(
@@ -57,6 +69,7 @@ def demo(
     Example: watchkeeper demo --approve all --speed 3600
     """
     from agent.cli.demo_close import closing_json, closing_page
+    from agent.scenarios.losses import LossMeter
     from agent.scenarios.performance import Performance
 
     logging.getLogger("watchkeeper").setLevel(logging.CRITICAL)
@@ -64,15 +77,17 @@ def demo(
     mode = approve or (Approve.ASK if live and sys.stdin.isatty() else None)
     if mode is Approve.ASK and not (live and sys.stdin.isatty()):
         fail("There is nobody to ask here.", "Use --approve all or --approve none, or a terminal.", status=EXIT_USAGE)
-    story = _story(scenario, own_people=mode is None)
+    drawn = seed is not None and scenario is None
+    story = _day(seed) if seed is not None and drawn else _story(scenario, own_people=mode is None)
     begun = time.monotonic()
-    with closing(Performance(story, _folder(), seed=seed)) as performance:
-        _play(performance, mode, speed, live=live)
+    with closing(Performance(story, _folder(), seed=seed, meter=LossMeter() if drawn else None)) as performance:
+        _play(performance, mode, speed or (DAY_SPEED_DEFAULT if drawn else SPEED_DEFAULT), live=live)
         seconds = time.monotonic() - begun
+        alone = _lost_alone(story) if drawn else None
         if json:
-            show_json(closing_json(performance, seconds))
+            show_json(closing_json(performance, seconds, alone))
         else:
-            closing_page(performance, seconds)
+            closing_page(performance, seconds, alone)
 
 
 def _story(file: Path | None, *, own_people: bool) -> Scenario:
@@ -88,6 +103,38 @@ def _story(file: Path | None, *, own_people: bool) -> Scenario:
         return story
     kept = tuple(entry for entry in story.spec.timeline if entry.approve is None and entry.reject is None)
     return story.model_copy(update={"spec": story.spec.model_copy(update={"timeline": kept})})
+
+
+def _day(seed: int) -> Scenario:
+    """Nothing but the seed: the same for everybody."""
+    from agent.scenarios.format import Scenario
+
+    spec = {
+        "description": f"A day on {DAY['nodes']} nodes and {DAY['gpus']} GPUs, drawn from seed {seed}.",
+        "seed": seed,
+        "start": "2026-11-02T09:00:00Z",
+        "generate": DAY,
+    }
+    document = {"apiVersion": "watchkeeper.dev/v1alpha1", "kind": "Scenario", "metadata": {"name": f"day-{seed}"}}
+    return Scenario.model_validate({**document, "spec": spec})
+
+
+def _lost_alone(story: Scenario) -> float:
+    """GPU-hours that the same day loses while the agent only observes."""
+    import tempfile
+
+    from agent.scenarios.losses import LossMeter
+    from agent.scenarios.performance import Performance
+
+    meter = LossMeter()
+    observed = story.model_copy(update={"spec": story.spec.model_copy(update={"autonomy": "observe"})})
+    with (
+        tempfile.TemporaryDirectory(prefix="watchkeeper-alone-") as folder,
+        closing(Performance(observed, Path(folder), meter=meter)) as performance,
+    ):
+        while performance.step():
+            pass
+    return meter.gpu_hours
 
 
 def _folder() -> Path:

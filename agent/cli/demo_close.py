@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from agent.scenarios.performance import Performance
 
 
-def closing_json(performance: Performance, seconds: float) -> dict[str, Any]:
+def closing_json(performance: Performance, seconds: float, alone: float | None = None) -> dict[str, Any]:
+    """`alone`: GPU-hours that the same day loses without the agent."""
     result, won = _told(performance)
     return {
         "wrong_actions": len(result["wrong_actions"]),
@@ -21,12 +22,13 @@ def closing_json(performance: Performance, seconds: float) -> dict[str, Any]:
         "actions": result["actions"],
         "escalations": result["escalations"],
         "gpu_hours_won_back": won,
+        **({"gpu_hours": compared} if (compared := _compared(performance, alone)) else {}),
         "log": {**result["log"], "database": str(performance.database)},
         "seconds": round(seconds, 1),
     }
 
 
-def closing_page(performance: Performance, seconds: float) -> None:
+def closing_page(performance: Performance, seconds: float, alone: float | None = None) -> None:
     result, won = _told(performance)
     spec = performance.scenario.spec
     say(spec.description, style="bold")
@@ -44,9 +46,27 @@ def closing_page(performance: Performance, seconds: float) -> None:
     for action in result["wrong_actions"]:
         say(f"  {action['why']}")
     say(f"people called  {result['escalations']} times")
-    say(f"GPU-hours      {won} won back (GPUs of each action that helped, until the end)")
+    compared = _compared(performance, alone)
+    if compared:
+        _losses(compared)
+    else:
+        say(f"GPU-hours      {won} won back (GPUs of each action that helped, until the end)")
     say(f"time           {seconds:.1f} s for {spec.duration} of simulated time, seed {performance.seed}")
     _log(result["log"], performance)
+
+
+def _compared(performance: Performance, alone: float | None) -> dict[str, float] | None:
+    """The day's own meter beside that of a run in which the agent only observed."""
+    if performance.meter is None or alone is None:
+        return None
+    lost = performance.meter.gpu_hours
+    return {"lost": round(lost, 1), "lost_without_agent": round(alone, 1), "won_back": round(alone - lost, 1)}
+
+
+def _losses(compared: dict[str, float]) -> None:
+    say(f"GPU-hours      {compared['won_back']} won back of {compared['lost_without_agent']} that the day loses alone")
+    say("               lost: GPUs held at utilisation 0, of gangs that stand still,")
+    say("               and of nodes with a GPU off the bus; once a simulated minute")
 
 
 def _log(log: dict[str, Any], performance: Performance) -> None:

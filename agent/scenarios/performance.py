@@ -18,6 +18,7 @@ from agent.domain.base import rfc3339
 from agent.scenarios.crash import Kills
 from agent.scenarios.drawing import with_day
 from agent.scenarios.format import Scenario, ScenarioInvalid
+from agent.scenarios.losses import LossMeter
 from agent.scenarios.outages import Outages
 from agent.scenarios.people import People
 from agent.scenarios.process import Process
@@ -38,7 +39,13 @@ class Performance:
     """
 
     def __init__(
-        self, scenario: Scenario, folder: Path, *, seed: int | None = None, kills: Kills | None = None
+        self,
+        scenario: Scenario,
+        folder: Path,
+        *,
+        seed: int | None = None,
+        kills: Kills | None = None,
+        meter: LossMeter | None = None,
     ) -> None:
         scenario = with_day(scenario, seed)
         spec = scenario.spec
@@ -49,6 +56,7 @@ class Performance:
         self.pager = Pager()
         self.people = People(spec.identities)
         self.world = world_of(scenario, self.seed)
+        self.meter = meter
         self._kills = kills or Kills()
         self._outages = Outages(self.world.clock)
         self._settings = settings_of(scenario, self.database, self.people.identities)
@@ -72,6 +80,8 @@ class Performance:
     def step(self) -> bool:
         """Goes on to the next moment at which something happens; False when the scenario is over."""
         self._reach(min(self._next_moment(), self.end))
+        if self.meter is not None:
+            self.meter.look(self.world)
         self._work()
         return self.now < self.end
 
