@@ -11,6 +11,7 @@ from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Proposal
+from agent.evidence.lookup import active_pods, find_workload, pods_of
 from agent.ports import JsonObject
 
 Phase = Literal["propose", "execute"]
@@ -43,6 +44,7 @@ def policy_input(
             "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in _namespaces(touched)},
             "touched": [{"ref": str(ref), "annotations": _marks(ref, view)["annotations"]} for ref in touched],
             "gangs": _gangs(proposal, view),
+            "workload": _workload(proposal.target, view),
             "idle": facts.get("idle"),
             "evidence_observed_at": rfc3339(newest) if newest else None,
             "notice": {"given_at": rfc3339(notice_given_at)} if notice_given_at else None,
@@ -112,6 +114,22 @@ def _gangs(proposal: Proposal, view: ClusterView) -> list[JsonObject]:
                 }
             )
     return listed
+
+
+def _workload(target: ObjectRef, view: ClusterView) -> JsonObject | None:
+    """What the target is for, how many pods it has, and how many of them its disruption budgets let go at once."""
+    workload = find_workload(view, target)
+    if workload is None:
+        return None
+    pods = [pod for pod in active_pods(pods_of(view, target)) if not pod.terminating]
+    allowed = [
+        budget.disruptions_allowed
+        for budget in view.disruptions
+        if budget.ref.namespace == target.namespace
+        and any(budget.selector.items() <= dict(pod.labels).items() for pod in pods)
+    ]
+    least = min(allowed, default=None)
+    return {"class": workload.workload_class.value, "pods": len(pods), "disruptions_allowed": least}
 
 
 def _stopped(gang: Gang, proposal: Proposal, nodes: set[str], view: ClusterView) -> int:

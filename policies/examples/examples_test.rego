@@ -53,6 +53,7 @@ cordon := {
 		"namespaces": {},
 		"touched": [],
 		"gangs": [],
+		"workload": null,
 		"idle": null,
 		"evidence_observed_at": "2026-11-02T08:59:00Z",
 		"notice": null,

@@ -47,8 +47,21 @@ facts_well_formed if {
 	every gang in facts.gangs {
 		gang_well_formed(gang)
 	}
+	workload_well_formed(facts.workload)
 	is_array(facts.conflicts)
 }
+
+workload_well_formed(workload) if is_null(workload)
+
+workload_well_formed(workload) if {
+	is_string(workload.class)
+	is_number(workload.pods)
+	budget_well_formed(workload.disruptions_allowed)
+}
+
+budget_well_formed(allowed) if is_null(allowed)
+
+budget_well_formed(allowed) if is_number(allowed)
 
 gang_well_formed(gang) if {
 	is_string(gang.ref)

@@ -82,6 +82,7 @@ def _given(action: str, target: dict[str, str], *, destructive: bool, **blast: l
         "namespaces": {target["namespace"]: {"annotations": {}}} if "namespace" in target else {},
         "touched": [],
         "gangs": [],
+        "workload": None,
         "idle": None,
         "evidence_observed_at": ago(minutes=1),
         "notice": None,

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from evidence.field import Cluster, cluster, ref
+from evidence.field import NOW, Cluster, cluster, ref
 
 from actions.proposing import after, propose, proposed, refusal, success
 from agent.domain.proposal import Refusal, Verb
+from agent.evidence.policy_input import policy_input
 
 CHAT = ref("Deployment", "chat")
 
@@ -115,6 +116,19 @@ def test_new_limits_have_helped_when_the_autoscaler_keeps_to_them() -> None:
     made = proposed("scale_workload", CHAT, autoscaled(), max_replicas=8)
     assert success(made, autoscaled()).done is None
     assert success(made, after(made, autoscaled())).done is True
+
+
+@pytest.mark.parametrize(("least", "allowed"), [(None, None), (2, 1), (3, 0)])
+def test_the_gate_sees_what_the_budget_of_its_pods_lets_go(least: int | None, allowed: int | None) -> None:
+    where = chat()
+    for index in range(3):
+        where.change("Pod", f"chat-{index}", {"metadata": {"labels": {"app": "chat"}}})
+    where.budget("others", 3, app="others")
+    if least is not None:
+        where.budget("chat", least, app="chat")
+    made = proposed("scale_workload", CHAT, where, replicas=1)
+    seen = policy_input(made, where.view(), {}, [], phase="propose", now=NOW)["facts"]["workload"]
+    assert seen == {"class": "serving", "pods": 3, "disruptions_allowed": allowed}
 
 
 def _limits(body: Any) -> tuple[int, int]:
