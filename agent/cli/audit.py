@@ -141,6 +141,9 @@ def timeline(
 def fsck(
     size: Annotated[int | None, typer.Option(min=0, help="Records that the log had when its root was kept.")] = None,
     root: Annotated[str | None, typer.Option(help="The root that somebody kept outside, in hex.")] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep/--quick", help="Whether SQLite checks its own pages and indexes, too.")
+    ] = True,
     json: JsonOption = False,
     config: ConfigOption = None,
     db: DbOption = None,
@@ -150,7 +153,7 @@ def fsck(
 
     path = database_path(config, db)
     try:
-        verdict = checker.fsck(path, expect_root=_root(root), expect_size=size)
+        verdict = checker.fsck(path, expect_root=_root(root), expect_size=size, deep=deep)
     except (OSError, sqlite3.Error) as error:
         fail(f"The log in {path} cannot be opened: {error}.", "Name a readable file by --db.")
     if json:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +54,7 @@ def opened(config: Path | None, db: Path | None) -> Iterator[House]:
     from audit.log import Log, LogError
 
     path = database_path(config, db)
+    _is_ours(path)
     clock = WallClock()
     try:
         with Log.open(path) as log:
@@ -64,7 +66,10 @@ def opened(config: Path | None, db: Path | None) -> Iterator[House]:
     except LogError as error:
         fail(f"The log cannot be used: {error}.", "`watchkeeper audit fsck` says whether it is intact.")
     except Fault as fault:
-        fail(f"No answer from {fault.place}: {fault}.", "Try again; `watchkeeper doctor` says what is reachable.")
+        fail(
+            f"No answer from {fault.place}: {fault}.",
+            "Try again; `watchkeeper audit fsck` looks at the file.",
+        )
 
 
 def database_path(config: Path | None, db: Path | None) -> Path:
@@ -73,6 +78,17 @@ def database_path(config: Path | None, db: Path | None) -> Path:
     if not path.is_file():
         fail(f"There is no database {path}.", "Start the agent first (`watchkeeper run`), or name the file by --db.")
     return path
+
+
+def _is_ours(path: Path) -> None:
+    """A command that looks makes no log in somebody else's database; what SQLite cannot read is said by the log."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            ours = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'log_records'").fetchone()
+    except sqlite3.Error:
+        return
+    if ours is None:
+        fail(f"{path} holds no log of the agent.", "Name the file that the agent writes by --db.")
 
 
 def person(name: str | None, config: Path | None) -> Person:

@@ -86,7 +86,7 @@ def _serve(settings: Settings) -> None:
         serving.start()
     except CannotListen as error:
         agent.close()
-        fail(f"It cannot listen on {settings.listen}: {error}")
+        fail(f"It {error}.", "Set another address by `listen`.")
     log.info("watching a simulated cluster; doors at %s; log in %s", serving.url, settings.database)
     ready.set()
     stopping = _stop_on_signals(bell)
@@ -131,10 +131,16 @@ def _world(settings: Settings) -> World:
 def _token(settings: Settings) -> str | None:
     if settings.inbound_token_file is None:
         return None
+    file = settings.inbound_token_file
     try:
-        return settings.inbound_token_file.read_text(encoding="utf-8").strip()
+        token = file.read_text(encoding="utf-8").strip()
     except OSError as error:
-        fail(f"{settings.inbound_token_file}: the token cannot be read: {error.strerror}")
+        fail(f"{file}: the token cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        fail(f"{file}: the token is no UTF-8 text.", "Write it anew, in letters and digits.")
+    if not token:  # an empty one would let in whoever sends an empty one
+        fail(f"{file}: the token is empty.", "Write one, or take inbound_token_file out of the settings.")
+    return token
 
 
 def _stop_on_signals(bell: threading.Event) -> threading.Event:

@@ -16,6 +16,9 @@ Payload = Mapping[str, Any]
 RAW_CHARACTERS = 160
 """Of a record that has no sentence; `audit show` has the whole."""
 
+DIGEST_CHARACTERS = 12
+"""Enough to tell two bundles apart by eye."""
+
 
 def sentence(kind: str, payload: Any) -> str:
     """What this record says."""
@@ -103,6 +106,15 @@ def _incident_closed(payload: Payload) -> str:
     return f"Incident closed as {payload['state']}{why}"
 
 
+def _refused(payload: Payload) -> str:
+    place = f" at {payload['place']}" if payload["place"] else ""
+    return f"Refused what came in by {payload['door']}{place}: {_stop(payload['reason'])}"
+
+
+def _policy_loaded(payload: Payload) -> str:
+    return f"Loaded the policies with digest {payload['digest'][:DIGEST_CHARACTERS]}."
+
+
 def named(target: Mapping[str, str]) -> str:
     return str(ObjectRef.model_validate(target))
 
@@ -125,4 +137,6 @@ _TELLERS: dict[str, Callable[[Payload], str]] = {
     "outcome": _outcome,
     "verification": _verification,
     "incident_closed": _incident_closed,
+    "refused": _refused,
+    "policy_loaded": _policy_loaded,
 }

@@ -43,7 +43,15 @@ def read_logs(body: bytes, received_at: datetime, limits: Limits = LIMITS) -> De
     lines = body.split(b"\n")
     check_count("", len(lines), limits.max_lines)
     placed = ((f"line {number}", raw) for number, raw in enumerate(lines, start=1) if raw.strip())
-    return Delivery.of_each(placed, lambda raw: [read_log(json_document(raw, limits), received_at, limits)])
+    return Delivery.of_each(placed, lambda raw: [read_log(_document(raw, limits), received_at, limits)])
+
+
+def _document(raw: bytes, limits: Limits) -> object:
+    """The JSON of one line, whose place is its column: which line it is, the delivery knows."""
+    try:
+        return json_document(raw, limits)
+    except Malformed as error:
+        raise Malformed(error.place.removeprefix("line 1 "), error.reason) from None
 
 
 def read_log(document: object, received_at: datetime, limits: Limits = LIMITS) -> Signal:

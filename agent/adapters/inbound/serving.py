@@ -1,5 +1,7 @@
 """Runs the door's app in a thread of its own, so that the rest of the agent stays synchronous."""
 
+import errno
+import os
 import socket
 import threading
 
@@ -12,6 +14,12 @@ _BACKLOG = 256
 _POLL_S = 0.01
 
 
+def _words(error: OSError) -> str:
+    """What the system says, without the address again. A name that cannot be found has no errno of the system."""
+    known = error.errno is not None and error.errno in errno.errorcode
+    return os.strerror(error.errno) if known else str(error.strerror or error)
+
+
 class CannotListen(OSError):
     """The address is taken, or not ours."""
 
@@ -22,8 +30,10 @@ class Serving:
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         try:
             self._socket = socket.create_server((host, port), backlog=_BACKLOG, reuse_port=False)
+        except OverflowError:
+            raise CannotListen(f"cannot listen on {host}:{port}: a port is at most 65535") from None
         except OSError as error:
-            raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            raise CannotListen(f"cannot listen on {host}:{port}: {_words(error)}") from error
         self.host = host
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(

@@ -84,7 +84,7 @@ def test_a_push_of_lines_names_the_bad_one() -> None:
     assert [str(refused) for refused in delivery.refused] == [
         "line 3.line: missing",
         "line 4.node: expected either node or pod",
-        "line 5.line 1 column 2: not JSON: Expecting property name enclosed in double quotes",
+        "line 5.column 2: not JSON: Expecting property name enclosed in double quotes",
     ]
     assert len(delivery.signals) == 1
 
