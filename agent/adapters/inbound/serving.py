@@ -16,8 +16,8 @@ _POLL_S = 0.01
 
 def _words(error: OSError) -> str:
     """What the system says, without the address again. A name that cannot be found has no errno of the system."""
-    known = error.errno is not None and error.errno in errno.errorcode
-    return os.strerror(error.errno) if known else str(error.strerror or error)
+    number = error.errno
+    return os.strerror(number) if number is not None and number in errno.errorcode else str(error.strerror or error)
 
 
 class CannotListen(OSError):
