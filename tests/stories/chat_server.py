@@ -17,6 +17,7 @@ class ChatServer:
 
     def __init__(self, replies: Sequence[Reply], fails_with: dict[str, int] | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.credentials: list[str | None] = []
         self._replies = list(replies)
         self._fails_with = fails_with or {}  # status by the form of answer that is asked for
         server = self
@@ -35,6 +36,7 @@ class ChatServer:
 
     def answer(self, http: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         self.requests.append(body)
+        self.credentials.append(http.headers["Authorization"])
         form = body.get("response_format", {}).get("type", "prompt")
         if form in self._fails_with:
             return _send(http, self._fails_with[form], {"error": {"message": f"{form} is not known here"}})
