@@ -28,7 +28,7 @@ def started(site: Site, name: str, on: tuple[str, ...], waits: int = 0, since: s
     """A Gang of which these pods run and `waits` more find no node since then. Pods come before their owner, so that
     no controller sees it without them."""
     spec, owned = pod_spec(site, site.gpus, IMAGE, "OnFailure"), owner(OURS, "Gang", site, name)
-    pods = [running(site, f"{name}-{i}", node, spec, owned, {"app": name}) for i, node in enumerate(on)]
+    pods = [running(site, f"{name}-{i}", node, spec, owned, {"app": name}, since) for i, node in enumerate(on)]
     pods += [waiting(site, f"{name}-{len(on) + i}", spec, owned, {"app": name}, since) for i in range(waits)]
     template = {"metadata": {"labels": {"app": name}}, "spec": spec}
     sets = [{"name": "worker", "count": len(on) + waits, "template": template}]

@@ -81,23 +81,28 @@ def pod_spec(site: Site, gpus: int, image: str, restart: str = "Always") -> Json
     }
 
 
-def running(site: Site, name: str, on: str, spec: Json, owned_by: Json | None, labels: dict[str, str]) -> Json:
+def running(
+    site: Site, name: str, on: str, spec: Json, owned_by: Json | None, labels: dict[str, str], since: str = SINCE
+) -> Json:
     status = {
         "phase": "Running",
-        "startTime": SINCE,
+        "startTime": since,
         "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}],
     }
-    return _pod(site, name, {**spec, "nodeName": on}, status, owned_by, labels)
+    return _pod(_about(site, name, owned_by, labels, since), {**spec, "nodeName": on}, status)
 
 
 def waiting(site: Site, name: str, spec: Json, owned_by: Json, labels: dict[str, str], since: str) -> Json:
     unplaced = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "lastTransitionTime": since,
                 "message": "0 nodes are available: Insufficient nvidia.com/gpu."}  # fmt: skip
-    return _pod(site, name, spec, {"phase": "Pending", "conditions": [unplaced]}, owned_by, labels)
+    about = _about(site, name, owned_by, labels, since)
+    return _pod(about, spec, {"phase": "Pending", "conditions": [unplaced]})
 
 
-def _pod(site: Site, name: str, spec: Json, status: Json, owned_by: Json | None, labels: dict[str, str]) -> Json:
-    about: Json = {"name": name, "namespace": site.tenant.name, "labels": labels, "creationTimestamp": SINCE}
-    if owned_by is not None:
-        about["ownerReferences"] = [owned_by]
+def _about(site: Site, name: str, owned_by: Json | None, labels: dict[str, str], since: str) -> Json:
+    about: Json = {"name": name, "namespace": site.tenant.name, "labels": labels, "creationTimestamp": since}
+    return about if owned_by is None else {**about, "ownerReferences": [owned_by]}
+
+
+def _pod(about: Json, spec: Json, status: Json) -> Json:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec, "status": status}

@@ -1,6 +1,6 @@
 """A gang misses a node that a visitor still holds; the visitor leaves, and the gang completes by itself.
 
-Right: nothing. Tempting but wrong: to requeue the gang while it only has to wait a few minutes.
+Right: nothing, and nobody is called. Tempting but wrong: to requeue the gang while it only has to wait a few minutes.
 """
 
 from datetime import timedelta
@@ -24,7 +24,7 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
             *({"at": seconds(at), "apply": each} for each in started(site, name, site.nodes[:2], 1, site.moment(at))),
             {"at": seconds(leaves), "delete": gone},
         ],
-        forbidden=[{"action": "*", "target": reference(site, name)}],
+        forbidden=[{"action": action, "target": reference(site, name)} for action in ("*", "notify")],
     )
 
 
