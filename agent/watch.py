@@ -112,6 +112,11 @@ class Watch:
             else:
                 self._give_up(task, fault)
                 self._nudged.pop(task, None)
+        except Exception:  # one signal that we cannot work with must not end the watch over the others
+            if task != "signals":
+                raise
+            log.exception("a batch of signals failed; each is tried by itself")
+            self._sense_each()
         else:
             self._retry_at.pop(task, None)
             self._failures.pop(task, None)
@@ -126,10 +131,33 @@ class Watch:
 
     def _sense(self) -> None:
         batch = self._ports.inbox.take(BATCH)
+        self._sense_all(batch)
+        self._ports.inbox.done(batch)
+
+    def _sense_all(self, batch: Sequence[Signal]) -> None:
         incidents, view = self._ports.incidents.open(), self._ports.views.take()
         for change in sense(batch, incidents, self._last_closed, view, self._ports.clock.now()):
             self._note(change)
-        self._ports.inbox.done(batch)
+
+    def _sense_each(self) -> None:
+        """One by one, so that only the signal that fails is set aside, on the record."""
+        for signal in self._ports.inbox.take(BATCH):
+            try:
+                self._sense_all([signal])
+            except Fault as fault:
+                return self._put_off("signals", fault)
+            except Exception as error:  # noqa: BLE001  named on the record, beside the signal
+                self._set_aside(signal, error)
+            self._ports.inbox.done([signal])
+
+    def _set_aside(self, signal: Signal, error: Exception) -> None:
+        payload = {
+            "door": "sense",
+            "place": f"{signal.source}#{signal.id}",
+            "reason": f"{type(error).__name__}: {error}",
+        }
+        with suppress(AlreadyRecorded):
+            self._ports.ledger.record("refused", payload, unique_key=f"set_aside:{signal.source}#{signal.id}")
 
     def _last_closed(self, key: str) -> Closed | None:
         found = self._ports.incidents.last_closed(key)
@@ -169,6 +197,7 @@ class Watch:
                 asks = self._workflow.advance(incident, cause)
                 if asks is not None:  # noted now: an answer may come before the next look at the desk
                     self._asked[asks] = incident
+                    log.info("%s waits for an answer to %s", incident, asks)
         except Fault:
             raise
         except Exception as error:  # the top of the workflow: recorded, named, and a person is called

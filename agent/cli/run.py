@@ -6,6 +6,7 @@ step in hand finish; what was going on continues at the next start, from the sto
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import signal
 import sys
@@ -13,7 +14,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -66,6 +67,7 @@ def _serve(settings: Settings) -> None:
     from audit.errors import LogError
 
     bell = threading.Event()
+    lock = _alone(settings.database)
     try:
         simulated = _world(settings)
         agent = assemble(settings, simulated, notifier=LogNotifier())
@@ -88,6 +90,8 @@ def _serve(settings: Settings) -> None:
         agent.close()
         fail(f"It {error}.", "Set another address by `listen`.")
     log.info("watching a simulated cluster; doors at %s; log in %s", serving.url, settings.database)
+    if not _loopback(host) and settings.inbound_token_file is None:
+        log.warning("the doors are open to everybody who reaches %s: set inbound_token_file", settings.listen)
     ready.set()
     stopping = _stop_on_signals(bell)
     try:
@@ -95,6 +99,7 @@ def _serve(settings: Settings) -> None:
     finally:
         serving.stop()
         agent.close()
+        lock.close()
         log.info("stopped")
 
 
@@ -112,6 +117,22 @@ def _watch(settings: Settings, world: World, agent: Agent, bell: threading.Event
         soonest = min(moment for moment in due if moment is not None)
         bell.wait(min(max((soonest - datetime.now(UTC)).total_seconds(), 0.0), IDLE_AT_MOST_S))
         bell.clear()
+
+
+def _alone(database: Path) -> IO[str]:
+    """Holds the database for this process: a second agent would execute in its own world what was approved in ours."""
+    try:
+        held = database.with_name(database.name + ".lock").open("w", encoding="utf-8")
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fail(f"Another agent runs on {database}.", "Stop it first, or set another `database`.")
+    except OSError as error:
+        fail(f"It cannot start: {database}: {error.strerror}")
+    return held
+
+
+def _loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _world(settings: Settings) -> World:

@@ -1,6 +1,7 @@
 """What stops the agent before it begins: one sentence that names the place, whatever the mistake in the settings."""
 
 import errno
+import fcntl
 import os
 import socket
 import sqlite3
@@ -79,3 +80,13 @@ def test_a_command_that_looks_leaves_a_strangers_file_as_it_is(content: str, tmp
         end = CliRunner().invoke(command[0], [command[1], "--db", str(file)])
         assert end.exit_code == 1 and "holds no log" in end.stderr
     assert file.read_bytes() == before
+
+
+def test_a_second_agent_on_one_database_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("watchkeeper.yaml").write_text("world: simulated\nlisten: 127.0.0.1:0\n")
+    with Path("watchkeeper.db.lock").open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        end = CliRunner().invoke(app, ["run"])
+    assert end.exit_code == 1
+    assert "Another agent runs on watchkeeper.db" in end.stderr

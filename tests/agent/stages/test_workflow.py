@@ -14,7 +14,7 @@ from agent.config import Settings
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
-from agent.domain.signal import Signal, XidBody
+from agent.domain.signal import FindingBody, Signal, XidBody
 from agent.ports import Fault, Ports, StoreUnavailable
 from agent.scenarios.witness import Pager
 from agent.stages.diagnose import SETTLE_S
@@ -156,3 +156,16 @@ def with_reasoner(house: House, tmp_path: Path, pager: Pager) -> tuple[Agent, Pa
 
     agent = assemble(settings, house.world, notifier=pager, durability="memory", interpose=interpose)
     return agent, pager
+
+
+def test_one_signal_that_we_cannot_work_with_is_set_aside_and_the_others_are_heard(house: House) -> None:
+    subject = ObjectRef(api_version="v1", kind="Node", name="gpu-1")
+    poison = FindingBody(symptom="no such symptom", subject=subject, status="firing")
+    now = house.world.clock.now()
+    odd = Signal(id="odd", source="test", type="dev.watchkeeper.finding", time=now, body=poison)
+    house.agent.receive([odd])
+    news(house.agent, xid=79)
+    house.agent.run_until_idle()
+    refused = [record.payload for record in house.agent.log.query(kind="refused")]
+    assert [r["place"] for r in refused] == ["test#odd"]
+    assert "incident" in house.kinds()
