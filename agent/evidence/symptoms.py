@@ -26,7 +26,7 @@ _ALERTS: Mapping[str, Symptom] = {
     "KubePodCrashLooping": Symptom.WORKLOAD_FAILING,
     "KubeJobFailed": Symptom.WORKLOAD_FAILING,
 }
-_ABOUT_PODS = frozenset({Symptom.GANG_STUCK, Symptom.WORKLOAD_FAILING})
+_ABOUT_PODS = frozenset({Symptom.GANG_STUCK, Symptom.WORKLOAD_FAILING, Symptom.IDLE_GPU})
 _GPU_CONDITIONS = frozenset({"SysLogsXIDError", "GpuMemWatch", "GpuThermalMarginWatch", "AcceleratedHardwareReady"})
 _STUCK_EVENTS = frozenset({"FailedScheduling"})
 _NODE_EVENTS = frozenset({"TaskHung"})
@@ -109,7 +109,8 @@ def _alert(body: AlertBody, view: ClusterView) -> Tells | None:
 
 def _names_a_pod_that_is_gone(labels: Mapping[str, str], view: ClusterView) -> bool:
     pod = _first(labels, POD_LABELS)
-    return pod is not None and (_first(labels, NAMESPACE_LABELS) or "", pod) not in view.pods
+    named_otherwise = any(labels.get(label) for label, _, _ in _OWNER_LABELS)
+    return pod is not None and not named_otherwise and (_first(labels, NAMESPACE_LABELS) or "", pod) not in view.pods
 
 
 def _subject(symptom: Symptom, labels: Mapping[str, str], view: ClusterView) -> ObjectRef | None:

@@ -186,5 +186,7 @@ def test_a_gang_that_was_not_stuck_long_enough_may_be_found_stuck_later() -> Non
     assert sensed(signal(found, "2"), closed=early, view=view)[0].kind is ChangeKind.OPENED
 
 
-def test_an_alert_about_a_pod_that_is_gone_has_ended_with_it() -> None:
-    assert sensed(alert("KubePodNotReady", namespace="research", pod="llama-7")) == []
+@pytest.mark.parametrize("name", ["KubePodNotReady", "GPUUnderutilized"])
+def test_an_alert_about_a_pod_that_is_gone_has_ended_with_it(name: str) -> None:
+    assert sensed(alert(name, namespace="research", pod="llama-7")) == []
+    assert sensed(alert(name, namespace="research", pod="llama-7", deployment="chat"))
