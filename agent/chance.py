@@ -1,8 +1,10 @@
-"""Which ready task runs next: first come first served, or shuffled by a seed, so that a simulation tries others."""
+"""Which ready task runs next: first come first served, or shuffled by a seed, so that a simulation tries others.
+
+Beside it the boundaries that nobody asked to hear of.
+"""
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 
 class InOrder:
@@ -18,13 +20,6 @@ class Shuffled:
 
     def choose(self, ready: Sequence[str]) -> int:
         return self._chance.randrange(len(ready))
-
-
-class SystemClock:
-    """The wall clock, in UTC."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class NoBoundaries:

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     )  # without credentials
     model_name: str | None = Field(default=None, pattern=r"^[\w.:/+-]{1,100}$")
     model_key_file: Path | None = None
-    simulated_seed: int = 7
+    simulated_seed: int | None = None  # chance in the simulated world; without it the file's own seed
     simulated_cluster: Path | None = None  # a scenario file whose cluster the simulated world starts with
 
     @classmethod

@@ -18,7 +18,6 @@ class Symptom(StrEnum):
     IDLE_GPU = "idle_gpu"
     GANG_STUCK = "gang_stuck"
     RESTORE_NEEDED = "restore_needed"
-    TELEMETRY = "telemetry"
     WORKLOAD_FAILING = "workload_failing"
     ALERT = "alert"
 

@@ -1,4 +1,4 @@
-"""What an executed action did (Outcome) and whether it helped (Verification)."""
+"""How an executed action may end (the log's `outcome` records), whether it helped, and what the log remembers of it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,13 +13,6 @@ class OutcomeState(StrEnum):
     UNKNOWN = "unknown"
     UNDONE = "undone"
     UNDO_FAILED = "undo_failed"
-
-
-class Outcome(Noun):
-    proposal: str
-    state: OutcomeState
-    detail: str = ""
-    steps_done: int = 0
 
 
 class Verification(Noun):

@@ -17,7 +17,6 @@ from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.controllers.roster import controllers
 from agent.adapters.simulated.effects import Effect
 from agent.adapters.simulated.faults import FaultBoard
-from agent.adapters.simulated.feed import EventFeed
 from agent.adapters.simulated.keys import key_of, shown
 from agent.adapters.simulated.merge import copied, merged
 from agent.adapters.simulated.metrics import SimulatedMetrics
@@ -137,10 +136,6 @@ class World:
         self._faults.inject(target, kind, until)
 
     # -- what a runner reads -------------------------------------------------------------------------------------------
-
-    def subscribe_events(self) -> EventFeed:
-        """corev1 Events and nodes whose conditions changed, from now on."""
-        return EventFeed(self._store)
 
     def object(self, ref: ObjectRef) -> JsonObject | None:
         """An object as it is, past all faults; None where there is none. For judging, not for the agent."""

@@ -133,18 +133,6 @@ def test_a_fault_that_is_unknown_here_is_named(target: str, kind: str) -> None:
         made_world().inject_fault(target, kind, at(1))
 
 
-def test_events_and_node_conditions_can_be_followed() -> None:
-    made = made_world()
-    feed = made.subscribe_events()
-    made.apply(pod("big", gpus=64))
-    made.apply(node("n1", SysLogsXIDError="True"))
-    made.cluster.patch(ref("v1", "Node", "n1", None), {"spec": {"unschedulable": True}})
-    made.advance_to(at(10))
-    news = [(each.type, each.object["kind"], each.object.get("reason", "")) for each in feed.take()]
-    assert news == [("MODIFIED", "Node", ""), ("ADDED", "Event", "FailedScheduling")]
-    assert feed.take() == []
-
-
 def test_an_event_that_happens_again_counts_up() -> None:
     made = world(node("n1"), pod("big", gpus=64))
     made.advance_to(at(10))
