@@ -19,6 +19,15 @@ class Symptom(StrEnum):
     GANG_STUCK = "gang_stuck"
     RESTORE_NEEDED = "restore_needed"
     WORKLOAD_FAILING = "workload_failing"
+    WORKLOAD_HANGS = "workload_hangs"
+    SERVICE_SATURATED = "service_saturated"
+    SERVICE_OVERSIZED = "service_oversized"
+    QUEUE_STARVED = "queue_starved"
+    QUOTA_UNUSED = "quota_unused"
+    ADMISSION_LOOP = "admission_loop"
+    GANG_WAITING = "gang_waiting"
+    PREEMPTION_CASCADE = "preemption_cascade"
+    TELEMETRY_FAULT = "telemetry_fault"
     ALERT = "alert"
 
 

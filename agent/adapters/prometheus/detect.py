@@ -1,25 +1,31 @@
-"""The agent's own look, once a scrape: new XIDs, idle holders of GPUs, stuck gangs, and stopped work that is needed.
+"""The agent's own look, once a scrape: new XIDs, idle holders of GPUs, stuck gangs, stopped work that is needed, and
+whatever else the finders of `agent/evidence` know.
 
 It finds; whether anything is done about it is decided where every other signal is. Cheap by design: one query for each
 metric and look, whatever the number of pods.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from agent.adapters.prometheus.findings import Condition, Standing
+from agent.adapters.prometheus import finder_watch
+from agent.adapters.prometheus.findings import Standing
 from agent.adapters.prometheus.idle_watch import IdleWatch
 from agent.adapters.prometheus.xids import XidWatch
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState
 from agent.domain.incident import Symptom
 from agent.domain.signal import Signal
+from agent.evidence.condition import Condition, Finder, Sight
 from agent.evidence.gangs import competing, stuck_gangs
 from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
 from agent.evidence.lookup import find_gang, in_order, raw_object
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
 from agent.ports import Ledger, LedgerUnavailable, Metrics, MetricsUnavailable, Series
+
+FINDERS: Mapping[Symptom, Finder] = {}
 
 
 class Surveyor:
@@ -34,15 +40,29 @@ class Surveyor:
 
     def survey(self, view: ClusterView, now: datetime) -> list[Signal]:
         """What began and what ended since the last look. Raises MetricsUnavailable when that is all there is to say."""
-        signals = [*self._gangs(view, now), *self._restores(view, None, now)]
-        try:
-            signals += self._xids.look(self._standing, now)
-            signals += self._restores(view, self._metrics.instant(WAITING_METRIC, now), now)
-            signals += self._idle.look(self._standing, view, self._reclaims(now), now)
-        except (MetricsUnavailable, LedgerUnavailable):
-            if not signals:
-                raise
+        signals, fault = [*self._gangs(view, now), *self._restores(view, None, now)], None
+        for look in self._looks(view, now):
+            try:
+                signals += look()
+            except (MetricsUnavailable, LedgerUnavailable) as away:
+                fault = away
+        if fault is not None and not signals:
+            raise fault
         return signals
+
+    def _looks(self, view: ClusterView, now: datetime) -> list[Callable[[], list[Signal]]]:
+        """Each by itself: what one cannot know does not keep the others from telling."""
+        standing = self._standing
+        return [
+            lambda: self._xids.look(standing, now),
+            lambda: self._restores(view, self._metrics.instant(WAITING_METRIC, now), now),
+            lambda: self._idle.look(standing, view, self._reclaims(now), now),
+            *(partial(self._find, symptom, find, view, now) for symptom, find in FINDERS.items()),
+        ]
+
+    def _find(self, symptom: Symptom, find: Finder, view: ClusterView, now: datetime) -> list[Signal]:
+        sight = Sight(view, self._metrics, now, self._reclaims(now))
+        return finder_watch.look(symptom, find, self._standing, sight)
 
     def _reclaims(self, now: datetime) -> list[Any]:
         return self._ledger.past_actions(now - timedelta(seconds=WRONG_WITHIN_S))

@@ -3,26 +3,15 @@
 The id of a signal is made of what it says and since when, so that the same condition found twice is one signal.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.domain.incident import Symptom
 from agent.domain.signal import Body, FindingBody, Signal
+from agent.evidence.condition import Condition
 
 SOURCE = "watchkeeper/survey"
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Something that is so. `since` names its beginning; it need not be a time."""
-
-    symptom: Symptom
-    subject: ObjectRef
-    since: str
-    detail: Mapping[str, str] = field(default_factory=dict)
 
 
 def signal_of(body: Body, subject: str, identity: object, now: datetime) -> Signal:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from agent.adapters.prometheus.findings import Condition, Standing, minute
+from agent.adapters.prometheus.findings import Standing, minute
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.incident import Symptom
 from agent.domain.outcome import PastAction
 from agent.domain.signal import Signal
+from agent.evidence.condition import Condition
 from agent.evidence.holders import Holder, holders, required_idle_s, taken_back
 from agent.evidence.idle import IdleFinding
 from agent.evidence.labels import pod_of

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from agent.adapters.prometheus.findings import Condition, Standing, signal_of
+from agent.adapters.prometheus.findings import Standing, signal_of
 from agent.domain.base import rfc3339
 from agent.domain.cluster import node_ref
 from agent.domain.incident import Symptom
 from agent.domain.signal import Signal, XidBody
+from agent.evidence.condition import Condition
 from agent.evidence.labels import node_of, pod_of
 from agent.evidence.reading import XID_METRIC, gpu_name
 from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction, code_in, first_action
