@@ -27,6 +27,7 @@ class LossMeter:
         self.gpu_hours = 0.0
         self._lost = 0
         self._at: datetime | None = None
+        self._views: ClusterViews | None = None  # of the one world that is looked at
 
     def look(self, world: World) -> None:
         now = world.clock.now()
@@ -36,7 +37,9 @@ class LossMeter:
             self.gpu_hours += self._lost * (now - self._at).total_seconds() / HOUR_S
         self._at = now
         try:
-            view = ClusterViews(world.cluster, world.clock).take()
+            if self._views is None:
+                self._views = ClusterViews(world.cluster, world.clock)
+            view = self._views.take()
             idle = idle_pods(world.metrics.instant("DCGM_FI_DEV_GPU_UTIL", now))
             sick = sick_nodes(world.metrics.instant("DCGM_FI_DEV_XID_ERRORS", now))
         except Fault:
