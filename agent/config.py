@@ -3,9 +3,11 @@
 An unknown key or a bad value is one error that names the file, the key and what was expected.
 """
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -14,6 +16,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agent.domain.approval import Person
 
 DEFAULT_FILE = Path("watchkeeper.yaml")
+PREFIX: Final = "WATCHKEEPER_"
+_OF_A_SERVICE: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+"""What a kubelet puts into every pod of a namespace that has a Service named watchkeeper: nobody's setting."""
 
 
 class SettingsInvalid(ValueError):
@@ -21,9 +26,9 @@ class SettingsInvalid(ValueError):
 
 
 class Settings(BaseSettings):
-    """Everything a site may set. Each key can be given as WATCHKEEPER_<KEY> too (JSON for maps and lists)."""
+    """Everything a site may set. Made from what it is given alone: `load_settings` reads the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="WATCHKEEPER_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     database: Path = Path("watchkeeper.db")
     world: Literal["live", "simulated"] = "live"
@@ -52,8 +57,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment goes over what the file says (which comes in as `init`)."""
-        return env_settings, init_settings
+        """No scenario and no flag is overruled by what this machine's environment says."""
+        return (init_settings,)
 
     @model_validator(mode="after")
     def _a_model_has_a_place_and_a_name(self) -> Self:
@@ -66,25 +71,54 @@ class Settings(BaseSettings):
         return self.database.with_name(self.database.stem + "-threads.db")
 
 
+class _OfThisMachine(Settings):
+    """Each key can be given as WATCHKEEPER_<KEY> too (JSON for maps and lists); it goes over what the file says."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
 def load_settings(path: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
     """Reads the file (default ./watchkeeper.yaml, when there is one). Raises SettingsInvalid."""
     file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     place = str(file) if file else "settings"
+    _all_known(os.environ)
     try:
-        settings = Settings(**(_read(file) if file else {}))
+        settings = _OfThisMachine(**(_read(file) if file else {}))
         given = {key: value for key, value in (flags or {}).items() if value is not None}
-        return Settings.model_validate({**settings.model_dump(), **given}) if given else settings
+        return Settings.model_validate({**settings.model_dump(), **given})
     except ValidationError as error:
         raise SettingsInvalid(f"{place}: {_sentence(error)}") from error
     except SettingsError as error:  # the environment's value of a map or list
         raise SettingsInvalid(f"the environment: {error}; maps and lists are given as JSON there") from error
 
 
+def _all_known(environment: Iterable[str]) -> None:
+    """A mistyped key would be a setting that silently does nothing."""
+    ours = (key for key in environment if key.upper().startswith(PREFIX))
+    for key in sorted(ours):
+        name = key[len(PREFIX) :].upper()
+        if name.lower() not in Settings.model_fields and not _OF_A_SERVICE.fullmatch(name):
+            raise SettingsInvalid(f"the environment: {key}: {_no_such_setting()}")
+
+
+def _no_such_setting() -> str:
+    return f"there is no such setting; expected one of {', '.join(sorted(Settings.model_fields))}"
+
+
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        return f"{key}: there is no such setting; expected one of {', '.join(sorted(Settings.model_fields))}"
+        return f"{key}: {_no_such_setting()}"
     return f"{key}: {first['msg']}"
 
 

@@ -182,6 +182,7 @@ class Story:
         playbooks: Path | None = None,
         llm: Reasoner | None = None,
         model: str | None = None,
+        model_key_file: Path | None = None,
         **policy_data: Any,
     ) -> None:
         """`repair`: how the site's repair system does with an operation; `model`: an endpoint.
@@ -204,6 +205,7 @@ class Story:
             playbooks=playbooks,
             model_endpoint=model,
             model_name=model and "scripted",
+            model_key_file=model_key_file,
         )
         self._llm = llm
         self._next_look = START

@@ -234,12 +234,13 @@ def test_a_server_that_knows_no_schema_is_asked_more_plainly_and_that_is_remembe
         told.close()
 
 
-def test_the_key_goes_to_the_endpoint_and_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_goes_to_the_endpoint_and_nowhere_else(tmp_path: Path) -> None:
     key = tmp_path / "model.key"
     key.write_text("sk-hunter2\n", encoding="utf-8")
-    monkeypatch.setenv("WATCHKEEPER_MODEL_KEY_FILE", str(key))
     with chat(says()) as server:
-        told = story(tmp_path, server)
+        told = Story(tmp_path, site(), model=server.url, model_key_file=key)
+        told.posts("logs", {"node": "gpu-1", "line": LINE})
+        told.passes(minutes=2)
         assert server.credentials == ["Bearer sk-hunter2"]
         assert "hunter2" not in json.dumps([record.payload for record in told.agent.log.query()], default=str)
         told.close()

@@ -15,6 +15,7 @@ from agent.adapters.inbound.serving import CannotListen, Serving
 from agent.cli import approvals, audit, config
 from agent.cli.main import app
 from agent.config import SettingsInvalid, load_settings
+from agent.resources import bundled
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,39 @@ def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.
     with pytest.raises(SettingsInvalid, match="identities"):
         load_settings()
     assert CliRunner().invoke(config.app, ["show"]).exit_code == 1
+
+
+@pytest.mark.parametrize("key", ["WATCHKEEPER_DATABSE", "watchkeeper_look_every", "WATCHKEEPER_"])
+def test_a_key_in_the_environment_that_nobody_knows_is_named(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(key, "x")
+    with pytest.raises(SettingsInvalid, match=f"environment: {key}: there is no such setting; expected one of cluster"):
+        load_settings()
+
+
+def test_what_a_kubelet_says_about_a_service_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT", "PORT_9710_TCP_ADDR", "AUDIT_SERVICE_PORT"):
+        monkeypatch.setenv(f"WATCHKEEPER_{key}", "tcp://10.0.0.1:9710")
+    load_settings()
+
+
+def test_flags_go_over_the_environment_and_that_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("cluster: file\nlook_every_s: 7\nworld: live\n")
+    monkeypatch.setenv("WATCHKEEPER_CLUSTER", "environment")
+    monkeypatch.setenv("WATCHKEEPER_WORLD", "live")
+    read = load_settings(file, {"world": "simulated", "database": None})
+    assert (read.cluster, read.look_every_s, read.world) == ("environment", 7, "simulated")
+
+
+def test_nothing_of_this_machines_environment_counts_in_a_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database named there would get the simulation's records into a real log."""
+    monkeypatch.setenv("WATCHKEEPER_DATABASE", str(tmp_path / "real.db"))
+    monkeypatch.setenv("WATCHKEEPER_LOOK_EVERY_S", "600")
+    end = CliRunner().invoke(app, ["evaluate", str(bundled("scenarios") / "xid-13-and-31-in-applications.yaml")])
+    assert end.exit_code == 0, end.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("token", "said"), [(b"", "empty"), (b" \n", "empty"), (b"\xff\xfe", "UTF-8")])
