@@ -10,13 +10,20 @@ NAMESPACE = ("exported_namespace", "namespace", "pod_namespace")
 
 def first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
     """The value of the first of `names` that is there; empty when none is."""
-    return next((labels[name] for name in names if labels.get(name)), "")
+    for name in names:  # a plain loop: asked a hundred thousand times an hour
+        value = labels.get(name)
+        if value:
+            return value
+    return ""
 
 
 def node_of(labels: Mapping[str, str]) -> str:
     """The node that the exporter names; else its own address, where that is a name and not a number."""
+    named = first(labels, NODE)
+    if named:
+        return named
     address = labels.get("instance", "").rsplit(":", 1)[0]
-    return first(labels, NODE) or (address if any(c.isalpha() for c in address) and ":" not in address else "")
+    return address if any(c.isalpha() for c in address) and ":" not in address else ""
 
 
 def pod_of(labels: Mapping[str, str]) -> tuple[str, str]:

@@ -1,12 +1,18 @@
 """The Metrics port: instant and range reads of the simulated Prometheus."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
+
+import promql_parser as promql
 
 from agent.adapters.simulated.faults import FaultBoard
-from agent.adapters.simulated.promql import evaluate, parse
+from agent.adapters.simulated.promql import evaluate, parse, selected_over, stands_still
 from agent.adapters.simulated.promql_operators import Labels
 from agent.adapters.simulated.tsdb import SeriesStore
 from agent.ports import MetricsUnavailable, Series
+
+Sample = tuple[Mapping[str, str], float]  # labels, value
 
 POINTS_LIMIT = 11_000  # per series, as Prometheus has it
 
@@ -15,26 +21,44 @@ class SimulatedMetrics:
     def __init__(self, store: SeriesStore, faults: FaultBoard) -> None:
         self._store = store
         self._faults = faults
+        self._standing: dict[str, tuple[int, list[Sample]]] = {}  # by query: as of which write of its metric
 
     def instant(self, query: str, at: datetime) -> list[Series]:
         self._gate()
-        value = evaluate(self._store, parse(query), self._store.offset_us(at))
+        expression, at_us = parse(query), self._store.offset_us(at)
+        if isinstance(expression, promql.VectorSelector):
+            return [Series(named, ((at, number),)) for named, number in self._selected(query, expression, at_us)]
+        value = evaluate(self._store, expression, at_us)
         if isinstance(value, float):
             return [Series({}, ((at, value),))]
         return [Series(dict(labels), ((at, number),)) for labels, number in sorted(value.items())]
+
+    def _selected(self, query: str, selector: Any, at_us: int) -> list[Sample]:
+        """Series that stand still are read once, and again when one of their metric is written."""
+        writes = self._store.writes.get(selector.name or "", 0)
+        known = self._standing.get(query)
+        if known is not None and known[0] == writes:
+            return known[1]
+        plain = selected_over(self._store, selector, [at_us])
+        found: list[Sample] = [(log.named, samples[0][1]) for log, samples in plain]
+        if selector.name and stands_still(self._store, selector, at_us):
+            self._standing[query] = (writes, found)
+        return found
 
     def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> list[Series]:
         self._gate()
         if step <= timedelta(0) or (end - start) // step > POINTS_LIMIT:
             raise ValueError(f"range from {start} to {end}: step {step} gives no or more than {POINTS_LIMIT} points")
         expression = parse(query)
+        moments = [start + number * step for number in range(max(0, (end - start) // step + 1))]
+        if isinstance(expression, promql.VectorSelector):
+            plain = selected_over(self._store, expression, [self._store.offset_us(at) for at in moments])
+            return [Series(log.named, tuple((moments[n], value) for n, value in samples)) for log, samples in plain]
         points: dict[Labels, list[tuple[datetime, float]]] = {}
-        at = start
-        while at <= end:
+        for at in moments:
             value = evaluate(self._store, expression, self._store.offset_us(at))
             for labels, number in {(): value}.items() if isinstance(value, float) else value.items():
                 points.setdefault(labels, []).append((at, number))
-            at += step
         return [Series(dict(labels), tuple(points[labels])) for labels in sorted(points)]
 
     def _gate(self) -> None:

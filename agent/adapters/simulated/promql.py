@@ -3,8 +3,9 @@
 It knows what this product and its users' first rules ask for. Everything else is refused by name, never guessed at.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import promql_parser as promql
@@ -20,12 +21,15 @@ from agent.adapters.simulated.promql_operators import (
     without,
 )
 from agent.adapters.simulated.range_functions import RANGE_FUNCTIONS
-from agent.adapters.simulated.series import SECOND_US
+from agent.adapters.simulated.series import SECOND_US, SeriesLog
 from agent.adapters.simulated.tsdb import SeriesStore
+
+Sample = tuple[int, float]  # number of the moment, value
 
 LOOKBACK_US = 300 * SECOND_US  # how old a sample an instant may show; Prometheus' own default
 
 
+@lru_cache(maxsize=512)  # the product asks some dozens; a scenario's rules may ask more
 def parse(query: str) -> Any:
     try:
         return promql.parse(query)
@@ -57,6 +61,33 @@ def _selected(store: SeriesStore, selector: Any, at_us: int) -> Vector:
         if segment is not None and log.at(at_us) is not None:
             found[log.labels] = segment.at(scrape_us)
     return found
+
+
+def selected_over(store: SeriesStore, selector: Any, moments_us: Sequence[int]) -> list[tuple[SeriesLog, list[Sample]]]:
+    """What `evaluate` gives at each of these moments, oldest first, by series: one walk for all of them."""
+    shown = [(at, at // store.step_us * store.step_us) for at in (_moment(selector, each) for each in moments_us)]
+    fresh = [(n, at, scrape) for n, (at, scrape) in enumerate(shown) if at - scrape < LOOKBACK_US]
+    found = []
+    for log in store.select(selector) if fresh else ():
+        samples = _samples(log, fresh)
+        if samples:
+            found.append((log, samples))
+    return found
+
+
+def stands_still(store: SeriesStore, selector: Any, at_us: int) -> bool:
+    """Does every later moment show the same as this one, as long as nobody writes?"""
+    scrape_us = _moment(selector, at_us) // store.step_us * store.step_us
+    return store.step_us < LOOKBACK_US and all(log.stands_from(scrape_us) for log in store.select(selector))
+
+
+def _samples(log: SeriesLog, moments: Sequence[tuple[int, int, int]]) -> list[Sample]:
+    """(number of the moment, value) where the series has one; mostly it has the same one all the time."""
+    segment = log.at(moments[0][2])
+    if log.steady(moments[0][2], moments[-1][1]):
+        return [] if segment is None else [(number, segment.at(scrape)) for number, _, scrape in moments]
+    seen = ((number, log.at(scrape), scrape) for number, at, scrape in moments if log.at(at) is not None)
+    return [(number, segment.at(scrape)) for number, segment, scrape in seen if segment is not None]
 
 
 def _called(store: SeriesStore, call: Any, at_us: int) -> Vector:

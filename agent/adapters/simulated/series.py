@@ -51,6 +51,7 @@ class SeriesLog:
 
     def __init__(self, labels: Labels) -> None:
         self.labels = labels
+        self.named = dict(labels)  # for readers, who share it and only read
         self._segments: list[Segment] = []
         self._starts: list[int] = []
 
@@ -61,21 +62,30 @@ class SeriesLog:
     def segments(self) -> tuple[Segment, ...]:
         return tuple(self._segments)
 
-    def set(self, segment: Segment) -> None:
-        """From `segment.from_us` on; moments come in order."""
+    def set(self, segment: Segment) -> bool:
+        """From `segment.from_us` on; moments come in order. False when it says nothing new."""
         if self._segments and self.current.from_us > segment.from_us:
             raise ValueError(f"metrics: {dict(self.labels)} was set for a later time already")
         if self._segments and self.current.from_us == segment.from_us:
             self._segments.pop()
             self._starts.pop()
         elif self._segments and _same(self.current, segment):
-            return
+            return False
         self._segments.append(segment)
         self._starts.append(segment.from_us)
+        return True
 
     def at(self, moment_us: int) -> Segment | None:
         index = bisect_right(self._starts, moment_us) - 1
         return self._segments[index] if index >= 0 and not self._segments[index].gone else None
+
+    def stands_from(self, moment_us: int) -> bool:
+        """Is its last word said by then, and does it not grow?"""
+        return self.current.from_us <= moment_us and not self.current.per_second
+
+    def steady(self, from_us: int, until_us: int) -> bool:
+        """Does one segment hold from the one moment to the other?"""
+        return bisect_right(self._starts, from_us) == bisect_right(self._starts, until_us)
 
     def runs(self, after_us: int, until_us: int, step_us: int) -> Iterator[Run]:
         """The scrapes in (after, until], oldest first."""

@@ -27,6 +27,7 @@ class SeriesStore:
         self._dropped: list[Matcher] = []
         self._claims: dict[str, list[dict[str, str]]] = {}  # what the timeline named, by metric
         self._selections: dict[str, list[SeriesLog]] = {}  # until a new series comes
+        self.writes: dict[str, int] = {}  # by metric: whoever kept what was read knows by it whether that still holds
 
     def offset_us(self, moment: datetime) -> int:
         return (moment - self._start) // timedelta(microseconds=1)
@@ -43,7 +44,7 @@ class SeriesStore:
         ]
         for labels, segment in segments:
             self._authors[labels] = "scenario"
-            self._log(labels).set(segment)
+            self._write(self._log(labels), segment)
             if self._claim(labels):
                 self._end_where(self._is_claimed, at, "world")
 
@@ -54,11 +55,11 @@ class SeriesStore:
             return
         if not any(matches(named) for matches in self._dropped):
             self._authors[labels] = "world"
-            self._log(labels).set(Segment(self.offset_us(at), value, 0.0))
+            self._write(self._log(labels), Segment(self.offset_us(at), value, 0.0))
 
     def end_by_world(self, labels: Labels, at: datetime) -> None:
         if self._authors.get(labels) == "world":
-            self._series[labels].set(Segment(self.offset_us(at), 0.0, 0.0, gone=True))
+            self._write(self._series[labels], Segment(self.offset_us(at), 0.0, 0.0, gone=True))
 
     def _claim(self, labels: Labels) -> bool:
         """True for the first time that the timeline names this series."""
@@ -82,7 +83,7 @@ class SeriesStore:
     def _end_where(self, matches: Matcher, at: datetime, author: Author | None = None) -> None:
         for labels, log in self._series.items():
             if (author is None or self._authors[labels] == author) and matches(dict(labels)):
-                log.set(Segment(self.offset_us(at), 0.0, 0.0, gone=True))
+                self._write(log, Segment(self.offset_us(at), 0.0, 0.0, gone=True))
 
     def heal(self, node: str, gpu_uuid: str | None, at: datetime) -> None:
         """After a repair the fault gauges of that node's GPUs read 0 again."""
@@ -90,7 +91,12 @@ class SeriesStore:
             named = dict(labels)
             same_gpu = gpu_uuid is None or named.get("UUID") in (None, gpu_uuid)
             if named["__name__"] in FAULT_GAUGES and node_of(named) == node and same_gpu and not log.current.gone:
-                log.set(Segment(self.offset_us(at), 0.0, 0.0))
+                self._write(log, Segment(self.offset_us(at), 0.0, 0.0))
+
+    def _write(self, log: SeriesLog, segment: Segment) -> None:
+        if log.set(segment):
+            name = log.named["__name__"]
+            self.writes[name] = self.writes.get(name, 0) + 1
 
     def _log(self, labels: Labels) -> SeriesLog:
         if labels not in self._series:
