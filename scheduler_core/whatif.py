@@ -15,6 +15,7 @@ from scheduler_core.model import Seconds
 from scheduler_core.scheduler import run
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
+from scheduler_core.standing import Standing, standing
 from scheduler_core.start import Assignment
 from scheduler_core.state import Phase
 
@@ -29,10 +30,24 @@ class Effect:
     placed_pods: Mapping[str, str]  # pods of no gang -> node
     waiting_pods: Mapping[str, Explanation]  # pods of no gang left without a node
     assignments: tuple[Assignment, ...]  # every decision taken, in order
-    gpus_free_before: int
-    gpus_free_after: int
-    gangs_running_before: int
-    gangs_running_after: int
+    before: Standing
+    after: Standing
+
+    @property
+    def gpus_free_before(self) -> int:
+        return self.before.free
+
+    @property
+    def gpus_free_after(self) -> int:
+        return self.after.free
+
+    @property
+    def gangs_running_before(self) -> int:
+        return len(self.before.running)
+
+    @property
+    def gangs_running_after(self) -> int:
+        return len(self.after.running)
 
 
 def what_if(
@@ -44,7 +59,7 @@ def what_if(
     until_s: Seconds | None = None,
 ) -> Effect:
     with snapshot.fork():
-        running_before, gpus_before = _running(snapshot), snapshot.gpus_free()
+        before = standing(snapshot)
         apply_all(snapshot, changes, now_s, settings)
         assignments: list[Assignment] = []
         placed: dict[str, str] = {}
@@ -56,20 +71,18 @@ def what_if(
             assignments += [*result.completed, *result.admitted]
             placed.update(result.placed or {})
             at_s = None if until_s is None else _next_wake_s(snapshot, at_s, until_s)
-        running_after = _running(snapshot)
+        after = standing(snapshot)
         return Effect(
-            started=tuple(sorted(running_after - running_before)),
-            stopped=tuple(sorted(running_before - running_after)),
+            started=tuple(sorted(after.running - before.running)),
+            stopped=tuple(sorted(before.running - after.running)),
             still_pending=explain_all(snapshot, end_s, settings),
             placed_pods=placed,
             waiting_pods={
                 name: explain_pod(snapshot, pod, settings) for name, pod in sorted(snapshot.waiting_pods.items())
             },
             assignments=tuple(assignments),
-            gpus_free_before=gpus_before,
-            gpus_free_after=snapshot.gpus_free(),
-            gangs_running_before=len(running_before),
-            gangs_running_after=len(running_after),
+            before=before,
+            after=after,
         )
 
 

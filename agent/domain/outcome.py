@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from agent.domain.base import Noun
 from agent.domain.cluster import ObjectRef
@@ -15,12 +16,22 @@ class OutcomeState(StrEnum):
     UNDO_FAILED = "undo_failed"
 
 
+class Foreseen(Noun):
+    """One effect that was predicted, and what came of it."""
+
+    kind: Literal["start", "stop", "gpus", "service"]
+    effect: str
+    came: Literal["kept", "missed", "unknown"]
+    reason: str
+
+
 class Verification(Noun):
-    """The action's own success test, run until it holds or its time is over."""
+    """The action's own success test, run until it holds or its time is over; and what came of the prediction."""
 
     proposal: str
     helped: bool
     statement: str
+    foreseen: tuple[Foreseen, ...] = ()
 
 
 class PastAction(Noun):

@@ -8,6 +8,7 @@ from pydantic import Field
 from agent.domain.base import Noun, digest_of
 from agent.domain.cluster import ObjectRef
 from agent.domain.diagnosis import Evidence
+from agent.domain.forecast import GpuForecast, QueueForecast, ServiceForecast
 
 
 class Verb(StrEnum):
@@ -53,12 +54,28 @@ class BlastRadius(Noun):
 
 
 class Prediction(Noun):
-    """What a fork of the scheduler's snapshot says will happen; `verify` compares."""
+    """What a fork of the scheduler's snapshot says will happen; `verify` compares. No part of the digest: it says what
+    will come of the steps, not what they are. That it changes for the worse is judged again before they are done."""
 
-    gpus_free_before: int = 0
-    gpus_free_after: int = 0
-    gangs_started: tuple[str, ...] = ()
-    gangs_pending: dict[str, str] = {}
+    gpus: GpuForecast = GpuForecast()
+    gangs_started: tuple[str, ...] = ()  # all that start, because of it or anyway
+    starts: tuple[str, ...] = ()  # of those, whoever would not without it
+    stops: tuple[str, ...] = ()  # they run, and because of it they no longer do
+    delays: tuple[str, ...] = ()  # they would start without it, and because of it they do not
+    gangs_pending: dict[str, str] = {}  # who waits at the end, and why
+    waits_at_most_s: dict[str, int] = {}  # only where deadlines of those that run are known
+    queues: tuple[QueueForecast, ...] = ()
+    services: tuple[ServiceForecast, ...] = ()
+    not_foretold: tuple[str, ...] = ()  # what nobody can know beforehand
+    left_out: dict[str, int] = {}  # by field: how many more there are than the record lists
+
+    @property
+    def gpus_free_before(self) -> int:
+        return self.gpus.before.free
+
+    @property
+    def gpus_free_after(self) -> int:
+        return self.gpus.after.free
 
 
 class Proposal(Noun):

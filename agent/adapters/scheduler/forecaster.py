@@ -1,29 +1,72 @@
-"""The Forecaster port: a what-if on a fork of the core's snapshot of this view."""
+"""The Forecaster port: a what-if on a fork of the core's snapshot of this view.
+
+The snapshot of the view that was asked about last is kept, since a look asks about it many times; what the scheduler
+does anyway is worked out once for it.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agent.adapters.scheduler.amounts import amount
+from agent.adapters.scheduler.foretelling import prediction
 from agent.adapters.scheduler.gangs import pod_name
 from agent.adapters.scheduler.mapping import snapshot_of
+from agent.adapters.scheduler.run_times import ends_of
+from agent.adapters.scheduler.services import services
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.proposal import Prediction
-from scheduler_core.changes import Activate, Change, Cordon, Drain, Evict, Remove, Requeue, Scale, SetQuota, Stop
+from scheduler_core.changes import (
+    Activate,
+    Change,
+    Cordon,
+    Drain,
+    Evict,
+    Remove,
+    Requeue,
+    Scale,
+    SetQuota,
+    Stop,
+    Uncordon,
+)
 from scheduler_core.quota import StopPolicy
-from scheduler_core.whatif import what_if
+from scheduler_core.snapshot import Snapshot
+from scheduler_core.waits import waits_at_most
+from scheduler_core.whatif import Effect, what_if
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A view as the core sees it."""
+
+    view: ClusterView
+    snapshot: Snapshot
+    without: Effect  # what the scheduler does anyway
+    ends: Mapping[str, float]  # when gangs that run must end
 
 
 class SchedulerForecaster:
+    def __init__(self) -> None:
+        self._asked: _Asked | None = None
+
     def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction:
         """Raises ValueError for a change that it does not know, and for one about something that is not there."""
+        asked = self._asked_about(view)
         wanted = [each for change in changes for each in _changes(view, change)]
-        effect = what_if(snapshot_of(view), wanted, view.taken_at.timestamp())
-        return Prediction(
-            gpus_free_before=effect.gpus_free_before,
-            gpus_free_after=effect.gpus_free_after,
-            gangs_started=effect.started,
-            gangs_pending={name: f"{why.reason}: {why.message}" for name, why in effect.still_pending.items()},
-        )
+        now_s = view.taken_at.timestamp()
+        effect = what_if(asked.snapshot, wanted, now_s) if wanted else asked.without
+        moved = {*effect.stopped, *(each.gang for each in effect.assignments)}  # what they had run counts no more
+        ends = {name: end for name, end in asked.ends.items() if name not in moved}
+        waits_s = waits_at_most(asked.snapshot, wanted, effect.still_pending, ends, now_s)
+        told = prediction(asked.without, effect, waits_s)
+        return told.model_copy(update={"services": services(view, asked.without, effect)})
+
+    def _asked_about(self, view: ClusterView) -> _Asked:
+        if self._asked is None or self._asked.view is not view:
+            snapshot = snapshot_of(view)
+            without = what_if(snapshot, [], view.taken_at.timestamp())
+            self._asked = _Asked(view, snapshot, without, ends_of(view))
+        return self._asked
 
 
 def _changes(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
@@ -87,6 +130,7 @@ def _removal(view: ClusterView, owner: ObjectRef) -> list[Change]:
 _READERS: Mapping[str, Callable[[ClusterView, Mapping[str, Any]], list[Change]]] = {
     "requeue": _requeue,
     "cordon": lambda view, change: [Cordon(str(change["cordon"]))],
+    "uncordon": lambda view, change: [Uncordon(str(change["uncordon"]))],
     "drain": lambda view, change: [Drain(str(change["drain"]))],
     "evict": lambda view, change: [Evict(f"{change['evict'].namespace or ''}/{change['evict'].name}")],
     "scale": lambda view, change: _scaling(change["scale"], change.get("replicas")),
