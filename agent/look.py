@@ -44,9 +44,14 @@ def look_at(incident_id: str, ports: Ports) -> Look:
     return Look(incident, view, facts, history, now)
 
 
-def remedy_key(remedy: Remedy) -> str:
-    """What counts as the same remedy within one incident."""
-    return f"{remedy.action} {remedy.target}"
+def remedy_key(remedy: Remedy | Proposal) -> str:
+    """What counts as the same remedy within one incident: a reset and a reboot of one node are two, as are the resets
+    of two of its GPUs."""
+    key = f"{remedy.action} {remedy.target}"
+    if remedy.action != "request_node_repair":
+        return key
+    operation = remedy.parameters.get("operation")
+    return f"{key} {operation} {remedy.parameters.get('gpu_uuid')}" if operation == "reset_gpu" else f"{key} {operation}"
 
 
 def remedies_of(diagnosis: Diagnosis, look: Look, ports: Ports) -> list[Remedy]:

@@ -95,7 +95,7 @@ def _withdrawn(thread: Thread, proposal: Proposal, why: str) -> Move:
 
 def again(thread: Thread, proposal: Proposal, why: str) -> Thread:
     """Lets the same remedy be proposed anew, with a new digest, a new verdict and new approvals."""
-    key = f"{proposal.action} {proposal.target}"
+    key = remedy_key(proposal)
     return thread.but(tried=tuple(t for t in thread.tried if t != key), statement=why)
 
 
@@ -109,7 +109,7 @@ def _as_of_now(thread: Thread, proposal: Proposal, look: Look, ports: Ports) -> 
     if look.incident.recovered_at is not None and proposal.action not in TAKES_BACK and not proposal.undoes:
         return None
     remedies = remedies_of(diagnosis, look, ports)
-    same = [r for r in remedies if remedy_key(r) == f"{proposal.action} {proposal.target}"]
+    same = [r for r in remedies if remedy_key(r) == remedy_key(proposal)]
     for _, made in proposals(same, diagnosis, look, thread.round - 1, ports):
         if isinstance(made, Proposal):
             return made
