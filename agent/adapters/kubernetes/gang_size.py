@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.owners import group_of
+from agent.adapters.kubernetes.pod_sets import pod_sets_of, pods_at_once
 from agent.adapters.kubernetes.quantities import gpus_in, pod_requests
 
 KUEUE = "kueue.x-k8s.io"
@@ -28,12 +29,8 @@ def minimum_of(root: Fields) -> int:
 
 def templates_of(root: Fields) -> list[Fields]:
     """The pod specs that this object starts pods from."""
-    spec = root.within("spec")
-    found = [pod_set.within("template", "spec") for pod_set in spec.objects("podSets")]
-    found += [job.within("template", "spec", "template", "spec") for job in spec.objects("replicatedJobs")]
-    found.append(spec.within("template", "spec"))
-    found.append(spec.within("leaderWorkerTemplate", "workerTemplate", "spec"))
-    return found
+    sets = pod_sets_of(root)
+    return [each.template.within("spec") for each in sets] or [root.within("spec", "template", "spec")]
 
 
 def gpus_per_pod(root: Fields) -> int:
@@ -64,8 +61,7 @@ def _first_native_workload(root: Fields) -> int:
 
 
 def _job_set(root: Fields) -> int:
-    jobs = root.within("spec").objects("replicatedJobs")
-    return sum(job.integer("replicas", 1) * _pods_at_once(job.within("template", "spec")) for job in jobs)
+    return sum(each.count for each in pod_sets_of(root))
 
 
 def _leader_worker_set(root: Fields) -> int:
@@ -75,13 +71,7 @@ def _leader_worker_set(root: Fields) -> int:
 
 def _job(root: Fields) -> int:
     annotated = root.within("metadata").strings("annotations").get(GANG_ANNOTATION) == "true"
-    return _pods_at_once(root.within("spec")) if annotated or is_queued(root) else 0
-
-
-def _pods_at_once(job_spec: Fields) -> int:
-    """A Job never runs more pods than it has completions left to win."""
-    parallelism = job_spec.integer("parallelism", 1)
-    return min(parallelism, job_spec.integer("completions", parallelism))
+    return pods_at_once(root.within("spec")) if annotated or is_queued(root) else 0
 
 
 _MINIMUM: Mapping[tuple[str, str], Callable[[Fields], int]] = {

@@ -22,6 +22,14 @@ _JOB_LIKE = (
     ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
     ("batch", "Job"),
 )
+_QUEUED = (  # what Kueue makes Workloads of; the Workload says how many pods those need
+    *_JOB_LIKE,
+    ("trainer.kubeflow.org", "TrainJob"),
+    ("kubeflow.org", "PyTorchJob"),
+    ("kubeflow.org", "MPIJob"),
+    ("ray.io", "RayJob"),
+    ("ray.io", "RayCluster"),
+)
 
 
 class Membership:
@@ -98,7 +106,7 @@ class Membership:
             ]
         named = _KUEUE_NAME.fullmatch(key.name)
         names = {key.name, named["job"]} if named else {key.name}
-        return [Key(group, kind, key.namespace, name) for group, kind in _JOB_LIKE for name in sorted(names)]
+        return [Key(group, kind, key.namespace, name) for group, kind in _QUEUED for name in sorted(names)]
 
     # the native Workload and PodGroup API (KEP-4671)
 

@@ -4,10 +4,12 @@ A gang is named as its reference reads; a pod by namespace and name.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from agent.adapters.kubernetes.fields import Fields
+from agent.adapters.kubernetes.pod_sets import pod_sets_of
 from agent.adapters.scheduler.queues import Queues
 from agent.adapters.scheduler.shapes import shape_of
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
@@ -63,32 +65,21 @@ def _pod_set(part: Part, flavor_selector: Mapping[str, str]) -> PodSet:
 
 
 def parts_of(view: ClusterView, gang: DomainGang) -> tuple[Part, ...]:
-    """From the gang's own template; from its job's where that has one set, since exclusions are written there."""
-    spec = _spec(view, gang.ref)
-    parts = _listed(spec.get("podSets"), "count", ("template", "spec"))
-    parts += _listed(spec.get("replicatedJobs"), "replicas", ("template", "spec", "template", "spec"))
-    job = _spec(view, gang.job) if gang.job else spec
-    template = (job.get("template") or {}).get("spec")
-    if len(parts) <= 1 and isinstance(template, Mapping) and template.get("containers"):
-        first = parts[0] if parts else Part("main", max(1, gang.minimum), None, template)
-        return (Part(first.name, first.count, first.min_count, template),)
-    return parts or (Part("main", max(1, gang.minimum), None, _spec_of_a_pod(view, gang)),)
+    """From the gang's own templates; from its job's where that has the same sets, since exclusions are written there."""
+    parts = _parts(view, gang.ref)
+    templates = {each.name: each.spec for each in _parts(view, gang.job)} if gang.job else {}
+    if len(parts) == len(templates) == 1:
+        templates = {parts[0].name: next(iter(templates.values()))}
+    if parts:
+        return tuple(replace(each, spec=templates.get(each.name) or each.spec) for each in parts)
+    spec = next(iter(templates.values())) if len(templates) == 1 else _spec_of_a_pod(view, gang)
+    return (Part("main", max(1, gang.minimum), None, spec),)
 
 
-def _listed(raw: Any, count: str, path: tuple[str, ...]) -> tuple[Part, ...]:
-    parts = []
-    for index, each in enumerate(raw or ()):
-        spec: Any = each
-        for step in path:
-            spec = (spec or {}).get(step) or {}
-        pods = int(each.get(count, 1))
-        if count == "replicas":
-            job = (each.get("template") or {}).get("spec") or {}
-            parallelism = int(job.get("parallelism", 1))
-            pods *= min(parallelism, int(job.get("completions", parallelism)))
-        least = each.get("minCount")
-        parts.append(Part(each.get("name") or f"set-{index}", pods, least, spec))
-    return tuple(parts)
+def _parts(view: ClusterView, ref: ObjectRef) -> tuple[Part, ...]:
+    raw = view.objects.get(ref)
+    sets = pod_sets_of(Fields.of(raw)) if raw is not None else []
+    return tuple(Part(each.name, each.count, each.least, each.template.within("spec").values) for each in sets)
 
 
 def _spec_of_a_pod(view: ClusterView, gang: DomainGang) -> Raw:
