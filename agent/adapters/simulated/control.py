@@ -15,6 +15,7 @@ from agent.adapters.simulated.clock import SimulatedClock
 from agent.adapters.simulated.faults import FaultBoard
 from agent.adapters.simulated.keys import key_of, ref_of
 from agent.adapters.simulated.merge import merged
+from agent.adapters.simulated.overview import Overview
 from agent.adapters.simulated.pinning import Pinning
 from agent.adapters.simulated.store import ObjectStore, Origin
 from agent.adapters.simulated.timers import Timers
@@ -32,7 +33,11 @@ class Control:
     timers: Timers
     faults: FaultBoard
     pinning: Pinning
+    overview: Overview = field(init=False)
     _suffixes: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        self.overview = Overview(self.store, self.clock)
 
     @property
     def now(self) -> datetime:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from agent.adapters.kubernetes.owners import Key
-from agent.adapters.kubernetes.translate import translate
 from agent.adapters.scheduler.admitting import admit_waiting
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
@@ -40,7 +39,7 @@ class Admitting:
         return (ADMIT,) if gave_back or (asks and not change.status_only) else ()
 
     def reconcile(self, key: Key) -> None:
-        view = translate(self._control.store.all(), self._control.now).view
+        view = self._control.overview.view()
         waiting = {ref_of(each): each for kind in GANG_KINDS for each in self._control.store.of_kind(*kind)}
         waiting = {ref: each for ref, each in waiting.items() if ref in view.gangs and self._asks(each, view)}
         if not waiting:

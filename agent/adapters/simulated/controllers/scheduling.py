@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from agent.adapters.kubernetes.owners import Key
 from agent.adapters.kubernetes.owners import key_of as key_of_ref
-from agent.adapters.kubernetes.translate import translate
 from agent.adapters.scheduler.binding import place_waiting
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
@@ -43,7 +42,7 @@ class PodScheduler:
         waiting = {key_of(pod): pod for pod in self._control.store.of_kind("", "Pod") if self._waits(pod)}
         if all(self._is_parked(pod) for pod in waiting.values()):
             return
-        view = translate(self._control.store.all(), self._control.now).view
+        view = self._control.overview.view()
         awake = {view.pods[k.namespace, k.name].gang or k for k, pod in waiting.items() if not self._is_parked(pod)}
         wanted = [view.pods[k.namespace, k.name] for k in waiting]
         wanted = [pod for pod in wanted if (pod.gang or key_of_ref(pod.ref)) in awake]
