@@ -17,7 +17,8 @@ from agent.domain.incident import Incident
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction, Proposal, Refusal
 from agent.evidence.facts import Facts, gather
-from agent.ports import Ports, Remedy
+from agent.evidence.foresight import foretold
+from agent.ports import Forecaster, Ports, Remedy
 
 TAKES_BACK = frozenset({"uncordon_node"})  # undoes an earlier action of the agent's own
 HISTORY_S = 7 * 24 * 3600  # as far back as attempt caps count
@@ -51,7 +52,9 @@ def remedy_key(remedy: Remedy | Proposal) -> str:
     if remedy.action != "request_node_repair":
         return key
     operation = remedy.parameters.get("operation")
-    return f"{key} {operation} {remedy.parameters.get('gpu_uuid')}" if operation == "reset_gpu" else f"{key} {operation}"
+    return (
+        f"{key} {operation} {remedy.parameters.get('gpu_uuid')}" if operation == "reset_gpu" else f"{key} {operation}"
+    )
 
 
 def remedies_of(diagnosis: Diagnosis, look: Look, ports: Ports) -> list[Remedy]:
@@ -77,32 +80,39 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
         target=remedy.target,
         parameters=remedy.parameters,
         statement=remedy.statement,
-        prediction=_predicted(remedy, look.view, ports),
         tenant=tenant_of(remedy.target, ports.tenants),
         undoes=remedy.undoes,
     )
     seen_now = diagnosis.model_copy(update={"evidence": look.facts.evidence})
-    return build_proposal(action, look.incident, round_number, wish, look.view, seen_now)
+    made = build_proposal(action, look.incident, round_number, wish, look.view, seen_now)
+    if isinstance(made, Refusal):
+        return made
+    return made.model_copy(update={"prediction": _predicted(remedy, made, look.view, ports.forecaster)})
 
 
-def _predicted(remedy: Remedy, view: ClusterView, ports: Ports) -> Prediction | None:
-    """None where nothing can be foretold: what is not there, or is not possible, the action itself refuses."""
-    changes = action_changes(remedy)
+def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Forecaster) -> Prediction | None:
+    changes, forecast, why_not = action_changes(remedy), None, ""
     try:
-        return ports.forecaster.what_if(view, changes) if changes else None
-    except ValueError:
-        return None
+        forecast = forecaster.what_if(view, changes)
+    except ValueError as error:  # what the scheduler does not know; what is not there, the action itself refused
+        why_not = str(error).removeprefix("what-if: ")
+    if forecast is not None and not changes:  # that some wait, or start anyway, has nothing to do with it
+        forecast = Prediction(gpus=forecast.gpus)
+    return foretold(made, forecast, why_not, view)
 
 
 def action_changes(remedy: Remedy) -> list[Mapping[str, object]]:
-    """What the remedy changes, in the forecaster's words; nothing for a way back, which only restores."""
-    told = _CHANGES.get(remedy.action)
-    return [told(remedy.target, remedy.parameters)] if told is not None and remedy.undoes is None else []
+    """What the remedy changes, in the forecaster's words; nothing where that is not the scheduler's business."""
+    told = (_CHANGES if remedy.undoes is None else _CHANGES_BACK).get(remedy.action)
+    return [told(remedy.target, remedy.parameters)] if told is not None else []
 
 
 _CHANGES: Mapping[str, Callable[[ObjectRef, Mapping[str, Any]], Mapping[str, object]]] = {
     "requeue_gang": lambda target, given: {"requeue": target, "exclude_nodes": list(given.get("exclude_nodes", ()))},
     "cordon_node": lambda target, given: {"cordon": target.name},
+    "uncordon_node": lambda target, given: {"uncordon": target.name},
+    "reserve_capacity": lambda target, given: {"reserve": target, "nodes": list(given.get("nodes", ()))},
+    "defragment": lambda target, given: {"defragment": target, "moves": list(given.get("moves", ()))},
     "drain_node": lambda target, given: {"drain": target.name},
     "evict_pod": lambda target, given: {"evict": target},
     "reclaim_idle_gpu": lambda target, given: {"remove": target},
@@ -112,6 +122,13 @@ _CHANGES: Mapping[str, Callable[[ObjectRef, Mapping[str, Any]], Mapping[str, obj
     "resume_queue": lambda target, given: {"stop": target, "policy": "None"},
     "set_queue_quota": lambda target, given: {"quota": target, **given},
     "scale_workload": lambda target, given: {"scale": target, "replicas": given.get("replicas")},
+}
+_CHANGES_BACK: Mapping[str, Callable[[ObjectRef, Mapping[str, Any]], Mapping[str, object]]] = {
+    "cordon_node": _CHANGES["uncordon_node"],
+    "drain_node": _CHANGES["uncordon_node"],
+    "deactivate_workload": _CHANGES["activate_workload"],
+    "activate_workload": _CHANGES["deactivate_workload"],
+    "hold_queue": _CHANGES["resume_queue"],
 }
 
 

@@ -208,15 +208,36 @@ class Notifier(Protocol):
     def notify(self, audience: str, subject: ObjectRef, message: str, *, key: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """A single pod or a whole gang that would leave these nodes for those."""
+
+    ref: ObjectRef
+    whole_gang: bool
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
 class Forecaster(Protocol):
     """A what-if on a fork of the scheduler's snapshot.
 
     A change is {'requeue': ObjectRef, 'exclude_nodes': [...]}, {'cordon': node}, {'drain': node}, {'evict': pod},
     {'remove': owner}, {'scale': owner, 'replicas': n}, {'activate': gang, 'active': bool}, {'stop': queue, 'policy': …}
+    {'mend': node}, {'reserve': gang, 'nodes': […]}, {'defragment': queue, 'moves': […]}
     or {'quota': queue, 'flavor', 'resource', 'nominal', 'borrowing_limit', 'lending_limit'}; things are ObjectRefs.
     """
 
     def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction: ...
+
+    def seats(self, view: ClusterView, gang: ObjectRef, changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+        """The nodes that the gang's missing pods would get after these changes; none where it would not start."""
+        ...
+
+    def gather(
+        self, view: ClusterView, gang: ObjectRef, pods: Sequence[ObjectRef], gangs: Sequence[ObjectRef], moves_max: int
+    ) -> Sequence[Relocation] | None:
+        """The fewest moves of these that let the gang start; None where none do, empty where it starts anyway."""
+        ...
 
 
 # --- deciding -------------------------------------------------------------------------------------------------------
@@ -362,10 +383,20 @@ class AnswerRefused(Exception):
         self.code = code
 
 
+class StillThinking(Exception):
+    """The reasoner has not come to a conclusion: ask again in a moment."""
+
+
 class Reasoner(Protocol):
     """Explains what no playbook explains. None when it cannot: the incident goes to a person with its evidence."""
 
-    def explain(self, incident: Incident, view: ClusterView) -> Diagnosis | None: ...
+    def explain(self, incident: Incident, view: ClusterView) -> Diagnosis | None:
+        """Raises StillThinking: nobody waits for a model in here, the other incidents go on."""
+        ...
+
+    def thinking(self, incident: str) -> bool:
+        """Is there nothing new from it yet? Asked before a look is taken for nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

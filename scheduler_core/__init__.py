@@ -28,9 +28,11 @@ from scheduler_core.changes import (
     Cordon,
     Drain,
     Evict,
+    Mend,
     Remove,
     RemoveNode,
     Requeue,
+    Reserve,
     Scale,
     SetQuota,
     Stop,
@@ -38,6 +40,7 @@ from scheduler_core.changes import (
     Uncordon,
     apply_all,
 )
+from scheduler_core.defragment import Move, defragment
 from scheduler_core.errors import Conflict, Duplicate, Invalid, SchedulerError, Unknown
 from scheduler_core.explain import explain, explain_all, explain_pod
 from scheduler_core.explanation import Explanation, Reason
@@ -84,6 +87,8 @@ __all__ = [
     "Gang",
     "GangState",
     "Invalid",
+    "Mend",
+    "Move",
     "Node",
     "NodeTerm",
     "Phase",
@@ -98,6 +103,7 @@ __all__ = [
     "RemoveNode",
     "Requeue",
     "Requirement",
+    "Reserve",
     "Scale",
     "SchedulerError",
     "SetQuota",
@@ -114,6 +120,7 @@ __all__ = [
     "Unknown",
     "apply_all",
     "cycle",
+    "defragment",
     "explain",
     "explain_all",
     "explain_pod",

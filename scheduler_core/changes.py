@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from scheduler_core.errors import Invalid, Unknown
-from scheduler_core.model import Gang, Node, Pod, Seconds
+from scheduler_core.model import RESERVED_TAINT_KEY, Gang, Node, Pod, Seconds, Taint, Toleration
 from scheduler_core.quota import DEFAULT_FLAVOR, Quota, StopPolicy
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
@@ -65,6 +65,37 @@ class Uncordon:
 
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
         Cordon(self.node, False).apply(snapshot, now_s)
+
+
+@dataclass(frozen=True)
+class Mend:
+    """The node is back in service: ready, and open to new pods."""
+
+    node: str
+
+    def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
+        if self.node not in snapshot.nodes:
+            raise Unknown("Node", self.node, "name", "is not in this snapshot")
+        snapshot.replace_node(replace(snapshot.nodes[self.node], ready=True, unschedulable=False))
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """The nodes take new pods of this gang alone."""
+
+    gang: str
+    nodes: tuple[str, ...]
+
+    def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
+        taint = Taint(RESERVED_TAINT_KEY, self.gang)
+        for node in self.nodes:
+            if node not in snapshot.nodes:
+                raise Unknown("Reserve", self.gang, "nodes", f"there is no node {node!r}")
+            held = snapshot.nodes[node]
+            snapshot.replace_node(replace(held, taints=(*held.taints, taint)))
+        gang, toleration = snapshot.gang(self.gang), Toleration(RESERVED_TAINT_KEY, value=self.gang)
+        pod_sets = (replace(each, tolerations=(*each.tolerations, toleration)) for each in gang.pod_sets)
+        snapshot.replace_gang(replace(gang, pod_sets=tuple(pod_sets)))
 
 
 @dataclass(frozen=True)

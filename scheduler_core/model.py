@@ -16,6 +16,7 @@ Requests = Mapping[str, int]
 
 PODS = "pods"  # every pod takes one where a node or a quota counts them
 UNSCHEDULABLE_TAINT_KEY = "node.kubernetes.io/unschedulable"
+RESERVED_TAINT_KEY = "watchkeeper.dev/reserved-for"  # its value says which gang the node is held for
 
 
 def is_gpu(resource: str) -> bool:

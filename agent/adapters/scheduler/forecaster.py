@@ -16,19 +16,23 @@ from agent.adapters.scheduler.run_times import ends_of
 from agent.adapters.scheduler.services import services
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.proposal import Prediction
+from agent.ports import Relocation
 from scheduler_core.changes import (
     Activate,
     Change,
     Cordon,
     Drain,
     Evict,
+    Mend,
     Remove,
     Requeue,
+    Reserve,
     Scale,
     SetQuota,
     Stop,
     Uncordon,
 )
+from scheduler_core.defragment import defragment
 from scheduler_core.quota import StopPolicy
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.waits import waits_at_most
@@ -67,6 +71,33 @@ class SchedulerForecaster:
             without = what_if(snapshot, [], view.taken_at.timestamp())
             self._asked = _Asked(view, snapshot, without, ends_of(view))
         return self._asked
+
+    def seats(self, view: ClusterView, gang: ObjectRef, changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+        wanted = [each for change in changes for each in _changes(view, change)]
+        effect = what_if(self._asked_about(view).snapshot, wanted, view.taken_at.timestamp())
+        name = str(_gang(view, gang).ref)
+        if name not in effect.started:
+            return ()
+        return tuple(sorted({node for each in effect.assignments if each.gang == name for node in each.pods.values()}))
+
+    def gather(
+        self, view: ClusterView, gang: ObjectRef, pods: Sequence[ObjectRef], gangs: Sequence[ObjectRef], moves_max: int
+    ) -> Sequence[Relocation] | None:
+        by_name = {f"{ref.namespace or ''}/{ref.name}": ref for ref in pods} | {str(ref): ref for ref in gangs}
+        found = defragment(
+            self._asked_about(view).snapshot,
+            str(_gang(view, gang).ref),
+            view.taken_at.timestamp(),
+            pods=[f"{ref.namespace or ''}/{ref.name}" for ref in pods],
+            gangs=[str(ref) for ref in gangs],
+            moves_max=moves_max,
+        )
+        if found is None:
+            return None
+        return [
+            Relocation(by_name[each.pod or each.gang or ""], each.pod is None, each.sources, each.targets)
+            for each in found
+        ]
 
 
 def _changes(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
@@ -127,10 +158,29 @@ def _removal(view: ClusterView, owner: ObjectRef) -> list[Change]:
     return gone
 
 
+def _moves(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
+    """As the action `defragment` writes them: a pod or a gang, by reference, and where it is now."""
+    found: list[Change] = []
+    for move in change.get("moves") or ():
+        if move.get("gang"):
+            away = {"requeue": ObjectRef.model_validate(move["gang"]), "exclude_nodes": move.get("from") or ()}
+            found += _requeue(view, away)
+        else:
+            found.append(Evict(f"{move['pod'].get('namespace') or ''}/{move['pod']['name']}"))
+    return found
+
+
+def _reserve(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
+    return [Reserve(str(_gang(view, change["reserve"]).ref), tuple(change.get("nodes") or ()))]
+
+
 _READERS: Mapping[str, Callable[[ClusterView, Mapping[str, Any]], list[Change]]] = {
     "requeue": _requeue,
     "cordon": lambda view, change: [Cordon(str(change["cordon"]))],
     "uncordon": lambda view, change: [Uncordon(str(change["uncordon"]))],
+    "mend": lambda view, change: [Mend(str(change["mend"]))],
+    "reserve": _reserve,
+    "defragment": _moves,
     "drain": lambda view, change: [Drain(str(change["drain"]))],
     "evict": lambda view, change: [Evict(f"{change['evict'].namespace or ''}/{change['evict'].name}")],
     "scale": lambda view, change: _scaling(change["scale"], change.get("replicas")),

@@ -12,7 +12,7 @@ from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction
 from agent.domain.signal import AlertBody, Body, Signal, XidBody
-from agent.ports import MetricsUnavailable, Series
+from agent.ports import MetricsUnavailable, Relocation, Series
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 KUEUE, OURS, NATIVE = "kueue.x-k8s.io/v1beta2", "watchkeeper.dev/v1alpha1", "scheduling.k8s.io/v1alpha2"
@@ -229,6 +229,14 @@ class Foresees:
     def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction:
         requeued = [change["requeue"].name for change in changes if "requeue" in change]
         return Prediction(gangs_started=tuple(s for name in requeued or ["nobody"] for s in self.starts.get(name, ())))
+
+    def seats(self, view: ClusterView, gang: ObjectRef, changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+        return ()
+
+    def gather(
+        self, view: ClusterView, gang: ObjectRef, pods: Sequence[ObjectRef], gangs: Sequence[ObjectRef], moves_max: int
+    ) -> Sequence[Relocation] | None:
+        return None
 
 
 def series(name: str, value: float | Sequence[float], pod: str = "", *, for_s: int = 3 * 3600, **labels: str) -> Series:
