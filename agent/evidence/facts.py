@@ -19,6 +19,7 @@ from agent.evidence.holders import IDLE_MINIMUM_S
 from agent.evidence.idle_facts import idle_facts, restore_facts
 from agent.evidence.look_facts import Findings, Scene
 from agent.evidence.node_facts import node_facts
+from agent.evidence.serving_facts import service_facts
 from agent.ports import Forecaster, Metrics, MetricsUnavailable
 
 KEYS = (
@@ -30,6 +31,7 @@ KEYS = (
     "restore",
     "gang",
     "plan",
+    "service",
 )  # null unless the symptom sets them
 
 
@@ -52,6 +54,7 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
     Symptom.IDLE_GPU: idle_facts,
     Symptom.RESTORE_NEEDED: restore_facts,
     Symptom.GANG_STUCK: gang_facts,
+    Symptom.SERVICE_SATURATED: service_facts,
 }
 
 

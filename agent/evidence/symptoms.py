@@ -6,6 +6,7 @@ Only what a site would page for opens an incident by itself; the rest is context
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, node_ref
 from agent.domain.incident import Symptom
@@ -15,6 +16,7 @@ from agent.evidence.gangs import STUCK_AFTER_S, stuck_s
 NODE_LABELS = ("node", "Hostname", "hostname", "kubernetes_node", "exported_node")
 NAMESPACE_LABELS = ("exported_namespace", "namespace")
 POD_LABELS = ("exported_pod", "pod")
+AUTOSCALER_LABELS = ("horizontalpodautoscaler", "hpa", "exported_horizontalpodautoscaler")
 
 # Alerts whose meaning is known; an alert that is not here opens an incident that a person gets.
 _ALERTS: Mapping[str, Symptom] = {
@@ -25,6 +27,7 @@ _ALERTS: Mapping[str, Symptom] = {
     "KubeContainerWaiting": Symptom.GANG_STUCK,
     "KubePodCrashLooping": Symptom.WORKLOAD_FAILING,
     "KubeJobFailed": Symptom.WORKLOAD_FAILING,
+    "KubeHpaMaxedOut": Symptom.SERVICE_SATURATED,
 }
 _ABOUT_PODS = frozenset({Symptom.GANG_STUCK, Symptom.WORKLOAD_FAILING, Symptom.IDLE_GPU})
 _GPU_CONDITIONS = frozenset({"SysLogsXIDError", "GpuMemWatch", "GpuThermalMarginWatch", "AcceleratedHardwareReady"})
@@ -100,6 +103,8 @@ def _alert(body: AlertBody, view: ClusterView) -> Tells | None:
     if symptom in _ABOUT_PODS and _names_a_pod_that_is_gone(body.labels, view):
         return None  # whatever it was, it has ended with the pod; often the agent itself moved the gang
     subject = _subject(symptom, body.labels, view)
+    if symptom is Symptom.SERVICE_SATURATED:
+        subject = _scaled(body.labels, view)
     if symptom is Symptom.GANG_STUCK and (subject is None or subject not in view.gangs):
         symptom = Symptom.WORKLOAD_FAILING  # a pod of no gang that does not start
     if subject is None:
@@ -143,6 +148,18 @@ def _owner(labels: Mapping[str, str], view: ClusterView, *, prefer_gang: bool) -
         if labels.get(label):
             ref = ObjectRef(api_version=api_version, kind=kind, namespace=namespace, name=labels[label])
             return _known(ref, view, prefer_gang=prefer_gang)
+    return None
+
+
+def _scaled(labels: Mapping[str, str], view: ClusterView) -> ObjectRef | None:
+    """What the autoscaler that an alert names looks after; None where either is not known."""
+    here = _first(labels, NAMESPACE_LABELS), _first(labels, AUTOSCALER_LABELS)
+    for ref, raw in view.objects.items():
+        if ref.kind == "HorizontalPodAutoscaler" and (ref.namespace, ref.name) == here:
+            spec: Any = raw.get("spec") or {}
+            scaled = spec.get("scaleTargetRef") or {}
+            named = (scaled.get("kind"), ref.namespace, scaled.get("name"))
+            return next((w for w in view.workloads if (w.kind, w.namespace, w.name) == named), None)
     return None
 
 

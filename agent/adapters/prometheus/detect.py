@@ -23,9 +23,12 @@ from agent.evidence.gangs import competing, stuck_gangs
 from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
 from agent.evidence.lookup import find_gang, in_order, raw_object
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
+from agent.evidence.serving_facts import find_saturated
 from agent.ports import Ledger, LedgerUnavailable, Metrics, MetricsUnavailable, Series
 
-FINDERS: Mapping[Symptom, Finder] = {}
+FINDERS: Mapping[Symptom, Finder] = {
+    Symptom.SERVICE_SATURATED: find_saturated,
+}
 
 
 class Surveyor:
