@@ -59,6 +59,10 @@ class SeriesLog:
     def current(self) -> Segment:
         return self._segments[-1]
 
+    def reached(self, moment_us: int) -> float:
+        """How far a counter has come; 0 for one that begins, or begins again."""
+        return self.current.at(moment_us) if self._segments and not self.current.gone else 0.0
+
     def segments(self) -> tuple[Segment, ...]:
         return tuple(self._segments)
 

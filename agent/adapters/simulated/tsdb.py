@@ -48,14 +48,15 @@ class SeriesStore:
             if self._claim(labels):
                 self._end_where(self._is_claimed, at, "world")
 
-    def set_by_world(self, labels: Labels, value: float, at: datetime) -> None:
-        """Unless the timeline has named or dropped this series."""
+    def set_by_world(self, labels: Labels, value: float | None, at: datetime, per_second: float = 0.0) -> None:
+        """Unless the timeline has named or dropped this series. Without a value it goes on from where it is."""
         named = dict(labels)
         if self._authors.get(labels) == "scenario" or self._is_claimed(named):
             return
         if not any(matches(named) for matches in self._dropped):
             self._authors[labels] = "world"
-            self._write(self._log(labels), Segment(self.offset_us(at), value, 0.0))
+            log, offset_us = self._log(labels), self.offset_us(at)
+            self._write(log, Segment(offset_us, log.reached(offset_us) if value is None else float(value), per_second))
 
     def end_by_world(self, labels: Labels, at: datetime) -> None:
         if self._authors.get(labels) == "world":

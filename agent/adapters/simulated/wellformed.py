@@ -8,6 +8,7 @@ from agent.adapters.kubernetes.gang_size import templates_of
 from agent.adapters.kubernetes.parsed import parse
 from agent.adapters.scheduler.queues import check_queue
 from agent.adapters.scheduler.shapes import node_of, shape_of
+from agent.adapters.simulated.behaviour import check_behaviour
 from agent.adapters.simulated.keys import key_of, ref_of, shown
 from agent.ports import JsonObject
 
@@ -16,6 +17,7 @@ def check_wellformed(manifest: JsonObject) -> None:
     """Raises ValueError, naming the object and, where it is known, the field."""
     where = shown(key_of(manifest))
     parsed = parse(manifest)
+    check_behaviour(manifest)
     try:
         if parsed.node is not None:
             node_of(parsed.node)

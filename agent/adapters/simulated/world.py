@@ -55,7 +55,8 @@ class World:
         self._store.listeners += [self._pinning.note, self._plane.note]
         self.cluster = SimulatedCluster(self._store, self.clock, self._faults, self.effects)
         self.metrics = SimulatedMetrics(self._series, self._faults)
-        self._exporters = WorldMetrics(self._store, self._series, self.clock) if world_metrics else None
+        exporters = WorldMetrics(self._store, control.overview, self._series, self.clock, self._timers)
+        self._exporters = exporters if world_metrics else None
         self.repairs = SimulatedRepairs(repair or {}, control, self._series, self.effects)
 
     # -- time ----------------------------------------------------------------------------------------------------------

@@ -1,87 +1,78 @@
-"""dcgm-exporter: what every GPU does, which is what the pod on it does.
+"""dcgm-exporter: the series of one node's GPUs, from what the pods on them do."""
 
-A pod that is ready works hard, one that runs without being ready does nothing; nobody's GPU is idle. How hard is the
-pod's own for good, so a series changes only when a pod comes or goes.
-"""
-
+from collections.abc import Sequence
 from uuid import NAMESPACE_URL, uuid5
 
-from agent.adapters.kubernetes.fields import Fields
-from agent.adapters.kubernetes.quantities import GPU, gpus_in, parse_quantity, pod_requests
-from agent.adapters.simulated import pods
+from agent.adapters.simulated.behaviour import Behaviour
+from agent.adapters.simulated.exporters.activity import NOTHING, Activity
+from agent.adapters.simulated.exporters.gpu_models import PRODUCT_LABEL, GpuModel, model_of
+from agent.adapters.simulated.exporters.sample import Sample
 from agent.adapters.simulated.exposition import Labels, labels_of
-from agent.domain.base import digest_of
 from agent.ports import JsonObject
 
-IDLE_POWER_W = 60
-WATTS_PER_PERCENT = 6
-BUSY_MEMORY_MIB = 61_440
-LEAST_BUSY_PERCENT = 85
-BUSY_SPREAD_PERCENT = 14
+BUS_IDS = ("1B", "43", "52", "61", "9D", "C3", "D1", "DF")  # of an HGX board
+COOL_C, HOT_C, THROTTLED_C = 32, 70, 91
+IDLE_CLOCK_MHZ = 345
+THROTTLED_SHARE = 0.55  # of clock, power and work that a throttled GPU has left
+GPU_IDLE, SW_POWER_CAP, HW_THERMAL_SLOWDOWN = 0x1, 0x4, 0x40  # bits of NVML's clocks event reasons
+REASONS = {"thermal": HW_THERMAL_SLOWDOWN, "power": SW_POWER_CAP}
+VIOLATIONS = {"thermal": "DCGM_FI_DEV_THERMAL_VIOLATION", "power": "DCGM_FI_DEV_POWER_VIOLATION"}
+NANOSECONDS = 1e9
 
-Devices = dict[str, tuple[int, ...]]  # pod's uid -> the GPUs it has on its node
-
-
-def assigned(nodes: list[JsonObject], everything: list[JsonObject], before: Devices) -> Devices:
-    """Who has which GPU. A pod keeps what it has; a new one takes the lowest that are free."""
-    result: Devices = {}
-    for node in nodes:
-        name = node["metadata"]["name"]
-        here = [pod for pod in everything if pods.node_of(pod) == name and not pods.finished(pod) and gpus_of(pod)]
-        here.sort(key=lambda pod: (pod["metadata"]["uid"] not in before, pod["metadata"]["name"]))
-        free = list(range(gpus_at(node)))
-        for pod in here:
-            uid = pod["metadata"]["uid"]
-            kept = [index for index in before.get(uid, ()) if index in free]
-            wanted = gpus_of(pod) - len(kept)
-            result[uid] = tuple(sorted(kept + [index for index in free if index not in kept][: max(0, wanted)]))
-            free = [index for index in free if index not in result[uid]]
-    return result
+Holder = tuple[str, str, str, Activity]  # namespace, pod, container, what it does
 
 
-def gpus_at(node: JsonObject) -> int:
-    status = node.get("status") or {}
-    return int(parse_quantity(str((status.get("allocatable") or {}).get(GPU, "0"))))
+def product_of(node: JsonObject) -> str:
+    return str((node["metadata"].get("labels") or {}).get(PRODUCT_LABEL, "NVIDIA"))
 
 
-def gpus_of(pod: JsonObject) -> int:
-    spec = pod.get("spec") or {}
-    return gpus_in(pod_requests(Fields(spec, "spec", spec)))
-
-
-def series(nodes: list[JsonObject], everything: list[JsonObject], devices: Devices) -> dict[Labels, float]:
-    holders: dict[tuple[str, int], JsonObject] = {}
-    for pod in everything:
-        for index in devices.get(pod["metadata"]["uid"], ()):
-            holders[pods.node_of(pod) or "", index] = pod
-    found: dict[Labels, float] = {}
-    for node in nodes:
-        for index in range(gpus_at(node)):
-            found.update(_of_device(node, index, holders.get((node["metadata"]["name"], index))))
+def series(
+    node: str, product: str, holders: Sequence[Holder | None], throttled: Behaviour | None
+) -> dict[Labels, Sample]:
+    """`holders`: who has each GPU, in their order."""
+    found: dict[Labels, Sample] = {}
+    for index, holder in enumerate(holders):
+        labels = device_labels(node, product, index)
+        doing = NOTHING
+        if holder is not None:
+            labels["namespace"], labels["pod"], labels["container"], doing = holder
+        slowed = throttled.detail if throttled is not None and doing.percent else ""
+        for name, value in _gauges(model_of(product), doing, slowed).items():
+            found[labels_of(name, labels)] = Sample(value)
+        for kind, name in VIOLATIONS.items():
+            found[labels_of(name, labels)] = Sample(None, NANOSECONDS * THROTTLED_SHARE if slowed == kind else 0.0)
     return found
 
 
-def _of_device(node: JsonObject, index: int, pod: JsonObject | None) -> dict[Labels, float]:
-    name = node["metadata"]["name"]
-    labels = {
-        "gpu": str(index),
-        "UUID": f"GPU-{uuid5(NAMESPACE_URL, f'watchkeeper:{name}:{index}')}",
-        "device": f"nvidia{index}",
-        "modelName": (node["metadata"].get("labels") or {}).get("nvidia.com/gpu.product", "NVIDIA"),
-        "Hostname": name,
-    }
-    percent = 0
-    if pod is not None:
-        containers = pod["spec"].get("containers") or [{}]
-        labels["namespace"] = pod["metadata"].get("namespace") or ""
-        labels["pod"] = pod["metadata"]["name"]
-        labels["container"] = containers[0].get("name", "main")
-        if pods.ready(pod):
-            percent = LEAST_BUSY_PERCENT + int(digest_of(labels["pod"])[:4], 16) % BUSY_SPREAD_PERCENT
+def device_labels(node: str, product: str, index: int) -> dict[str, str]:
     return {
-        labels_of("DCGM_FI_DEV_GPU_UTIL", labels): float(percent),
-        labels_of("DCGM_FI_PROF_GR_ENGINE_ACTIVE", labels): percent / 100,
-        labels_of("DCGM_FI_DEV_POWER_USAGE", labels): float(IDLE_POWER_W + WATTS_PER_PERCENT * percent),
-        labels_of("DCGM_FI_DEV_FB_USED", labels): float(BUSY_MEMORY_MIB if percent else 0),
-        labels_of("DCGM_FI_DEV_XID_ERRORS", labels): 0.0,
+        "gpu": str(index),
+        "UUID": f"GPU-{uuid5(NAMESPACE_URL, f'watchkeeper:{node}:{index}')}",
+        "pci_bus_id": f"00000000:{BUS_IDS[index % len(BUS_IDS)]}:00.0",
+        "device": f"nvidia{index}",
+        "modelName": product,
+        "Hostname": node,
+    }
+
+
+def _gauges(model: GpuModel, doing: Activity, slowed: str) -> dict[str, float]:
+    share = THROTTLED_SHARE if slowed else 1.0
+    used = round(model.memory_mib * doing.memory)
+    effort = doing.effort * share
+    reasons = REASONS[slowed] if slowed else 0 if doing.percent else GPU_IDLE
+    return {
+        "DCGM_FI_DEV_GPU_UTIL": doing.percent,
+        "DCGM_FI_DEV_MEM_COPY_UTIL": round(doing.tensor * share * 100),
+        "DCGM_FI_DEV_FB_USED": used,
+        "DCGM_FI_DEV_FB_FREE": model.memory_mib - used,
+        "DCGM_FI_DEV_POWER_USAGE": round(model.idle_w + (model.peak_w - model.idle_w) * effort),
+        "DCGM_FI_DEV_GPU_TEMP": THROTTLED_C if slowed == "thermal" else round(COOL_C + (HOT_C - COOL_C) * effort),
+        "DCGM_FI_DEV_SM_CLOCK": round(model.clock_mhz * share) if doing.percent else IDLE_CLOCK_MHZ,
+        "DCGM_FI_DEV_CLOCKS_EVENT_REASONS": reasons,
+        "DCGM_FI_DEV_XID_ERRORS": 0,
+        "DCGM_FI_DEV_ROW_REMAP_FAILURE": 0,
+        "DCGM_FI_DEV_PCIE_REPLAY_COUNTER": 0,
+        "DCGM_FI_PROF_GR_ENGINE_ACTIVE": doing.percent / 100,
+        "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": round(doing.tensor * share, 4),
+        "DCGM_FI_PROF_DRAM_ACTIVE": round(doing.tensor * share * 0.8, 4),
     }
