@@ -91,6 +91,8 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
 
 
 def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Forecaster) -> Prediction | None:
+    if made.action == "notify":
+        return None
     changes, forecast, why_not = action_changes(remedy), None, ""
     try:
         forecast = forecaster.what_if(view, changes)

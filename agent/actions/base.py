@@ -15,7 +15,7 @@ from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
-from agent.domain.proposal import BlastRadius, Prediction, Proposal, Refusal, Step
+from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step
 
 RepairState = Literal["unknown", "pending", "succeeded", "failed"]
 Repairs = Callable[[str], RepairState]
@@ -53,7 +53,6 @@ class Wish:
     target: ObjectRef
     parameters: Mapping[str, Any]
     statement: str
-    prediction: Prediction | None = None
     tenant: str = ""
     undoes: str | None = None
 
@@ -64,6 +63,8 @@ class Action(Protocol[P]):
     name: str
     parameters: type[P]
     verify_within_s: int
+    for_others: bool
+    """Its sense is that others start: where they were predicted to and none does, it did not help."""
 
     def refuse(self, target: ObjectRef, params: P, view: ClusterView) -> Refusal | None:
         """Why it cannot be done at all here, or None. Asked again on the fresh view before execution."""
@@ -91,7 +92,9 @@ class Action(Protocol[P]):
 
 
 class Plain(Generic[P]):
-    """The answers that most actions give: no notice, not protective, not destructive, no way back."""
+    """The answers that most actions give: no notice, not protective, not destructive, no way back, for its own sake."""
+
+    for_others = False
 
     def destructive(self, target: ObjectRef, params: P, view: ClusterView) -> bool:
         return False
@@ -158,7 +161,6 @@ def build_proposal(
         confidence=diagnosis.confidence,
         statement=wish.statement,
         evidence=diagnosis.evidence,
-        prediction=wish.prediction,
         notice_s=0 if undoing else action.notice_s(params),
     )
 

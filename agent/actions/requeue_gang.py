@@ -33,6 +33,7 @@ class RequeueGang(Plain[RequeueParameters]):
     name = "requeue_gang"
     parameters = RequeueParameters
     verify_within_s = 900  # image pulls of training images take minutes
+    for_others = True
 
     def refuse(self, target: ObjectRef, params: RequeueParameters, view: ClusterView) -> Refusal | None:
         if lever(target) is None and not evicted(target):
@@ -101,19 +102,7 @@ class RequeueGang(Plain[RequeueParameters]):
             return Success(True, f"{gang.ref} runs whole again")
         if gang.state is not GangState.QUEUED:
             return Success(None, f"{gang.ref} is {gang.state}")
-        return _queued(proposal, gang, view)
-
-
-def _queued(proposal: Proposal, gang: Gang, view: ClusterView) -> Success:
-    """Waiting whole is well; where others were predicted to start in its place, one of them must."""
-    predicted = proposal.prediction.gangs_started if proposal.prediction else ()
-    others = [name for name in predicted if name != str(gang.ref)]
-    if not others:
         return Success(True, f"{gang.ref} waits whole in its queue")
-    running = sorted(str(g.ref) for g in view.gangs.values() if g.state is GangState.RUNNING and str(g.ref) in others)
-    if running:
-        return Success(True, f"{', '.join(running)} runs in its place")
-    return Success(None, f"{', '.join(others)} has not started yet")
 
 
 def _lever_refusal(gang: Gang, params: RequeueParameters, view: ClusterView) -> Refusal | None:

@@ -49,6 +49,7 @@ class SetQueueQuota(Plain[QuotaParameters]):
     name = "set_queue_quota"
     parameters = QuotaParameters
     verify_within_s = 120  # an API server that took the patch shows it at the next look
+    for_others = True
 
     def refuse(self, target: ObjectRef, params: QuotaParameters, view: ClusterView) -> Refusal | None:
         if not is_queue(target) or target.kind == "LocalQueue":

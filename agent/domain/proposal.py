@@ -57,7 +57,7 @@ class Prediction(Noun):
     """What a fork of the scheduler's snapshot says will happen; `verify` compares. No part of the digest: it says what
     will come of the steps, not what they are. That it changes for the worse is judged again before they are done."""
 
-    gpus: GpuForecast = GpuForecast()
+    gpus: GpuForecast | None = None  # None: the scheduler has no forecast
     gangs_started: tuple[str, ...] = ()  # all that start, because of it or anyway
     starts: tuple[str, ...] = ()  # of those, whoever would not without it
     stops: tuple[str, ...] = ()  # they run, and because of it they no longer do
@@ -71,11 +71,11 @@ class Prediction(Noun):
 
     @property
     def gpus_free_before(self) -> int:
-        return self.gpus.before.free
+        return self.gpus.before.free if self.gpus else 0
 
     @property
     def gpus_free_after(self) -> int:
-        return self.gpus.after.free
+        return self.gpus.after.free if self.gpus else 0
 
 
 class Proposal(Noun):

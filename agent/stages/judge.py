@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from agent.actions.catalogue import CATALOGUE
 from agent.domain.approval import ApprovalRequest, RequestState
 from agent.domain.base import digest_of, parse_rfc3339
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.domain.verdict import Decision, Obligations, Reason, Verdict
+from agent.evidence.foreseen import broken_promise
 from agent.evidence.policy_input import Phase, policy_input
 from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key
 from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
@@ -30,7 +32,7 @@ def judge(thread: Thread, ports: Ports) -> Move:
     proposal, look = _of(thread), look_at(thread.incident, ports)
     if thread.judged:  # asked before, without a decision: what it was made from may be old by now
         fresh = _as_of_now(thread, proposal, look, ports)
-        if fresh is None or fresh.digest != proposal.digest:
+        if fresh is None or fresh.digest != proposal.digest or _promise_is_broken(proposal, fresh, look):
             return Next("propose", again(thread, proposal, thread.statement).but(proposal=None))
         proposal = fresh
     verdict, at = _verdict(thread, proposal, look, ports, "propose")
@@ -51,6 +53,9 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
         return _uncalled_for(thread, proposal, look)
     if fresh.digest != proposal.digest:
         return Next("cancel", again(thread, proposal, "what it rests on has changed since it was proposed"))
+    broken = _promise_is_broken(proposal, fresh, look)
+    if broken:
+        return Next("cancel", _anew(thread, proposal, fresh, broken))
     verdict, at = _verdict(thread, fresh, look, ports, "execute")
     asked = thread.but(verdict=verdict, judged=thread.judged + 1, judged_at=at, proposal=fresh)
     if engine_failed(verdict):
@@ -62,6 +67,19 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
             return Next("execute", asked)
         case Decision.ESCALATE:
             return _if_approved(asked, fresh, verdict, look, ports)
+
+
+def _promise_is_broken(proposal: Proposal, fresh: Proposal, look: Look) -> str:
+    """Whoever was to start by it would not any more: the same steps, and no longer what was proposed or approved."""
+    if not CATALOGUE[proposal.action].for_others:
+        return ""
+    return broken_promise(proposal, fresh, look.incident.subject)
+
+
+def _anew(thread: Thread, proposal: Proposal, fresh: Proposal, why: str) -> Thread:
+    """For somebody else's sake it may be proposed anew, and approved anew; for nobody's it is not."""
+    somebody = fresh.prediction is not None and fresh.prediction.starts
+    return again(thread, proposal, why) if somebody else thread.but(statement=why)
 
 
 def _uncalled_for(thread: Thread, proposal: Proposal, look: Look) -> Move:

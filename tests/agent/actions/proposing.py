@@ -14,7 +14,7 @@ NODE = ref("Node", "gpu-7")
 
 
 def propose(action: str, target: ObjectRef, where: Cluster | ClusterView, **parameters: Any) -> Proposal | Refusal:
-    wish = {k: parameters.pop(k) for k in ("undoes", "prediction") if k in parameters}
+    wish = {k: parameters.pop(k) for k in ("undoes",) if k in parameters}
     view = where.view() if isinstance(where, Cluster) else where
     about = incident(Symptom.GPU_FAULT, NODE)
     return build_proposal(CATALOGUE[action], about, 2, Wish(target, parameters, "because", **wish), view, diagnosis())

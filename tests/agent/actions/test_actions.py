@@ -7,7 +7,7 @@ from evidence.field import Cluster, cluster, ref
 
 from actions.proposing import NODE, ours, propose, proposed, refusal, success
 from agent.domain.cluster import ObjectRef
-from agent.domain.proposal import Prediction, Proposal, Refusal, Verb
+from agent.domain.proposal import Proposal, Refusal, Verb
 
 # --- cordon and uncordon --------------------------------------------------------------------------------------------
 
@@ -185,14 +185,6 @@ def test_a_requeue_has_helped_when_the_gang_is_whole_again_running_or_waiting() 
         moved.change("Pod", name, {"metadata": {"uid": f"new-{name}"}})
     assert success(made, moved).done is True
     assert success(made, moved.without("Pod", "llama-1")).done is None  # a part of a gang is no success
-
-
-def test_where_another_was_to_start_in_its_place_it_must() -> None:
-    forecast = Prediction(gangs_started=("Workload/lab/big",))
-    made = proposed("requeue_gang", ref("Workload", "llama"), gang_of("Workload"), prediction=forecast)
-    waits = cluster().node("gpu-9").gang("llama", on=[], waiting=2)
-    assert success(made, waits).done is None
-    assert success(made, waits.gang("big", on=["gpu-9"])).done is True
 
 
 def test_what_a_requeue_rests_on_drifts_with_the_object_and_not_with_its_pods() -> None:
