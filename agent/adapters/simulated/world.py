@@ -11,6 +11,7 @@ from typing import Any
 import rfc8785
 
 from agent.adapters.kubernetes.owners import key_of as key_of_ref
+from agent.adapters.simulated.behaviour import behaviour_of
 from agent.adapters.simulated.clock import SimulatedClock
 from agent.adapters.simulated.cluster import SimulatedCluster
 from agent.adapters.simulated.control import Control
@@ -142,6 +143,15 @@ class World:
         """An object as it is, past all faults; None where there is none. For judging, not for the agent."""
         found = self._store.get(key_of_ref(ref))
         return None if found is None else copied(found)
+
+    def behaving(self, words: frozenset[str]) -> frozenset[tuple[str, str]]:
+        """Pods that behave in one of these ways, by namespace and name. For counting, not for the agent."""
+        found = []
+        for pod in self._store.of_kind("", "Pod"):
+            said = behaviour_of(self._store, pod)
+            if said is not None and said.word in words:
+                found.append((pod["metadata"].get("namespace") or "", pod["metadata"]["name"]))
+        return frozenset(found)
 
     def objects(self) -> list[JsonObject]:
         return [copied(each) for each in self._store.all()]
