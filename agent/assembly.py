@@ -91,8 +91,12 @@ def assemble(
     boundaries: Boundaries | None = None,
     durability: Durability = "full",
     interpose: Interpose = lambda name, port: port,
+    in_turn: bool = False,
 ) -> Agent:
-    """Opens the stores and loads policies and playbooks; any of them that cannot be read stops start-up."""
+    """Opens the stores and loads policies and playbooks; any of them that cannot be read stops start-up.
+
+    `in_turn`: nothing runs beside the watch, not even a model's thinking; a simulation's time stands still meanwhile.
+    """
     engine = EmbeddedPolicyEngine(settings.policies or bundled("policies"), overlay_data=settings.policy_data)
     playbooks = load_playbooks(settings.playbooks or bundled("playbooks"))
     log = Log.open(settings.database, durability=durability)
@@ -101,7 +105,7 @@ def assemble(
     checkpointer = open_checkpointer(settings.checkpoints, durability)
     refused = refused_by(ledger, world.clock)
     forecaster = SchedulerForecaster()
-    reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger)
+    reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger, in_turn=in_turn)
     ports = Ports(
         clock=world.clock,
         cluster=world.cluster,

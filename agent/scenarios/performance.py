@@ -123,6 +123,7 @@ class Performance:
                 boundaries=self._kills,
                 durability="memory",
                 interpose=self._outages.interpose,
+                in_turn=True,
             )
         except BundleRefused as error:
             raise ScenarioInvalid(self.scenario.metadata.name, (f"spec.policyData: {error}",)) from error

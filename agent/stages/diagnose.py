@@ -11,26 +11,37 @@ from agent.domain.incident import Incident
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.evidence.facts import Facts
 from agent.look import Look, look_at
-from agent.ports import JsonObject, PlaybookMatch, Ports
+from agent.ports import JsonObject, PlaybookMatch, Ports, StillThinking
 from agent.recording import once
 
 SETTLE_S = 15
+THINKING_S = 2  # how often a model is asked for its answer: soon enough for a person, seldom enough for a disk
 
 
 def diagnose(thread: Thread, ports: Ports) -> Move:
+    if ports.reasoner.thinking(thread.incident):
+        return _let_it_think(thread, ports)
     look = look_at(thread.incident, ports)
     match = ports.playbooks.diagnose(look.incident, look.facts.values)
     settled_at = look.incident.opened_at + timedelta(seconds=SETTLE_S)
     if match is None and look.now < settled_at:
         return Wait(settled_at, "more may be on its way", thread)
-    payload = once(
-        ports.ledger,
-        "diagnosis",
-        f"diagnosis:{thread.incident}",
-        lambda: _diagnosis(match, look, ports).json_object(),
-        lambda made: {"incident": thread.incident, "cause": made["cause"]},
-    )
+    try:
+        payload = once(
+            ports.ledger,
+            "diagnosis",
+            f"diagnosis:{thread.incident}",
+            lambda: _diagnosis(match, look, ports).json_object(),
+            lambda made: {"incident": thread.incident, "cause": made["cause"]},
+        )
+    except StillThinking:
+        return _let_it_think(thread, ports)
     return Next("propose", thread.but(diagnosis=Diagnosis.model_validate(payload)))
+
+
+def _let_it_think(thread: Thread, ports: Ports) -> Move:
+    """The other incidents go on; what happens to this one meanwhile is looked at when the model has spoken."""
+    return Wait(ports.clock.now() + timedelta(seconds=THINKING_S), "the model is asked", thread)
 
 
 def _diagnosis(match: PlaybookMatch | None, look: Look, ports: Ports) -> Diagnosis:

@@ -183,11 +183,12 @@ class Story:
         llm: Reasoner | None = None,
         model: str | None = None,
         model_key_file: Path | None = None,
+        in_turn: bool = True,
         **policy_data: Any,
     ) -> None:
         """`repair`: how the site's repair system does with an operation; `model`: an endpoint.
 
-        The rest goes over the policies' own data.
+        `in_turn`: time stands still while the model thinks. The rest goes over the policies' own data.
         """
         self.pager = pager or Pager()
         self.world = World(7, START, timedelta(seconds=15), repair or {})
@@ -208,6 +209,7 @@ class Story:
             model_key_file=model_key_file,
         )
         self._llm = llm
+        self._in_turn = in_turn
         self._next_look = START
         self.world.advance_to(START)
         self.process = Process(self._assemble)
@@ -219,6 +221,7 @@ class Story:
             notifier=self.pager,
             durability="memory",
             interpose=self._interpose,
+            in_turn=self._in_turn,
         )
 
     def _interpose(self, name: str, port: Any) -> Any:

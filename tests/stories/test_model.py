@@ -169,7 +169,7 @@ def test_a_model_that_says_nothing_holds_nobody_up(tmp_path: Path, monkeypatch: 
         told = story(tmp_path, server)
         assert told.changes() == [] and told.endings() == ["escalated"]
         (exchange,) = told.records("reasoning")
-        assert "does not answer" in exchange["notes"][0]
+        assert exchange["meaning"] == "fault" and "0.3 s" in exchange["notes"][0]
         told.close()
 
 

@@ -18,24 +18,34 @@ class NoReasoner:
     def explain(self, incident: Incident, view: ClusterView) -> Diagnosis | None:
         return None
 
+    def thinking(self, incident: str) -> bool:
+        return False
+
 
 def reasoner_for(
-    settings: "Settings", clock: Clock, cluster: Cluster, metrics: Metrics, forecaster: Forecaster, ledger: Ledger
+    settings: "Settings",
+    clock: Clock,
+    cluster: Cluster,
+    metrics: Metrics,
+    forecaster: Forecaster,
+    ledger: Ledger,
+    *,
+    in_turn: bool,
 ) -> Reasoner:
     """The site's model, if it has one. Of the cluster it gets the events to read, no more. Raises OSError (the key)."""
     if settings.model_endpoint is None or settings.model_name is None:
         return NoReasoner()
     from agent.adapters.llm.client import ModelClient
     from agent.adapters.llm.loop import ModelReasoner
+    from agent.adapters.llm.tools import Sources
 
     key = settings.model_key_file.read_text(encoding="utf-8").strip() if settings.model_key_file else None
     return ModelReasoner(
-        chat=ModelClient(settings.model_endpoint, settings.model_name, key),
-        model=settings.model_name,
-        metrics=metrics,
-        forecaster=forecaster,
-        events=lambda namespace: cluster.list("v1", "Event", namespace=namespace),
-        ledger=ledger,
-        clock=clock,
+        ModelClient(settings.model_endpoint, settings.model_name, key),
+        settings.model_name,
+        Sources(metrics, forecaster, lambda namespace: cluster.list("v1", "Event", namespace=namespace)),
+        ledger,
+        clock,
         seconds=time.monotonic,
+        in_turn=in_turn,
     )

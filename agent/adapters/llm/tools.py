@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from agent.actions.base import read_parameters
 from agent.actions.catalogue import CATALOGUE
-from agent.adapters.llm.redaction import without_secrets
+from agent.adapters.llm.redaction import NOT_TO_BE_SEEN, without_secrets
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.incident import Incident
@@ -81,13 +81,20 @@ ARGUMENTS: Final[dict[str, type[Noun]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a model may look beyond the view."""
+
+    metrics: Metrics
+    forecaster: Forecaster
+    events: Events
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     incident: Incident
     view: ClusterView
     now: datetime
-    metrics: Metrics
-    forecaster: Forecaster
-    events: Events
+    sources: Sources
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         """What the tool says, as quoted data. That it cannot be used so is an answer too."""
@@ -112,10 +119,10 @@ class Tools:
             case EventsOf():
                 return self._events(asked.namespace)
             case MetricsNow():
-                series = self.metrics.instant(asked.query, self.now)[:MAX_LISTED]
+                series = self.sources.metrics.instant(asked.query, self.now)[:MAX_LISTED]
                 return [{"labels": dict(s.labels), "value": s.points[-1][1]} for s in series if s.points]
             case ExplainQueue():
-                waiting = self.forecaster.what_if(self.view, ()).gangs_pending
+                waiting = self.sources.forecaster.what_if(self.view, ()).gangs_pending
                 return {name: why for name, why in waiting.items() if asked.name is None or asked.name in name}
             case WhatIf():
                 return self._what_if(asked)
@@ -123,13 +130,15 @@ class Tools:
                 raise ValueError(f"{type(asked).__name__} is no tool")
 
     def _object(self, asked: GetObject) -> Any:
+        _seen_by_models(asked.kind)
         wanted = (asked.kind, asked.namespace, asked.name)
         found = [raw for ref, raw in self.view.objects.items() if (ref.kind, ref.namespace, ref.name) == wanted]
         if not found:
             raise LookupError(f"{asked.kind} {asked.name} is not in the cluster")
-        return without_secrets(found[0])
+        return found[0]
 
     def _names(self, asked: ListObjects) -> Any:
+        _seen_by_models(asked.kind)
         fits = (ref for ref in self.view.objects if ref.kind == asked.kind and asked.namespace in (None, ref.namespace))
         names = sorted(str(ref) for ref in fits)
         return {"count": len(names), "names": names[:MAX_LISTED]}
@@ -137,7 +146,7 @@ class Tools:
     def _events(self, namespace: str | None) -> Any:
         signals = [signal.model_dump(mode="json") for signal in self.incident.signals]
         keys = ("involvedObject", "type", "reason", "message", "count", "lastTimestamp")
-        events = [{key: event.get(key) for key in keys} for event in self.events(namespace)[-MAX_LISTED:]]
+        events = [{key: event.get(key) for key in keys} for event in self.sources.events(namespace)[-MAX_LISTED:]]
         return {"signals": signals, "events": events}
 
     def _what_if(self, asked: WhatIf) -> Any:
@@ -148,11 +157,18 @@ class Tools:
         if isinstance(params, Refusal):
             raise ValueError(params.message)
         remedy = Remedy(action.name, asked.target, params.model_dump(mode="json", exclude_none=True), "", "stop")
-        return self.forecaster.what_if(self.view, action_changes(remedy)).json_object()
+        return self.sources.forecaster.what_if(self.view, action_changes(remedy)).json_object()
+
+
+def _seen_by_models(kind: str) -> None:
+    if kind in NOT_TO_BE_SEEN:
+        raise LookupError(f"a {kind} is not for models")
 
 
 def _quoted(tool: str, found: Any) -> str:
     """A JSON string cannot be left from within, whatever it says."""
-    text = json.dumps(found, ensure_ascii=False, sort_keys=True, default=str).encode("utf-8", "replace")
+    text = json.dumps(without_secrets(found), ensure_ascii=False, sort_keys=True, default=str).encode(
+        "utf-8", "replace"
+    )
     cut = text[:MAX_TOOL_BYTES].decode("utf-8", "ignore")
     return json.dumps({"tool": tool[:64], "data_from_strangers": cut, "cut": len(text) > MAX_TOOL_BYTES})

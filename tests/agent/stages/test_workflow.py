@@ -28,6 +28,9 @@ class Quarrelsome:
     def explain(self, incident: Incident, view: ClusterView) -> Diagnosis | None:
         raise RuntimeError("the model's answer has no choices")
 
+    def thinking(self, incident: str) -> bool:
+        return False
+
 
 class Deaf(Pager):
     """Reaches nobody."""
