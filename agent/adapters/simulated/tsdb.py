@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import promql_parser
 
+from agent.adapters.simulated.claims import Claims
 from agent.adapters.simulated.exposition import Labels, samples_of
 from agent.adapters.simulated.series import Segment, SeriesLog
 from agent.evidence.labels import node_of
@@ -25,7 +26,7 @@ class SeriesStore:
         self._by_name: dict[str, list[SeriesLog]] = {}
         self._authors: dict[Labels, Author] = {}
         self._dropped: list[Matcher] = []
-        self._claims: dict[str, list[dict[str, str]]] = {}  # what the timeline named, by metric
+        self._claims = Claims()
         self._selections: dict[str, list[SeriesLog]] = {}  # until a new series comes
         self.writes: dict[str, int] = {}  # by metric: whoever kept what was read knows by it whether that still holds
 
@@ -45,13 +46,13 @@ class SeriesStore:
         for labels, segment in segments:
             self._authors[labels] = "scenario"
             self._write(self._log(labels), segment)
-            if self._claim(labels):
-                self._end_where(self._is_claimed, at, "world")
+            if self._claims.claim(labels):
+                self._end_where(self._claims.holds, at, "world")
 
     def set_by_world(self, labels: Labels, value: float | None, at: datetime, per_second: float = 0.0) -> None:
         """Unless the timeline has named or dropped this series. Without a value it goes on from where it is."""
         named = dict(labels)
-        if self._authors.get(labels) == "scenario" or self._is_claimed(named):
+        if self._authors.get(labels) == "scenario" or self._claims.holds(named):
             return
         if not any(matches(named) for matches in self._dropped):
             self._authors[labels] = "world"
@@ -61,18 +62,6 @@ class SeriesStore:
     def end_by_world(self, labels: Labels, at: datetime) -> None:
         if self._authors.get(labels) == "world":
             self._write(self._series[labels], Segment(self.offset_us(at), 0.0, 0.0, gone=True))
-
-    def _claim(self, labels: Labels) -> bool:
-        """True for the first time that the timeline names this series."""
-        claim = {name: value for name, value in labels if name not in DESCRIPTIVE}
-        known = self._claims.setdefault(claim["__name__"], [])
-        if claim in known:
-            return False
-        known.append(claim)
-        return True
-
-    def _is_claimed(self, named: dict[str, str]) -> bool:
-        return any(claim.items() <= named.items() for claim in self._claims.get(named["__name__"], ()))
 
     def drop(self, selectors: Iterable[str], at: datetime) -> None:
         """Series that a selector matches are scraped no more, from this moment on."""
@@ -128,7 +117,6 @@ class SeriesStore:
         ]
 
 
-DESCRIPTIVE = ("UUID", "device", "modelName", "pci_bus_id", "container")  # labels that say nothing about which it is
 FAULT_GAUGES = ("DCGM_FI_DEV_XID_ERRORS", "DCGM_FI_DEV_ROW_REMAP_FAILURE")
 
 

@@ -97,3 +97,32 @@ def test_without_being_asked_the_world_says_nothing() -> None:
     made.load([node("n1"), pod("p", "n1")])
     made.advance_to(at(60))
     assert values(made, '{__name__=~".+"}') == {}
+
+
+def test_what_the_timeline_says_of_a_gpu_the_world_does_not_contradict() -> None:
+    """Utilisation and memory copies come from one source, and so do the profiling counters."""
+    made = exporting()
+    made.set_metrics(
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",hostname="n1",exported_namespace="a",exported_pod="p",pod="dcgm-7",job="dcgm"} 0\n'
+        'DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="0",hostname="n1",exported_namespace="a",exported_pod="p",pod="dcgm-7"} 0\n'
+    )
+    made.advance_to(at(15))
+    for metric in ("MEM_COPY_UTIL", "GPU_UTIL"):
+        assert values(made, f'DCGM_FI_DEV_{metric}{{pod="p"}}', "gpu") == {}
+    for metric in ("PIPE_TENSOR_ACTIVE", "DRAM_ACTIVE", "GR_ENGINE_ACTIVE"):
+        assert values(made, f'DCGM_FI_PROF_{metric}{{pod="p"}}', "gpu") == {}
+    assert values(made, 'DCGM_FI_DEV_POWER_USAGE{pod="p"}', "gpu").keys() == {("0",)}
+    assert values(made, "DCGM_FI_DEV_MEM_COPY_UTIL", "Hostname", "gpu").keys() == {
+        ("n1", "1"),
+        ("n2", "0"),
+        ("n2", "1"),
+    }
+
+
+def test_steps_of_a_pod_whose_gpus_the_timeline_tells_are_its_own() -> None:
+    train = job("train", 1, gpus=1)
+    made = exporting(train, pod("t", "n2", train, gpus=1))
+    assert values(made, "train_steps_total", "pod").keys() == {("t",)}
+    made.set_metrics('DCGM_FI_DEV_GPU_UTIL{gpu="0",Hostname="n2",namespace="a",pod="t"} 0\n')
+    made.advance_to(at(15))
+    assert values(made, "train_steps_total", "pod") == {}
