@@ -1,8 +1,9 @@
 """Is the log intact? Answered without any of the code that wrote it, by Python's standard library alone.
 
-An auditor runs `python -m audit.fsck PATH [--size N --root HEX] [--deep] [--json]` on a copy of these few files. It
-reads the SQLite file without changing it, in one snapshot, while writers may go on. `audit.rescan` looks at the rows;
-here is how to ask. The command exits 0 if the log is intact, 1 if not, 2 if it could not look.
+An auditor runs `python -m audit.fsck PATH [--checkpoint FILE --key VKEY] [--deep] [--json]` on a copy of these few
+files; `--size N --root HEX` stand for a checkpoint that nobody signed. It reads the SQLite file without changing it, in
+one snapshot, while writers may go on. `audit.rescan` looks at the rows; here is how to ask. The command exits 0 if the
+log is intact, 1 if not, 2 if it could not look.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from audit.checkpoints import open_checkpoint
 from audit.merkle import HASH_BYTES
+from audit.notes import KeyRefused, NoteRefused, read_key
 from audit.rescan import rescan
 from audit.verdict import Verdict
 
@@ -126,6 +129,14 @@ def _size(text: str) -> int:
     return value
 
 
+def _anchor(checkpoint: Path | None, keys: Sequence[str]) -> tuple[int, bytes] | None:
+    """Size and root of a checkpoint that one of these keys has signed."""
+    if checkpoint is None:
+        return None
+    opened = open_checkpoint(checkpoint.read_bytes(), [read_key(key) for key in keys]).checkpoint
+    return opened.size, opened.root
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m audit.fsck", description="Checks an audit log in a SQLite file.")
     parser.add_argument("path", metavar="PATH")
@@ -133,9 +144,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--root", type=_root, help="the root that was kept outside, in hex")
     parser.add_argument("--deep", action="store_true", help="have SQLite check the indexes that queries use, too")
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object")
+    parser.add_argument("--checkpoint", type=Path, help="a signed checkpoint of this log that was kept outside")
+    parser.add_argument("--key", action="append", default=[], help="a verifier key that may have signed it; repeatable")
     options = parser.parse_args(arguments)
     try:
-        verdict = fsck(options.path, expect_root=options.root, expect_size=options.size, deep=options.deep)
+        size, root = _anchor(options.checkpoint, options.key) or (options.size, options.root)
+        verdict = fsck(options.path, expect_root=root, expect_size=size, deep=options.deep)
+    except (NoteRefused, KeyRefused) as refusal:
+        print(f"the checkpoint cannot be trusted: {refusal}", file=sys.stderr)
+        return 2
     except (OSError, sqlite3.Error) as error:
         print(f"cannot look at {options.path}: {error}", file=sys.stderr)
         return 2
