@@ -5,12 +5,14 @@ They stand in for what no manifest says: that a process hangs, that nobody calls
 pod in its place works again; on what owns pods it is about all of them, also those to come.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from agent.adapters.simulated.gangs import tops_of
 from agent.adapters.simulated.keys import key_of, shown
 from agent.adapters.simulated.store import ObjectStore
+from agent.domain.duration import parse_duration
 from agent.ports import JsonObject
 
 PREFIX = "simulation.watchkeeper.dev/"
@@ -18,6 +20,7 @@ BEHAVIOUR = f"{PREFIX}behaviour"
 LOAD = f"{PREFIX}load"  # of a service: requests that its callers keep open at once
 CAPACITY = f"{PREFIX}capacity"  # how many of them one replica works at; the others wait
 REPAIR = f"{PREFIX}repair"  # of a node: as `repair` of the scenario, for this machine alone
+RUNS_FOR = f"{PREFIX}runs-for"  # of a pod: how long it works until it has succeeded
 LARGEST_LOAD = 1_000_000
 
 ANY = "any"
@@ -78,7 +81,7 @@ def parse_load(text: str) -> int:
 
 def check_behaviour(manifest: JsonObject) -> None:
     """Raises ValueError, naming the object and the annotation."""
-    for annotation, parse in ((BEHAVIOUR, parse_behaviour), (LOAD, parse_load), (CAPACITY, _parse_capacity)):
+    for annotation, parse in _PARSERS.items():
         text = _annotations(manifest).get(annotation)
         if text is None:
             continue
@@ -92,6 +95,22 @@ def _parse_capacity(text: str) -> int:
     if parse_load(text) < 1:
         raise ValueError(f"{text!r}: a replica works at 1 request or more")
     return int(text)
+
+
+def parse_runs_for(text: str) -> timedelta:
+    """Raises ValueError."""
+    span = parse_duration(text)
+    if span <= timedelta(0):
+        raise ValueError(f"{text!r} is not longer than nothing")
+    return span
+
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    BEHAVIOUR: parse_behaviour,
+    LOAD: parse_load,
+    CAPACITY: _parse_capacity,
+    RUNS_FOR: parse_runs_for,
+}
 
 
 def _annotations(manifest: JsonObject | None) -> JsonObject:

@@ -4,6 +4,7 @@ from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.controllers.admitting import Admitting
 from agent.adapters.simulated.controllers.budgets import Budgets
 from agent.adapters.simulated.controllers.deployments import Deployments
+from agent.adapters.simulated.controllers.finishing import Finishing
 from agent.adapters.simulated.controllers.garbage import GarbageCollection
 from agent.adapters.simulated.controllers.jobs import Jobs
 from agent.adapters.simulated.controllers.jobsets import JobSets
@@ -30,6 +31,7 @@ def controllers(control: Control) -> tuple[Controller, ...]:
         ReplicaSets(control),
         StatefulSets(control),
         Kubelets(control),
+        Finishing(control),
         Budgets(control),
         PodScheduler(control),
     )
