@@ -19,11 +19,21 @@ def evaluate(
     json: JsonOption = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=JOBS_MAX, help="Processes that share the work.")] = 1,
     seed: Annotated[int | None, typer.Option("--seed", help="In place of each file's own seed.")] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Writes what --json prints there, too.")
+    ] = None,
+    reasoner: Annotated[
+        str | None,
+        typer.Option("--reasoner", metavar="URL", help="An OpenAI-compatible endpoint, for what no playbook explains."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Its name there; many local servers take any.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="What the agent itself says, on standard error.")] = False,
 ) -> None:
     """Runs scenarios on the simulated world and compares what happened with what each file expects.
 
-    Exit status 0 only if all passed.
+    Exit status 0 only if all passed. With a model the log's roots are its own: what it says is on the record.
 
     Example: watchkeeper evaluate scenarios/ --jobs 2
     """
@@ -31,19 +41,48 @@ def evaluate(
     from agent.scenarios.runner import files_in, run_files
 
     logging.getLogger("watchkeeper").setLevel(logging.INFO if verbose else logging.CRITICAL)
-    try:
-        files = files_in(paths)
-    except FileNotFoundError as error:
-        fail(f"{error}.", "Name a scenario file, or a folder that has some.", status=EXIT_USAGE)
+    files = files_in(paths)
     if not files:
         fail("There is no scenario file in these folders.", "Scenario files end in .yaml.", status=EXIT_USAGE)
-    report = report_json(list(_watched(run_files(files, seed=seed, jobs=jobs), len(files), quiet=json)))
+    results = run_files(files, seed=seed, jobs=jobs, settings=_settings(reasoner, model))
+    report = report_json(list(_watched(results, len(files), quiet=json)))
+    if report_file is not None:
+        _write(report_file, report)
     if json:
         show_json(report)
     else:
         _show(report)
     if report["failed"]:
         raise typer.Exit(EXIT_ERROR)
+
+
+def _write(file: Path, report: dict[str, Any]) -> None:
+    import json
+
+    try:
+        file.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    except OSError as error:
+        fail(f"{file}: the report cannot be written: {error.strerror}.")
+
+
+def _settings(reasoner: str | None, model: str | None) -> dict[str, Any]:
+    """What the command line sets in each scenario, checked once."""
+    from pydantic import ValidationError
+
+    from agent.config import Settings
+
+    if reasoner is None and model is None:
+        return {}
+    if reasoner is None:
+        fail("--model names the model at --reasoner URL.", status=EXIT_USAGE)
+    given = {"model_endpoint": reasoner, "model_name": model or "default"}
+    try:
+        Settings.model_validate(given)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        option = "--model" if "model_name" in wrong["loc"] else "--reasoner"
+        fail(f"{option}: {wrong['msg']}.", "For example --reasoner http://127.0.0.1:8080/v1.", status=EXIT_USAGE)
+    return given
 
 
 def _watched(results: Iterable[dict[str, Any]], total: int, *, quiet: bool) -> Iterator[dict[str, Any]]:

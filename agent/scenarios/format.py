@@ -4,6 +4,7 @@ Strict: an unknown key, action or value is an error that names the file and the 
 (docs/scenarios.md, JSON Schema by `scenario_schema`).
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -100,6 +101,11 @@ class Scenario(Noun):
     metadata: Metadata
     spec: Spec
 
+    def with_settings(self, settings: Mapping[str, Any]) -> "Scenario":
+        """The same with these settings over its own."""
+        spec = self.spec.model_copy(update={"settings": {**self.spec.settings, **settings}})
+        return self.model_copy(update={"spec": spec})
+
 
 class ScenarioInvalid(ValueError):
     """A file that is no scenario; each problem names the field and the line."""
@@ -114,7 +120,9 @@ def load_scenario(path: Path) -> Scenario:
     """Raises ScenarioInvalid."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ScenarioInvalid(str(path), (f"cannot be read: {error.strerror}",)) from error
+    except UnicodeDecodeError as error:
         raise ScenarioInvalid(str(path), (f"cannot be read: {error}",)) from error
     return parse_scenario(text, str(path))
 

@@ -7,7 +7,7 @@ alone, so the same seed gives the same records.
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -31,21 +31,21 @@ log = logging.getLogger("watchkeeper.scenarios")
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
-    """Every scenario file that `paths` name, folders searched whole. Raises FileNotFoundError."""
+    """Every scenario file that `paths` name, folders searched whole. One that is not there fails when it runs."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             found += sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-        elif path.exists():
-            found.append(path)
         else:
-            raise FileNotFoundError(f"{path} is not there")
+            found.append(path)
     return found
 
 
-def run_files(paths: Sequence[Path], *, seed: int | None = None, jobs: int = 1) -> Iterator[dict[str, Any]]:
-    """Each file's result as JSON, in the order of `paths`, as they come."""
-    run = partial(run_file_json, seed=seed)
+def run_files(
+    paths: Sequence[Path], *, seed: int | None = None, jobs: int = 1, settings: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Each file's result as JSON, in the order of `paths`, as they come. `settings` go over the files' own."""
+    run = partial(run_file_json, seed=seed, settings=settings)
     if jobs == 1 or len(paths) < 2:
         yield from map(run, paths)
         return
@@ -53,18 +53,18 @@ def run_files(paths: Sequence[Path], *, seed: int | None = None, jobs: int = 1) 
         yield from pool.map(run, paths)
 
 
-def run_file_json(path: Path, seed: int | None = None) -> dict[str, Any]:
+def run_file_json(path: Path, seed: int | None = None, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The top of one file's run: a fault of ours is named in its result, and the others still run."""
     try:
-        return result_json(run_file(path, seed=seed))
+        return result_json(run_file(path, seed=seed, settings=settings))
     except Exception as error:
         log.exception("%s could not be run", path)
         return result_json(unreadable(str(path), path.stem, [f"could not be run: {type(error).__name__}: {error}"]))
 
 
-def run_file(path: Path, *, seed: int | None = None) -> Result:
+def run_file(path: Path, *, seed: int | None = None, settings: Mapping[str, Any] | None = None) -> Result:
     try:
-        scenario = load_scenario(path)
+        scenario = load_scenario(path).with_settings(settings or {})
         with tempfile.TemporaryDirectory(prefix="watchkeeper-scenario-") as folder:
             return run_scenario(scenario, str(path), Path(folder), seed=seed)
     except ScenarioInvalid as error:

@@ -269,12 +269,39 @@ def test_evaluate_shows_a_table_and_exits_with_0_when_all_passed(tmp_path: Path)
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_evaluate_says_what_is_missing(tmp_path: Path) -> None:
-    assert evaluate(str(tmp_path / "none.yaml"))[0::2] == (
-        2,
-        f"{tmp_path}/none.yaml is not there. Name a scenario file, or a folder that has some.\n",
-    )
+def test_a_file_that_is_not_there_counts_as_failed_and_the_others_run(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(GOOD)
+    status, out, _ = evaluate(str(tmp_path / "none.yaml"), str(tmp_path / "b.yaml"))
+    assert status == 1
+    assert "none.yaml\n  cannot be read: No such file or directory" in out
+    assert "1 passed, 1 failed, 0 wrong actions." in out
+
+
+def test_a_folder_without_scenarios_is_a_mistake_of_the_call(tmp_path: Path) -> None:
     assert evaluate(str(tmp_path))[0] == 2
+
+
+def test_the_report_stays_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(GOOD)
+    assert evaluate(str(tmp_path / "b.yaml"), "--report", str(tmp_path / "report.json"))[0] == 0
+    assert json.loads((tmp_path / "report.json").read_text())["passed"] == 1
+    assert evaluate(str(tmp_path / "b.yaml"), "--report", str(tmp_path / "no" / "report.json"))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--reasoner", "ftp://models"], "--reasoner: "),
+        (["--reasoner", "http://user:secret@models/v1"], "--reasoner: "),
+        (["--reasoner", "http://models/v1", "--model", "two words"], "--model: "),
+        (["--model", "m"], "--reasoner URL"),
+    ],
+)
+def test_a_model_that_cannot_be_is_said_before_anything_runs(options: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(GOOD)
+    status, out, err = evaluate(str(tmp_path / "b.yaml"), *options)
+    assert (status, out) == (2, "")
+    assert said in err and "secret" not in err and len(err.splitlines()) == 1
 
 
 def test_evaluate_in_two_processes_gives_the_same(tmp_path: Path) -> None:
