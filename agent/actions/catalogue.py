@@ -6,6 +6,7 @@ from agent.actions.activate_workload import ActivateWorkload
 from agent.actions.base import Action
 from agent.actions.cordon_node import CordonNode
 from agent.actions.deactivate_workload import DeactivateWorkload
+from agent.actions.defragment import Defragment
 from agent.actions.drain_node import DrainNode
 from agent.actions.evict_pod import EvictPod
 from agent.actions.hold_queue import HoldQueue
@@ -13,6 +14,7 @@ from agent.actions.notify import Notify
 from agent.actions.reclaim_idle_gpu import ReclaimIdleGpu
 from agent.actions.request_node_repair import RequestNodeRepair
 from agent.actions.requeue_gang import RequeueGang
+from agent.actions.reserve_capacity import ReserveCapacity
 from agent.actions.restart_workload import RestartWorkload
 from agent.actions.resume_queue import ResumeQueue
 from agent.actions.rollback_workload import RollbackWorkload
@@ -30,6 +32,8 @@ ACTIONS: tuple[Action[Any], ...] = (
     HoldQueue(),
     ResumeQueue(),
     SetQueueQuota(),
+    ReserveCapacity(),
+    Defragment(),
     EvictPod(),
     ScaleWorkload(),
     RestartWorkload(),

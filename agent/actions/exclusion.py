@@ -4,7 +4,7 @@ Kubernetes lets nobody change a pod's affinity once it exists, but a suspended j
 why, is the caller's business; a cordoned node needs no exclusion at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -23,24 +23,33 @@ class Exclusion:
 
 def exclusion(kind: str, manifest: Mapping[str, Any], hostnames: Sequence[str]) -> Exclusion | None:
     """The patch that keeps the pods of `manifest` off `hostnames`; None for a kind without such a template."""
+    return changed_templates(kind, manifest, "affinity", lambda affinity: _kept_off(affinity, hostnames))
+
+
+def changed_templates(
+    kind: str, manifest: Mapping[str, Any], field: str, change: Callable[[Any], Any]
+) -> Exclusion | None:
+    """The patch that changes one field of every pod spec that the object starts pods from."""
     spec = manifest.get("spec", {})
     match kind:
         case "Job":
-            affinity = spec.get("template", {}).get("spec", {}).get("affinity")
-            return Exclusion(_job_patch(_kept_off(affinity, hostnames)), _job_patch(affinity))
+            before = spec.get("template", {}).get("spec", {}).get(field)
+            return Exclusion(_job_patch(field, change(before)), _job_patch(field, before))
         case "JobSet":
-            return _list_patch(spec, "replicatedJobs", ("template", "spec", "template", "spec"), hostnames)
+            return _list_patch(spec, "replicatedJobs", ("template", "spec", "template", "spec"), field, change)
         case "Gang":
-            return _list_patch(spec, "podSets", ("template", "spec"), hostnames)
+            return _list_patch(spec, "podSets", ("template", "spec"), field, change)
         case _:
             return None
 
 
-def _job_patch(affinity: JsonObject | None) -> JsonObject:
-    return {"spec": {"template": {"spec": {"affinity": affinity}}}}
+def _job_patch(field: str, value: Any) -> JsonObject:
+    return {"spec": {"template": {"spec": {field: value}}}}
 
 
-def _list_patch(spec: Mapping[str, Any], key: str, path: tuple[str, ...], hostnames: Sequence[str]) -> Exclusion:
+def _list_patch(
+    spec: Mapping[str, Any], key: str, path: tuple[str, ...], field: str, change: Callable[[Any], Any]
+) -> Exclusion:
     """A merge patch replaces a list as a whole, so the whole list is written with one thing changed in each entry."""
     before = deepcopy(list(spec.get(key, ())))
     after = deepcopy(before)
@@ -48,7 +57,7 @@ def _list_patch(spec: Mapping[str, Any], key: str, path: tuple[str, ...], hostna
         pod_spec = entry
         for part in path:
             pod_spec = pod_spec.setdefault(part, {})
-        pod_spec["affinity"] = _kept_off(pod_spec.get("affinity"), hostnames)
+        pod_spec[field] = change(pod_spec.get(field))
     return Exclusion({"spec": {key: after}}, {"spec": {key: before}})
 
 

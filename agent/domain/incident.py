@@ -27,6 +27,7 @@ class Symptom(StrEnum):
     ADMISSION_LOOP = "admission_loop"
     GANG_WAITING = "gang_waiting"
     PREEMPTION_CASCADE = "preemption_cascade"
+    HOLD_OVER = "hold_over"  # the agent holds nodes or a queue, and the reason is over
     TELEMETRY_FAULT = "telemetry_fault"
     ALERT = "alert"
 
@@ -52,6 +53,7 @@ class Incident(Noun):
     signals: tuple[Signal, ...]
     signal_count: int = 1
     recovered_at: datetime | None = None
+    relapses: dict[str, int] = {}  # how often each state (a condition, an alert) came back after it had recovered
 
     @property
     def key(self) -> str:
