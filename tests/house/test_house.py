@@ -74,6 +74,14 @@ def test_nothing_is_left_open_and_no_machine_is_named() -> None:
     assert found == []
 
 
+def test_how_the_simulated_world_behaves_is_known_to_the_world_alone() -> None:
+    """Else the agent could read off an annotation what it has to find out."""
+    knows = ("agent/adapters/simulated/", "agent/scenarios/generate/")
+    files = [*MODULES, *(ROOT / "playbooks").rglob("*.yaml"), *(ROOT / "policies").rglob("*.rego")]
+    found = [path.relative_to(ROOT).as_posix() for path in files if "simulation.watchkeeper" in path.read_text("utf-8")]
+    assert [path for path in found if not path.startswith(knows)] == []
+
+
 def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 

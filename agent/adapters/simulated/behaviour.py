@@ -1,8 +1,9 @@
 """How a thing of the simulated world behaves, where it does not simply work: annotations that the world alone reads.
 
-They stand in for what no manifest says: that a process hangs, that nobody calls a service. The agent may not see them
-(tests/house keeps that), it has to find out from the telemetry. On a pod an annotation is about this one pod, and a new
-pod in its place works again; on what owns pods it is about all of them, also those to come.
+They stand in for what no manifest says: that a process hangs, that nobody calls a service. The API server does not show
+them, and no part of the agent names them (tests/house keeps that): it has to find out from the telemetry. On a pod an
+annotation is about this one pod, and a new pod in its place works again; on what owns pods it is about all of them, and
+those to come.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from datetime import timedelta
 
 from agent.adapters.simulated.gangs import tops_of
 from agent.adapters.simulated.keys import key_of, shown
+from agent.adapters.simulated.merge import copied
 from agent.adapters.simulated.store import ObjectStore
 from agent.domain.duration import parse_duration
 from agent.ports import JsonObject
@@ -58,6 +60,15 @@ def said_by(store: ObjectStore, manifest: JsonObject, annotation: str) -> tuple[
         if each is not None and text is not None:
             return each, str(text)
     return None
+
+
+def as_seen(manifest: JsonObject) -> JsonObject:
+    """The object as the API server gives it out, the reader's own copy."""
+    seen = copied(manifest)
+    annotations = _annotations(seen)
+    for name in [name for name in annotations if name.startswith(PREFIX)]:
+        del annotations[name]
+    return seen
 
 
 def parse_behaviour(text: str) -> Behaviour:

@@ -10,6 +10,7 @@ from typing import Literal
 from agent.adapters.kubernetes.owners import Key, group_of, key_of
 from agent.adapters.simulated import disruption, pods
 from agent.adapters.simulated.admission import check_shape, check_update
+from agent.adapters.simulated.behaviour import as_seen
 from agent.adapters.simulated.clock import SimulatedClock
 from agent.adapters.simulated.effects import Effect
 from agent.adapters.simulated.faults import FaultBoard
@@ -54,7 +55,7 @@ class SimulatedCluster:
 
     def get(self, ref: ObjectRef) -> JsonObject:
         self._gate()
-        return copied(self._found(ref))
+        return as_seen(self._found(ref))
 
     def list(
         self, api_version: str, kind: str, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
@@ -62,7 +63,7 @@ class SimulatedCluster:
         self._gate()
         wanted = (labels or {}).items()
         return [
-            copied(each)
+            as_seen(each)
             for each in self._store.of_kind(group_of(api_version), kind)
             if each["apiVersion"] == api_version
             and (namespace is None or each["metadata"].get("namespace") == namespace)
@@ -111,9 +112,9 @@ class SimulatedCluster:
         check_update(before, wanted)
         after = wanted if wanted == before else _managed(wanted, field_manager, rfc3339(self._clock.now()))
         if dry_run:
-            return copied(self._store.revised(before, after))
+            return as_seen(self._store.revised(before, after))
         self._note(field_manager, "patch_status" if subresource else "patch", ref, body)
-        return copied(self._store.replace(key_of(ref), after, Origin.AGENT))
+        return as_seen(self._store.replace(key_of(ref), after, Origin.AGENT))
 
     def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject:
         self._gate(writing=True)
@@ -208,7 +209,7 @@ class SimulatedCluster:
 
 
 def _seen(change: Change) -> WatchEvent:
-    seen = copied(change.object)
+    seen = as_seen(change.object)
     seen["metadata"]["resourceVersion"] = str(change.version)
     return WatchEvent(change.type, seen)
 
@@ -221,6 +222,6 @@ def _managed(manifest: JsonObject, manager: str, moment: str) -> JsonObject:
 
 
 def _event(change: Change) -> WatchEvent:
-    seen = copied(change.object)
+    seen = as_seen(change.object)
     seen["metadata"]["resourceVersion"] = str(change.version)
     return WatchEvent(change.type, seen)

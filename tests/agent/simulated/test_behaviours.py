@@ -172,3 +172,12 @@ def test_owned_pods_behave_as_their_owner_is_told() -> None:
     made = playing(node("n1"), web, owner, {**pod("web-0", "n1", gpus=1, app="web"),
                    "metadata": {"name": "web-0", "namespace": "a", "ownerReferences": owned_by(owner)}})  # fmt: skip
     assert shows(made, "DCGM_FI_DEV_GPU_UTIL", "web-0") == 0
+
+
+def test_the_api_server_does_not_show_how_a_pod_behaves() -> None:
+    made = playing(node("n1"), marked(pod("p", "n1", gpus=1), "hangs"))
+    made.cluster.patch(ref("v1", "Pod", "p"), {"metadata": {"annotations": {"note": "seen"}}})
+    told = [*made.cluster.list("v1", "Pod"), made.cluster.get(ref("v1", "Pod", "p"))]
+    told += [each.object for each in made.cluster.changes_since(0) if each.object["kind"] == "Pod"]
+    assert not any(BEHAVIOUR in each["metadata"].get("annotations", {}) for each in told)
+    assert shows(made, "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "p") == 0, "the world remembers"

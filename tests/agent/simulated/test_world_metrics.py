@@ -103,8 +103,8 @@ def test_what_the_timeline_says_of_a_gpu_the_world_does_not_contradict() -> None
     """Utilisation and memory copies come from one source, and so do the profiling counters."""
     made = exporting()
     made.set_metrics(
-        'DCGM_FI_DEV_GPU_UTIL{gpu="0",hostname="n1",exported_namespace="a",exported_pod="p",pod="dcgm-7",job="dcgm"} 0\n'
-        'DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="0",hostname="n1",exported_namespace="a",exported_pod="p",pod="dcgm-7"} 0\n'
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",hostname="n1",exported_namespace="a",exported_pod="p",pod="d",job="dcgm"} 0\n'
+        'DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="0",hostname="n1",exported_namespace="a",exported_pod="p",pod="d"} 0\n'
     )
     made.advance_to(at(15))
     for metric in ("MEM_COPY_UTIL", "GPU_UTIL"):
