@@ -132,13 +132,15 @@ def test_a_person_may_let_it_and_what_helped_is_resolved(tmp_path: Path) -> None
         told.close()
 
 
-def test_what_only_protects_is_done_and_a_person_is_called_all_the_same(tmp_path: Path) -> None:
+def test_even_what_only_protects_waits_for_a_person_who_is_then_responsible(tmp_path: Path) -> None:
     with chat(looks("get_object", kind="Node", name="gpu-1"), says(CORDON)) as server:
-        told = story(tmp_path, server).passes(minutes=10)
+        told = story(tmp_path, server)
+        (request,) = told.asked()
+        assert "confidence.model_change" in {reason.code for reason in request.verdict.reasons}
+        assert told.changes() == [] and of_the_model(told) == ["tool", "conclusion"]
+        told.answers("approve").passes(minutes=10)
         assert told.cordoned("gpu-1") and set(told.changes()) == {"patch Node/gpu-1"}
-        assert told.endings() == ["escalated"]
-        assert "model:scripted says: the GPU is odd" in told.told("oncall")[0]
-        assert of_the_model(told) == ["tool", "conclusion"]
+        assert told.endings() == ["resolved"]
         told.close()
 
 

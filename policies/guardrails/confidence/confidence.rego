@@ -1,6 +1,6 @@
 # METADATA
 # title: Who diagnosed it, and how sure
-# description: A language model alone gets nothing past a person but what protects, however sure it says it is.
+# description: A language model alone changes nothing without a person, however sure it says it is.
 package watchkeeper.guardrails.confidence
 
 # METADATA
@@ -20,14 +20,14 @@ escalate contains {"code": "confidence.model", "params": {"source": source, "act
 # title: A model's change
 # custom:
 #   code: confidence.model_change
-#   message: "{source} alone diagnosed this, and {action} changes more than it protects"
+#   message: "{source} alone diagnosed this, and {action} changes the cluster"
 #   remedy: Check the evidence, then approve or reject; a playbook for this symptom would make it a rule
 escalate contains {"code": "confidence.model_change", "params": {"source": source, "action": action}} if {
 	not input.proposal.destructive
-	not input.proposal.protective
 	source := input.proposal.source
 	startswith(source, "model:")
 	action := input.proposal.action
+	action != "notify"
 }
 
 # METADATA

@@ -11,9 +11,14 @@ repair_by(changes) := object.union(data.watchkeeper.examples.repair, {"proposal"
 
 test_a_model_alone_never_destroys if {
 	escalate(repair_by({"source": "model:small", "confidence": 1}), limits) == {"confidence.model"}
-	protects := {"source": "model:small", "confidence": 1, "destructive": false, "protective": true}
-	escalate(repair_by(protects), limits) == set()
 	escalate(repair_by({}), limits) == set()
+}
+
+test_a_model_alone_does_not_even_protect if {
+	protects := {"source": "model:small", "confidence": 1, "destructive": false, "protective": true}
+	escalate(repair_by(protects), limits) == {"confidence.model_change"}
+	calls := object.union(protects, {"action": "notify"})
+	escalate(repair_by(calls), limits) == set()
 }
 
 test_a_model_alone_changes_nothing_else if {
