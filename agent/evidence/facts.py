@@ -14,6 +14,7 @@ from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import PastAction
+from agent.evidence.failing_facts import failing_facts
 from agent.evidence.gang_facts import gang_facts
 from agent.evidence.holders import IDLE_MINIMUM_S
 from agent.evidence.idle_facts import idle_facts, restore_facts
@@ -26,12 +27,17 @@ KEYS = (
     "node",
     "xid",
     "left",
+    "repair",
+    "trouble",
+    "settle_until",
+    "stay_until",
     "holder",
     "idle",
     "restore",
     "gang",
     "plan",
     "service",
+    "failing",
 )  # null unless the symptom sets them
 
 
@@ -55,6 +61,7 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
     Symptom.RESTORE_NEEDED: restore_facts,
     Symptom.GANG_STUCK: gang_facts,
     Symptom.SERVICE_SATURATED: service_facts,
+    Symptom.WORKLOAD_FAILING: failing_facts,
 }
 
 
@@ -67,9 +74,10 @@ def gather(
     history: Sequence[PastAction],
     *,
     idle_minimum_s: Mapping[str, int] = IDLE_MINIMUM_S,
+    under_repair: Sequence[str] = (),
 ) -> Facts:
     """Everything that matters for this symptom, seen now."""
-    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s)
+    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s, tuple(under_repair))
     look = _BY_SYMPTOM.get(incident.symptom, _nothing_more)
     unavailable = ""
     try:

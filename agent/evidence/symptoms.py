@@ -21,6 +21,7 @@ AUTOSCALER_LABELS = ("horizontalpodautoscaler", "hpa", "exported_horizontalpodau
 # Alerts whose meaning is known; an alert that is not here opens an incident that a person gets.
 _ALERTS: Mapping[str, Symptom] = {
     "GPUXidError": Symptom.GPU_FAULT,
+    "GPUHighTemperature": Symptom.GPU_FAULT,
     "GPUUnderutilized": Symptom.IDLE_GPU,
     "KubeNodeNotReady": Symptom.NODE_UNHEALTHY,
     "KubePodNotReady": Symptom.GANG_STUCK,
@@ -33,6 +34,8 @@ _ABOUT_PODS = frozenset({Symptom.GANG_STUCK, Symptom.WORKLOAD_FAILING, Symptom.I
 _GPU_CONDITIONS = frozenset({"SysLogsXIDError", "GpuMemWatch", "GpuThermalMarginWatch", "AcceleratedHardwareReady"})
 _STUCK_EVENTS = frozenset({"FailedScheduling"})
 _NODE_EVENTS = frozenset({"TaskHung"})
+_FAILING_EVENTS = frozenset({"BackOff"})
+BACKOFF_COUNT = 5  # the kubelet waits longer each time: by the fifth it has tried for some minutes
 
 # A node with a sick GPU soon reports more: all of it is one incident.
 _RELATED: Mapping[Symptom, tuple[Symptom, ...]] = {
@@ -194,6 +197,10 @@ def _event(body: EventBody, view: ClusterView) -> Tells | None:
         # One that has only just begun to wait may be starting; if it stays stuck, the agent's own look finds it.
         young = gang.stuck_since is not None and stuck_s(gang, view.taken_at) < STUCK_AFTER_S
         return None if young else Tells(Symptom.GANG_STUCK, gang.ref)
+    if body.reason in _FAILING_EVENTS and involved.kind == "Pod" and body.count >= BACKOFF_COUNT:
+        pod = view.pods.get((involved.namespace or "", involved.name))
+        backs_off = pod is not None and pod.gpus > 0 and pod.waiting_reason != ""
+        return Tells(Symptom.WORKLOAD_FAILING, pod.owner or pod.ref) if pod and backs_off else None
     if body.reason in _NODE_EVENTS and involved.kind == "Node":
         return Tells(Symptom.NODE_UNHEALTHY, node_ref(involved.name))
     return None

@@ -2,12 +2,26 @@
 # title: Protected things
 # description: |
 #   Some namespaces belong to the platform itself, and every owner may opt out. Daemons that run on every node do not
-#   count: nobody could repair a node otherwise. An opt-out does not stop us from taking back what we did.
+#   count: nobody could repair a node otherwise. An opt-out does not stop us from taking back what we did. An exporter that
+#   the site names in protected.telemetry may be started anew wherever it lives, and nothing else there may.
 package watchkeeper.guardrails.protected
 
 opt_out := data.limits.protected.opt_out
 
-acted_on contains namespace if namespace := input.proposal.target.namespace
+acted_on contains namespace if {
+	namespace := input.proposal.target.namespace
+	not starts_an_exporter_anew
+}
+
+starts_an_exporter_anew if {
+	input.proposal.action in {"evict_pod", "restart_workload"}
+	radius := input.proposal.blast_radius
+	count(radius.gangs) + count(radius.nodes) == 0
+	count(radius.workloads) == 1
+	some ref in radius.workloads
+	startswith(ref, "DaemonSet/")
+	trim_prefix(ref, "DaemonSet/") in data.limits.protected.telemetry
+}
 
 acted_on contains namespace if {
 	some kind in ["gangs", "workloads"]

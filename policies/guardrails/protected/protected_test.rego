@@ -41,3 +41,30 @@ test_who_opts_out_gets_back_what_we_took if {
 	given := object.union(data.watchkeeper.examples.restore, {"facts": {"target": opts_out("true")}})
 	deny(given, limits) == set()
 }
+
+exporter := data.watchkeeper.examples.with_limits({"protected": {"telemetry": ["kube-system/dcgm-exporter"]}})
+
+anew(action, workloads) := object.union(requeue, {"proposal": {
+	"action": action,
+	"target": {"apiVersion": "v1", "kind": "Pod", "namespace": "kube-system", "name": "dcgm-exporter-x"},
+	"blast_radius": {"nodes": [], "gangs": [], "workloads": workloads, "pods": 1, "gpus": 0},
+}})
+
+test_an_exporter_that_the_site_names_is_started_anew if {
+	named := ["DaemonSet/kube-system/dcgm-exporter"]
+	deny(anew("evict_pod", named), exporter) == set()
+	deny(anew("restart_workload", named), exporter) == set()
+	deny(anew("evict_pod", named), limits) == {"protected.namespace"}
+}
+
+test_nothing_else_there_is if {
+	named := ["DaemonSet/kube-system/dcgm-exporter"]
+	deny(anew("rollback_workload", named), exporter) == {"protected.namespace"}
+	deny(anew("evict_pod", ["DaemonSet/kube-system/kube-proxy"]), exporter) == {"protected.namespace"}
+	deny(anew("evict_pod", ["Deployment/kube-system/dcgm-exporter"]), exporter) == {"protected.namespace"}
+	deny(anew("evict_pod", ["kube-system/dcgm-exporter"]), exporter) == {"protected.namespace"}
+	deny(anew("evict_pod", array.concat(named, ["DaemonSet/kube-system/kube-proxy"])), exporter) == {"protected.namespace"}
+	deny(anew("evict_pod", []), exporter) == {"protected.namespace"}
+	wider := object.union(anew("evict_pod", named), {"proposal": {"blast_radius": {"nodes": ["gpu-1"]}}})
+	deny(wider, exporter) == {"protected.namespace"}
+}
