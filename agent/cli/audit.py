@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from agent.cli.audit_anchoring import anchored, checkpoint
 from agent.cli.house import ConfigOption, DbOption, WallClock, database_path, opened
 from agent.cli.output import (
     EXIT_ERROR,
@@ -30,6 +32,8 @@ app = typer.Typer(
     add_completion=False,
     help="The log: what was seen, decided and done, and the proof that it stands.",
 )
+
+app.command(epilog="Example: watchkeeper audit checkpoint --key log.key --into /mnt/worm")(checkpoint)
 
 
 def _by(what: str) -> Any:
@@ -141,6 +145,13 @@ def timeline(
 def fsck(
     size: Annotated[int | None, typer.Option(min=0, help="Records that the log had when its root was kept.")] = None,
     root: Annotated[str | None, typer.Option(help="The root that somebody kept outside, in hex.")] = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A signed one, in place of size and root."),
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", metavar="VKEY", help="Who may have signed it; repeatable.")
+    ] = None,
     deep: Annotated[
         bool, typer.Option("--deep/--quick", help="Whether SQLite checks its own pages and indexes, too.")
     ] = True,
@@ -152,8 +163,9 @@ def fsck(
     from audit import fsck as checker
 
     path = database_path(config, db)
+    expect_size, expect_root = (size, _root(root)) if kept is None else anchored(kept, key or [])
     try:
-        verdict = checker.fsck(path, expect_root=_root(root), expect_size=size, deep=deep)
+        verdict = checker.fsck(path, expect_root=expect_root, expect_size=expect_size, deep=deep)
     except (OSError, sqlite3.Error) as error:
         fail(f"The log in {path} cannot be opened: {error}.", "Name a readable file by --db.")
     if json:

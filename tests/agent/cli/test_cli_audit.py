@@ -170,3 +170,31 @@ def _flip_a_byte(site: Any, index: int) -> None:
     assert changed != body
     database.execute('UPDATE log_records SET body = ? WHERE "index" = ?', (changed, index))
     database.close()
+
+
+def test_a_checkpoint_is_signed_kept_and_held_against_the_log(site: Any) -> None:
+    made = call("checkpoint", "--key", "log.key", "--new-key", "example.com/lab", "--into", "anchor", "--json")
+    signed = json.loads(made.stdout)
+    (kept,) = (site.path.parent / "anchor").iterdir()
+    assert signed["note"].startswith("example.com/lab\n4\n") and kept.read_text(encoding="utf-8") == signed["note"]
+    site.ledger.record("heartbeat", {"n": 1})
+    assert call("checkpoint", "--key", "log.key", "--into", "anchor").stdout.startswith("example.com/lab\n5\n")
+    held = call("fsck", "--checkpoint", str(kept), "--key", signed["key"], "--json")
+    assert held.exit_code == 0 and json.loads(held.stdout)["anchored"]
+    by_nobody = call("fsck", "--checkpoint", str(kept))
+    assert by_nobody.exit_code == 1 and "signed by no known key" in by_nobody.stderr
+    again = call("checkpoint", "--key", "log.key", "--new-key", "example.com/lab")
+    assert again.exit_code == 1 and "There is a file log.key already" in again.stderr
+
+
+def test_no_checkpoint_is_signed_behind_one_that_says_more(site: Any) -> None:
+    made = json.loads(call("checkpoint", "--key", "log.key", "--new-key", "example.com/lab", "--json").stdout)
+    from audit.checkpoints import Checkpoint
+    from audit.signing import load_key
+
+    later = load_key(site.path.parent / "log.key").sign(Checkpoint("example.com/lab", 9, bytes(32)))
+    (site.path.parent / "anchor").mkdir()
+    (site.path.parent / "anchor" / "0000000000000000009.checkpoint").write_text(str(later), encoding="utf-8")
+    refused = call("checkpoint", "--key", "log.key", "--into", "anchor")
+    assert refused.exit_code == 4 and "has 4 records, and had 9" in refused.stderr
+    assert made["key"] == str(load_key(site.path.parent / "log.key").key)
