@@ -18,7 +18,7 @@ from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction, Proposal, Refusal
 from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
-from agent.ports import Forecaster, Ports, Remedy
+from agent.ports import Forecaster, Ports, Remedy, RepairUnavailable
 
 TAKES_BACK = frozenset({"uncordon_node"})  # undoes an earlier action of the agent's own
 HISTORY_S = 7 * 24 * 3600  # as far back as attempt caps count
@@ -41,8 +41,36 @@ def look_at(incident_id: str, ports: Ports) -> Look:
     now = ports.clock.now()
     view = ports.views.take()
     history = ports.ledger.past_actions(now - timedelta(seconds=HISTORY_S))
-    facts = gather(incident, view, ports.metrics, ports.forecaster, now, history, idle_minimum_s=ports.idle_minimum_s)
+    facts = gather(
+        incident,
+        view,
+        ports.metrics,
+        ports.forecaster,
+        now,
+        history,
+        idle_minimum_s=ports.idle_minimum_s,
+        under_repair=_under_repair(incident, history, ports),
+    )
     return Look(incident, view, facts, history, now)
+
+
+def _under_repair(incident: Incident, history: Sequence[PastAction], ports: Ports) -> list[str]:
+    """Repairs of this node that other incidents asked for and that still run. A repair system that does not answer
+    takes no request either, so nothing is lost by not knowing."""
+    asked = [
+        past
+        for past in history
+        if past.action == "request_node_repair"
+        and (past.target.kind, past.target.name) == (incident.subject.kind, incident.subject.name)
+        and past.incident != incident.id
+        and past.proposal
+        and past.helped is not True
+    ]
+    try:
+        running = [past for past in asked if ports.repairs.state(f"{past.proposal}/0") == "pending"]
+    except RepairUnavailable:
+        return []
+    return [f"{past.parameters.get('operation')} asked for by {past.incident}" for past in running]
 
 
 def remedy_key(remedy: Remedy | Proposal) -> str:

@@ -49,3 +49,5 @@ class PastAction(Noun):
     gangs: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     undo: bool = False
+    helped: bool | None = None  # what its verification said; None while there is none
+    verified_at: datetime | None = None

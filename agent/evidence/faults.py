@@ -1,32 +1,57 @@
 """What ails a node: the codes that its signals and gauges tell of, and whether the trouble is over.
 
-Pure. A cleared gauge ends a fault only where it had shown that fault; silence ends nothing.
+Pure. A cleared gauge ends a fault only where it had shown that fault; silence ends nothing. Where the kernel's log and
+DCGM tell different tales of one GPU, the milder one is believed first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from agent.domain.incident import Incident
 from agent.domain.signal import AlertBody, Signal, XidBody
+from agent.evidence.gpus import Gpus
+from agent.evidence.recovery import named_recovery
 from agent.evidence.symptoms import xids_in
-from agent.evidence.xid import HARMLESS_TO_THE_GPU, Sighting, first_action, worst
+from agent.evidence.xid import CONSEQUENCES, HARMLESS_TO_THE_GPU, FirstAction, Sighting, called_for, severity, worst
+
+LOG_SOURCE = "logs"
+SAME_TALE_S = 600  # a gauge that changed longer before the log's line than this tells of something else
+_SAYS_NOTHING_ELSE = CONSEQUENCES | {63, 64, 154}  # these go along with other codes and contradict none
+_NO_GPUS = Gpus()
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFault:
-    """`code` decides how the node is treated. `active`: nothing says that it is over."""
+    """`code` decides how the node is treated, and `action` is how. `active`: nothing says that it is over. `sick_gpus`:
+    those whose gauges read a harmful code now. `disputed`: the log and DCGM disagree, and this is the milder of the two."""
 
     code: int
     codes: tuple[int, ...]
+    action: FirstAction
     gpu: str
     gpu_uuid: str | None
     active: bool
+    sick_gpus: tuple[str, ...]
+    disputed: bool
     last_seen: datetime
 
 
-def sightings_in(incident: Incident) -> list[Sighting]:
-    return [Sighting(xid, _gpu(s), s.time) for s in incident.signals if not _over(s) for xid in xids_in(s)]
+@dataclass(frozen=True, slots=True)
+class _Tale:
+    """What was said about one GPU ("" for signals that name none)."""
+
+    gpu: str
+    codes: frozenset[int]
+    action: FirstAction
+    disputed: bool = False
+
+
+def sightings_in(incident: Incident, gpus: Gpus = _NO_GPUS) -> list[Sighting]:
+    return [
+        Sighting(xid, gpus.resolved(_gpu(s)), s.time) for s in incident.signals if not _over(s) for xid in xids_in(s)
+    ]
 
 
 def node_fault(
@@ -34,31 +59,70 @@ def node_fault(
     history: Sequence[Sighting],
     current: Mapping[str, int] | None,
     repaired_at: datetime | None,
+    gpus: Gpus = _NO_GPUS,
+    mended: Mapping[str, datetime] = MappingProxyType({}),
 ) -> NodeFault | None:
     """The fault that the incident's signals (and gauges, where they could be read) tell of; None where none does.
 
-    `history` are the gauges' changes within a day, `current` their values now, None when they cannot be read.
+    `history` are the gauges' changes within a day, `current` their values now, None when they cannot be read. `mended`
+    are GPUs that were reset and since when: where another is sick too, that one is meant now.
     """
-    seen = sightings_in(incident)
+    told_of = sightings_in(incident, gpus)
+    seen = [s for s in told_of if s.gpu not in mended or s.at > mended[s.gpu]] or told_of
     shown = [Sighting(code, gpu, incident.opened_at) for gpu, code in sorted((current or {}).items()) if code]
-    code = worst(s.xid for s in (*seen, *_while_harmless(seen, shown)))
-    if code is None:
+    if seen:
+        tales = [_told(incident, gpu, seen, history, gpus) for gpu in sorted({s.gpu for s in seen})]
+    else:  # an old code in a gauge makes nothing worse; it only counts where no signal named any code
+        tales = [_tale(gpu, [s for s in shown if s.gpu == gpu]) for gpu in sorted({s.gpu for s in shown})]
+    if not tales:
         return None
-    of_code = sorted((s for s in (*seen, *shown) if s.xid == code), key=lambda s: s.at)
-    gpu = next((s.gpu for s in of_code if s.gpu), "")
+    told = max(tales, key=lambda t: (severity(t.action), bool(t.gpu), t.gpu))
+    code = worst(told.codes - CONSEQUENCES) or worst(told.codes) or 0
     return NodeFault(
         code=code,
         codes=tuple(sorted({s.xid for s in (*seen, *shown)})),
-        gpu=gpu,
-        gpu_uuid=_uuid(incident, code) or (gpu if gpu.startswith("GPU-") else None),
+        action=told.action,
+        gpu=told.gpu,
+        gpu_uuid=told.gpu if told.gpu.startswith("GPU-") else _uuid(incident, code),
         active=_active(incident, code, history, current, repaired_at),
-        last_seen=max((s.at for s in seen if s.xid == code), default=incident.opened_at),
+        sick_gpus=tuple(sorted(gpu for gpu, value in (current or {}).items() if _harmful(value))),
+        disputed=told.disputed,
+        last_seen=max((s.at for s in seen if s.xid in told.codes), default=incident.opened_at),
     )
 
 
-def _while_harmless(seen: Sequence[Sighting], shown: Sequence[Sighting]) -> Sequence[Sighting]:
-    """An old code in a gauge makes nothing worse; it only counts where no signal named any code."""
-    return () if seen else shown
+def _told(incident: Incident, gpu: str, seen: Sequence[Sighting], history: Sequence[Sighting], gpus: Gpus) -> _Tale:
+    of_gpu = [s for s in seen if s.gpu == gpu]
+    named = [
+        (s.time, action)
+        for s in incident.signals
+        if gpus.resolved(_gpu(s)) == gpu and (action := named_recovery(s)) is not None
+    ]
+    tale = _tale(gpu, of_gpu)
+    if named:
+        tale = replace(tale, action=max(named)[1])
+    return _milder(tale, incident, history, gpus)
+
+
+def _tale(gpu: str, sightings: Sequence[Sighting]) -> _Tale:
+    codes = frozenset(s.xid for s in sightings)
+    return _Tale(gpu, codes, called_for(codes))
+
+
+def _milder(tale: _Tale, incident: Incident, history: Sequence[Sighting], gpus: Gpus) -> _Tale:
+    """DCGM's word on this GPU, where it is of the same time and another than the log's."""
+    logged = [s for s in incident.signals if s.source == LOG_SOURCE and gpus.resolved(_gpu(s)) == tale.gpu]
+    lines = {xid for s in logged for xid in xids_in(s)}
+    if not lines:
+        return tale
+    since = min(s.time for s in logged) - timedelta(seconds=SAME_TALE_S)
+    by_gauge = {s.xid for s in history if s.gpu == tale.gpu and s.at >= since and s.xid}
+    others = tale.codes - lines
+    gauged = (by_gauge | others) - _SAYS_NOTHING_ELSE
+    if not gauged or gauged & lines or called_for(gauged) is called_for(lines):
+        return tale
+    mild = min((gauged, lines), key=lambda codes: severity(called_for(codes)))
+    return _Tale(tale.gpu, frozenset(mild), called_for(mild), disputed=True)
 
 
 def _active(
@@ -68,7 +132,7 @@ def _active(
     current: Mapping[str, int] | None,
     repaired_at: datetime | None,
 ) -> bool:
-    if current and any(_harmful(value) for value in current.values()):
+    if any(_harmful(value) for value in (current or {}).values()):
         return True
     if repaired_at is not None:
         return any(s.time > repaired_at and code in xids_in(s) and not _over(s) for s in incident.signals)
@@ -79,7 +143,7 @@ def _active(
 
 
 def _harmful(code: int) -> bool:
-    return code > 0 and first_action(code) not in HARMLESS_TO_THE_GPU
+    return code > 0 and called_for({code}) not in HARMLESS_TO_THE_GPU
 
 
 def _over(signal: Signal) -> bool:
@@ -91,7 +155,8 @@ def _gpu(signal: Signal) -> str:
     if isinstance(body, XidBody):
         return body.gpu_uuid or body.gpu or body.pci_bus_id or ""
     if isinstance(body, AlertBody):
-        return body.labels.get("UUID") or body.labels.get("gpu") or body.labels.get("pci_bus_id") or ""
+        labels = body.labels
+        return labels.get("UUID") or labels.get("gpu") or labels.get("pci_bus_id") or ""
     return ""
 
 

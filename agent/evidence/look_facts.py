@@ -23,6 +23,7 @@ class Scene:
     now: datetime
     history: tuple[PastAction, ...]
     idle_minimum_s: Mapping[str, int]
+    under_repair: tuple[str, ...] = ()  # repairs of the subject that another incident asked for and that still run
 
     def without_metrics(self) -> "Scene":
         return replace(self, metrics=None)

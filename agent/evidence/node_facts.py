@@ -1,54 +1,46 @@
 """Facts about a node that is said to be sick: the fault, who runs on it, what was done, who else is at work."""
 
-from datetime import timedelta
 from typing import Any
 
+from agent.domain.base import rfc3339
 from agent.domain.cluster import Gang, GangState, Node, Pod
 from agent.domain.diagnosis import Evidence
-from agent.domain.outcome import PastAction
 from agent.evidence.faults import NodeFault, node_fault, sightings_in
+from agent.evidence.gpus import Gpus
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_node, in_order, pods_of, tenant_pods_on
 from agent.evidence.nodes import bad_conditions, cordoned_by_us, healthy, others_at_work
-from agent.evidence.reading import read_current_xids, read_xids
-from agent.evidence.xid import REPEATS, Sighting, catalogue, first_action, meaning, occurrences
-
-REPAIR_WINDOW_S = 7 * 24 * 3600  # a fault that comes back after repeated repairs in a week is one for support
-REPAIRS = frozenset({"reset_gpu", "reboot", "replace"})
+from agent.evidence.reading import read_current_xids, read_gpus, read_xids
+from agent.evidence.repair_facts import repair_facts
+from agent.evidence.repairs import REPAIRS, Asked, asked_about
+from agent.evidence.settling import settling
+from agent.evidence.xid import REPEATS, Sighting, catalogue, meaning, occurrences
 
 
 def node_facts(scene: Scene) -> Findings:
     node = find_node(scene.view, scene.incident.subject)
     if node is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
-    repairs = [p for p in _repairs(scene.history, node) if p.at >= scene.now - timedelta(seconds=REPAIR_WINDOW_S)]
-    asked = [p for p in repairs if p.incident == scene.incident.id]
+    asked = asked_about(node, scene.incident.id, scene.history, scene.now)
     changes = read_xids(scene.metrics, node.name, scene.now) if scene.metrics else []
     current = read_current_xids(scene.metrics, node.name, scene.now) if scene.metrics else None
-    fault = node_fault(scene.incident, changes, current, asked[-1].at if asked else None)
+    gpus = read_gpus(scene.metrics, node.name, scene.now) if scene.metrics else Gpus()
+    fault = node_fault(scene.incident, changes, current, asked.repaired_at, gpus, asked.mended)
+    gangs = [g for g in in_order(scene.view.gangs) if _hit(g, node, scene)]
+    pods = tenant_pods_on(scene.view, node.name)
     values = {
-        "node": _node(node, fault, repairs=len(repairs), asked=bool(asked)),
-        "xid": _xid(fault, [*changes, *sightings_in(scene.incident)], scene) if fault else None,
-        "gangs": [_gang(g, node, scene) for g in in_order(scene.view.gangs) if _hit(g, node, scene)],
-        "left": _left([p for p in tenant_pods_on(scene.view, node.name) if p.gang is None]),
-        "conflicts": list(others_at_work(node)),
+        "node": _node(node, fault, asked) | {"empty": not pods},
+        "xid": _xid(fault, [*changes, *sightings_in(scene.incident, gpus)], scene) if fault else None,
+        "gangs": [_gang(g, node, scene) for g in gangs],
+        "left": _left([p for p in pods if p.gang is None]),
+        "repair": repair_facts(scene, node, fault, gangs, asked, gpus),
+        "conflicts": [*others_at_work(node), *scene.under_repair],
+        **settling(scene, node, fault),
     }
     return Findings(values, _evidence(scene, node, fault))
 
 
-def _repairs(history: tuple[PastAction, ...], node: Node) -> list[PastAction]:
-    return [
-        p
-        for p in history
-        if p.action == "request_node_repair"
-        and p.target.name == node.name
-        and p.outcome == "succeeded"
-        and not p.undo
-        and p.parameters.get("operation") in REPAIRS
-    ]
-
-
-def _node(node: Node, fault: NodeFault | None, *, repairs: int, asked: bool) -> dict[str, Any]:
+def _node(node: Node, fault: NodeFault | None, asked: Asked) -> dict[str, Any]:
     bad = bad_conditions(node)
     return {
         "name": node.name,
@@ -60,8 +52,11 @@ def _node(node: Node, fault: NodeFault | None, *, repairs: int, asked: bool) -> 
         "cordoned_by_us": cordoned_by_us(node),
         "gpus": node.gpus,
         "fault_active": bool(bad) or (fault is not None and fault.active),
-        "repair_asked": asked,  # in this incident
-        "repairs_7d": repairs,
+        "fault_shows": bool(bad) or bool(fault and fault.sick_gpus),
+        "fault_told_at": rfc3339(fault.last_seen) if fault else None,
+        "repair_asked": any(operation in REPAIRS for operation in asked.operations),  # in this incident
+        "asked": list(asked.operations),
+        "repairs_7d": len(asked.week),
     }
 
 
@@ -70,7 +65,9 @@ def _xid(fault: NodeFault, sightings: list[Sighting], scene: Scene) -> dict[str,
     return {
         "code": fault.code,
         "codes": list(fault.codes),
-        "first_action": first_action(fault.code, fault.codes).value,
+        "first_action": fault.action.value,
+        "disputed": fault.disputed,
+        "sick_gpus": list(fault.sick_gpus),
         "meaning": meaning(fault.code),
         "gpu": fault.gpu,
         "gpu_uuid": fault.gpu_uuid,

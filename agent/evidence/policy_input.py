@@ -152,6 +152,8 @@ def _on_sick_node(pods: Sequence[ObjectRef], view: ClusterView) -> bool:
 
 def _past(action: PastAction) -> JsonObject:
     shown = action.json_object()
+    for key in ("helped", "verified_at"):  # a policy counts what was done; whether it helped is the playbooks' concern
+        shown.pop(key)
     shown["at"] = rfc3339(action.at)
     shown["target"] = action.target.json_object()
     return shown

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from agent.domain.cluster import Pod
+from agent.evidence.gpus import Gpus, gpus_of
 from agent.evidence.idle import IdleFinding, judge_idle
 from agent.evidence.labels import node_of
 from agent.evidence.witnesses import METRICS
@@ -19,6 +20,7 @@ IDLE_MARGIN_S = 1800  # read further back than needed, so that "long enough" is 
 WINDOW_MAX_S = 24 * 3600
 POD_LABELS = ("pod", "exported_pod")
 XID_METRIC = "DCGM_FI_DEV_XID_ERRORS"
+GPU_METRICS = (XID_METRIC, "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_PROF_GR_ENGINE_ACTIVE")  # each may be off; any names GPUs
 
 
 def read_idle(metrics: Metrics, pods: Sequence[Pod], now: datetime, needed_s: int) -> IdleFinding:
@@ -43,6 +45,12 @@ def read_current_xids(metrics: Metrics, node: str, now: datetime) -> dict[str, i
     series = metrics.instant(XID_METRIC, now)
     read = {gpu_name(s.labels): code_in(s.points[-1][1]) for s in series if node_of(s.labels) == node and s.points}
     return {gpu: code for gpu, code in read.items() if code is not None}
+
+
+def read_gpus(metrics: Metrics, node: str, now: datetime) -> Gpus:
+    """Which GPUs the node has and whose pods are on them. Raises MetricsUnavailable."""
+    series = [one for metric in GPU_METRICS for one in metrics.instant(metric, now)]
+    return gpus_of(node, series)
 
 
 def gpu_name(labels: Mapping[str, str]) -> str:

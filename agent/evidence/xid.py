@@ -23,13 +23,14 @@ class FirstAction(StrEnum):
     NONE = "none"
     RESTART_APP = "restart_app"
     UNKNOWN = "unknown"
-    RESET_GPU = "reset_gpu"
     WORKFLOW = "workflow"
+    RESET_GPU = "reset_gpu"
     REBOOT = "reboot"
 
 
 # From the mildest; a node is treated by the worst of its codes.
 _SEVERITY = tuple(FirstAction)
+CONSEQUENCES = frozenset({43, 45})  # what is printed about the programs that another fault ended
 HARMLESS_TO_THE_GPU = frozenset({FirstAction.NONE, FirstAction.RESTART_APP})
 
 
@@ -74,6 +75,26 @@ def first_action(xid: int, beside: Collection[int] = ()) -> FirstAction:
     return catalogue().actions.get(xid, FirstAction.UNKNOWN)
 
 
+def called_for(codes: Collection[int]) -> FirstAction:
+    """What to do first about all that was seen on one GPU. Whatever 48 comes with, the GPU is emptied and reset; 45 and
+    43 are what another fault left behind, and alone they are nothing; 154 says nothing without its text."""
+    causes = set(codes) - CONSEQUENCES
+    if not causes:
+        return FirstAction.NONE
+    if causes == {154}:
+        return FirstAction.UNKNOWN
+    return max((_first_of(code) for code in causes - {154}), key=severity)
+
+
+def _first_of(code: int) -> FirstAction:
+    return FirstAction.RESET_GPU if code == 48 else first_action(code)
+
+
+def severity(action: FirstAction) -> int:
+    """From the mildest."""
+    return _SEVERITY.index(action)
+
+
 def meaning(xid: int) -> str:
     return catalogue().meanings.get(xid, "not described in the catalogue")
 
@@ -81,7 +102,7 @@ def meaning(xid: int) -> str:
 def worst(codes: Iterable[int]) -> int | None:
     """The code that decides how a node is treated; ties go to the lower number."""
     known = sorted(set(codes))
-    return max(known, key=lambda c: (_SEVERITY.index(first_action(c, known)), -c), default=None)
+    return max(known, key=lambda c: (severity(first_action(c, known)), -c), default=None)
 
 
 def occurrences(sightings: Iterable[Sighting], xid: int, now: datetime) -> Mapping[str, int]:

@@ -6,6 +6,7 @@ the 79): it is looked at once more before a model is asked or anybody is called.
 
 from datetime import timedelta
 
+from agent.domain.base import parse_rfc3339
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
 from agent.domain.thread import Move, Next, Thread, Wait
@@ -23,6 +24,9 @@ def diagnose(thread: Thread, ports: Ports) -> Move:
         return _let_it_think(thread, ports)
     look = look_at(thread.incident, ports)
     match = ports.playbooks.diagnose(look.incident, look.facts.values)
+    settle_until = look.facts.values["settle_until"]
+    if settle_until is not None and look.now < parse_rfc3339(settle_until):
+        return Wait(parse_rfc3339(settle_until), "it may pass by itself", thread)
     settled_at = look.incident.opened_at + timedelta(seconds=SETTLE_S)
     if match is None and look.now < settled_at:
         return Wait(settled_at, "more may be on its way", thread)

@@ -7,6 +7,7 @@ person is told, and that is a proposal like any other.
 
 from datetime import timedelta
 
+from agent.domain.base import parse_rfc3339
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import IncidentState, Symptom
 from agent.domain.proposal import Proposal, Refusal
@@ -39,13 +40,34 @@ def propose(thread: Thread, ports: Ports) -> Move:
         thread = thread.but(tried=(*thread.tried, remedy_key(remedy)))
         if remedy.on_refusal == "stop":
             break
-    if refusals and thread.ending is None and look.incident.recovered_at is None:
-        why = "; ".join(refusal.message for refusal in refusals)
-        return Next("propose", thread.but(ending=IncidentState.ESCALATED, statement=why))
-    if _nobody_knows_yet(thread, diagnosis, look):
-        why = f"no playbook explains it; {diagnosis.source} says: {diagnosis.statement}"
-        return Next("propose", thread.but(ending=IncidentState.ESCALATED, statement=why))
+    badly = _ends_badly(thread, diagnosis, look, refusals)
+    if badly is not None:
+        ending, why = badly
+        return Next("propose", thread.but(ending=ending, statement=why))
+    return _closing(thread, look)
+
+
+def _closing(thread: Thread, look: Look) -> Move:
+    """What keeps coming back is one incident: it stays open while it may."""
+    stay_until = look.facts.values["stay_until"]
+    if thread.ending is None and stay_until is not None and look.now < parse_rfc3339(stay_until):
+        return Wait(parse_rfc3339(stay_until), "it may come back", thread)
     return Next("close", thread)
+
+
+def _ends_badly(
+    thread: Thread, diagnosis: Diagnosis, look: Look, refusals: list[Refusal]
+) -> tuple[IncidentState, str] | None:
+    """When nothing is left to try: what a person is called for."""
+    if thread.ending is not None or look.incident.recovered_at is not None:
+        return None
+    if refusals:
+        return IncidentState.ESCALATED, "; ".join(refusal.message for refusal in refusals)
+    if thread.unhelped and not thread.told:
+        return IncidentState.FAILED, thread.unhelped
+    if _nobody_knows_yet(thread, diagnosis, look):
+        return IncidentState.ESCALATED, f"no playbook explains it; {diagnosis.source} says: {diagnosis.statement}"
+    return None
 
 
 def _nobody_knows_yet(thread: Thread, diagnosis: Diagnosis, look: Look) -> bool:

@@ -64,11 +64,13 @@ def _place(
     same = [s for s in known.signals if _same_tale(signal, s)]
     news = not same or any(_is_good(s) for s in same)
     others = tuple(s for s in known.signals if s not in same)
+    relapses = _counted(known, signal) if any(_is_good(s) for s in same) else known.relapses
     extended = known.model_copy(
         update={
             "signals": (*others, signal)[-SIGNALS_KEPT:] if news else known.signals,
             "signal_count": known.signal_count + 1,
             "recovered_at": None,
+            "relapses": relapses,
         }
     )
     return Change(ChangeKind.EXTENDED if news else ChangeKind.REPEATED, extended, signal)
@@ -105,6 +107,12 @@ def _recover(known: Incident, signal: Signal, now: datetime) -> Change | None:
     if not still_bad and known.recovered_at is None:
         return Change(ChangeKind.RECOVERED, updated, signal)
     return Change(ChangeKind.REPEATED, updated, signal)
+
+
+def _counted(known: Incident, signal: Signal) -> dict[str, int]:
+    body = signal.body
+    name = body.condition if isinstance(body, ConditionBody) else getattr(body, "alertname", signal.type)
+    return {**known.relapses, name: known.relapses.get(name, 0) + 1}
 
 
 def _same_tale(a: Signal, b: Signal) -> bool:

@@ -87,7 +87,9 @@ class AuditLedger:
         size = self._log.size()
         if size == self._past_next:
             return
-        records = [r for kind in ("intent", "outcome") for r in self._log.query(kind=kind, after_index=after)]
+        records = [
+            r for kind in ("intent", "outcome", "verification") for r in self._log.query(kind=kind, after_index=after)
+        ]
         for record in sorted(records, key=lambda r: r.index):
             payload: Any = record.payload
             self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)

@@ -28,7 +28,9 @@ class PastActions:
     def see(self, kind: str, at: datetime, payload: Mapping[str, Any], index: int) -> None:
         if payload.get("action") in UNCOUNTED_ACTIONS:
             return
-        if kind == "intent":
+        if kind == "verification":
+            self._verified(at, payload)
+        elif kind == "intent":
             self._by_proposal.setdefault(payload["proposal"], _begun(at, payload))
         elif payload.get("history"):
             self._by_proposal[f"history/{index}"] = _from_history(at, payload)
@@ -36,6 +38,12 @@ class PastActions:
             before = self._by_proposal.get(payload["proposal"])
             if before:
                 self._by_proposal[before.proposal] = before.model_copy(update={"outcome": payload["outcome"]})
+
+    def _verified(self, at: datetime, payload: Mapping[str, Any]) -> None:
+        before = self._by_proposal.get(payload["proposal"])
+        if before:
+            seen = {"helped": bool(payload["helped"]), "verified_at": at}
+            self._by_proposal[before.proposal] = before.model_copy(update=seen)
 
     def since(self, moment: datetime) -> list[PastAction]:
         """Newest last; of one moment, in the order of the log."""

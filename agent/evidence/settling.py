@@ -1,0 +1,95 @@
+"""Too early to say, or too often: trouble that may pass by itself is given time, and trouble that keeps coming back is
+one trouble.
+
+A kubelet that misses a few heartbeats is no sick node, a hot GPU slows down and cools. What has recovered is watched
+for a while, so that a node that comes and goes is seen to do so instead of being news each time.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.domain.base import rfc3339
+from agent.domain.cluster import Node
+from agent.domain.incident import Incident
+from agent.domain.signal import AlertBody, ConditionBody, EventBody
+from agent.evidence.faults import NodeFault
+from agent.evidence.look_facts import Scene
+from agent.evidence.nodes import bad_conditions
+from agent.evidence.xid import HARMLESS_TO_THE_GPU
+
+NOT_READY_S = 300  # as long as Kubernetes itself tolerates before it evicts
+QUIET_S = 900  # after a recovery: a flapping kubelet is back well within this
+THERMAL_S = 1800  # GPUs throttle and cool by themselves; what is hot for longer has a broken fan or a blocked rack
+GIVEN_UP_S = 3600  # how long a node that is sick for nobody knows what is watched after a person was told
+FLAPS = 3  # came back so often after it had recovered: four spells within one incident
+HOT_ALERTS = frozenset({"GPUHighTemperature"})
+_THERMAL = "GpuThermalMarginWatch"
+_READY_ALERTS = frozenset({"KubeNodeNotReady"})
+
+
+def settling(scene: Scene, node: Node, fault: NodeFault | None) -> dict[str, Any]:
+    """`settle_until`: before that nothing is concluded. `stay_until`: so long the incident stays open although nothing
+    is left to do, because what comes back then belongs to it."""
+    incident = scene.incident
+    flaps = max(incident.relapses.values(), default=0)
+    told_ready = any(_about_ready(s.body) for s in incident.signals)
+    sick_gpu = fault is not None and fault.action not in HARMLESS_TO_THE_GPU
+    until = None if sick_gpu or flaps >= FLAPS else _until(incident, node, told_ready=told_ready)
+    stay = None if sick_gpu or not told_ready else _stay(incident, flaps)
+    well_s = int((scene.now - incident.recovered_at).total_seconds()) if incident.recovered_at else 0
+    return {
+        "settle_until": rfc3339(until) if until else None,
+        "stay_until": rfc3339(stay) if stay else None,
+        "trouble": {
+            "flaps": flaps,
+            "flapping": flaps >= FLAPS,
+            "not_ready": "Ready" in bad_conditions(node),
+            "well_s": well_s,
+            "hot": _hot(incident, node),
+            "hung": sum(_hung(s.body) for s in incident.signals),
+        },
+    }
+
+
+def _until(incident: Incident, node: Node, *, told_ready: bool) -> datetime | None:
+    bad = set(bad_conditions(node))
+    if told_ready and incident.recovered_at is not None:
+        return incident.recovered_at + timedelta(seconds=QUIET_S)
+    if bad == {"Ready"} or (told_ready and not bad):
+        return _turned_bad(incident) + timedelta(seconds=NOT_READY_S)
+    if _hot(incident, node) and bad <= {_THERMAL}:
+        return incident.opened_at + timedelta(seconds=THERMAL_S)
+    return None
+
+
+def _stay(incident: Incident, flaps: int) -> datetime:
+    if flaps >= FLAPS or incident.recovered_at is None:
+        return max(_turned_bad(incident), incident.recovered_at or incident.opened_at) + timedelta(seconds=GIVEN_UP_S)
+    return incident.recovered_at + timedelta(seconds=QUIET_S)
+
+
+def _turned_bad(incident: Incident) -> datetime:
+    """When it was last said to be not ready; the incident's beginning where that was before it."""
+    said = [s.time for s in incident.signals if _about_ready(s.body) and not _is_good(s.body)]
+    return max([incident.opened_at, *said])
+
+
+def _about_ready(body: object) -> bool:
+    if isinstance(body, ConditionBody):
+        return body.condition == "Ready"
+    return isinstance(body, AlertBody) and body.alertname in _READY_ALERTS
+
+
+def _is_good(body: object) -> bool:
+    if isinstance(body, ConditionBody):
+        return body.healthy
+    return isinstance(body, AlertBody) and body.status == "resolved"
+
+
+def _hot(incident: Incident, node: Node) -> bool:
+    told = any(isinstance(s.body, AlertBody) and s.body.alertname in HOT_ALERTS for s in incident.signals)
+    return told or _THERMAL in bad_conditions(node)
+
+
+def _hung(body: object) -> int:
+    return body.count if isinstance(body, EventBody) and body.reason == "TaskHung" else 0
