@@ -62,6 +62,7 @@ class Prediction(Noun):
     starts: tuple[str, ...] = ()  # of those, whoever would not without it
     stops: tuple[str, ...] = ()  # they run, and because of it they no longer do
     delays: tuple[str, ...] = ()  # they would start without it, and because of it they do not
+    gpus_of: dict[str, int] = {}  # GPUs of those three, at their minimum
     gangs_pending: dict[str, str] = {}  # who waits at the end, and why
     waits_at_most_s: dict[str, int] = {}  # only where deadlines of those that run are known
     queues: tuple[QueueForecast, ...] = ()

@@ -5,6 +5,7 @@ down at once, which GPUs are out of use. What is not known is said in words and 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from agent.domain.cluster import ClusterView, Workload
 from agent.domain.forecast import Gpus, ServiceForecast
@@ -37,12 +38,14 @@ def bounded(told: Prediction, proposal: Proposal) -> Prediction:
     about = {str(proposal.target), *proposal.blast_radius.gangs, *told.stops, *told.delays}
     pending = sorted(told.gangs_pending, key=lambda name: (name not in about, name))[:LISTED]
     waits = {name: wait_s for name, wait_s in told.waits_at_most_s.items() if name in pending}
-    kept: dict[str, object] = {"gangs_pending": {n: told.gangs_pending[n] for n in pending}, "waits_at_most_s": waits}
+    kept: dict[str, Any] = {"gangs_pending": {n: told.gangs_pending[n] for n in pending}, "waits_at_most_s": waits}
     left_out = {"gangs_pending": len(told.gangs_pending) - len(pending)}
     for name in ("gangs_started", "starts", "stops", "delays", "queues", "services"):
         listed: tuple[object, ...] = getattr(told, name)
         kept[name] = listed[:LISTED]
         left_out[name] = len(listed) - len(listed[:LISTED])
+    named = {*kept["starts"], *kept["stops"], *kept["delays"]}
+    kept["gpus_of"] = {name: gpus for name, gpus in told.gpus_of.items() if name in named}
     kept["left_out"] = {name: count for name, count in left_out.items() if count}
     return told.model_copy(update=kept)
 

@@ -62,7 +62,7 @@ class SchedulerForecaster:
         moved = {*effect.stopped, *(each.gang for each in effect.assignments)}  # what they had run counts no more
         ends = {name: end for name, end in asked.ends.items() if name not in moved}
         waits_s = waits_at_most(asked.snapshot, wanted, effect.still_pending, ends, now_s)
-        told = prediction(asked.without, effect, waits_s)
+        told = prediction(asked.snapshot, asked.without, effect, waits_s)
         return told.model_copy(update={"services": services(view, asked.without, effect)})
 
     def _asked_about(self, view: ClusterView) -> _Asked:

@@ -4,17 +4,23 @@ from collections.abc import Mapping
 
 from agent.domain.forecast import GpuForecast, Gpus, QueueForecast
 from agent.domain.proposal import Prediction
+from scheduler_core.model import gpus
+from scheduler_core.snapshot import Snapshot
 from scheduler_core.standing import QueueStanding, Standing
 from scheduler_core.whatif import Effect
 
 
-def prediction(without: Effect, effect: Effect, waits_s: Mapping[str, float]) -> Prediction:
+def prediction(snapshot: Snapshot, without: Effect, effect: Effect, waits_s: Mapping[str, float]) -> Prediction:
+    starts = tuple(sorted(set(effect.started) - set(without.started)))
+    stops = tuple(sorted(set(effect.stopped) - set(without.stopped)))
+    delays = delayed(without, effect)
     return Prediction(
         gpus=GpuForecast(before=_gpus(effect.before), without=_gpus(without.after), after=_gpus(effect.after)),
         gangs_started=effect.started,
-        starts=tuple(sorted(set(effect.started) - set(without.started))),
-        stops=tuple(sorted(set(effect.stopped) - set(without.stopped))),
-        delays=delayed(without, effect),
+        starts=starts,
+        stops=stops,
+        delays=delays,
+        gpus_of={name: _gpus_of(snapshot, name) for name in sorted({*starts, *stops, *delays})},
         gangs_pending={name: f"{why.reason}: {why.message}" for name, why in effect.still_pending.items()},
         waits_at_most_s={name: int(wait_s) for name, wait_s in sorted(waits_s.items())},
         queues=_queues(effect.before, without.after, effect.after),
@@ -24,6 +30,10 @@ def prediction(without: Effect, effect: Effect, waits_s: Mapping[str, float]) ->
 def delayed(without: Effect, effect: Effect) -> tuple[str, ...]:
     """Gangs that would start, had nobody done anything; one that is gone waits for nothing."""
     return tuple(sorted((set(without.started) - set(effect.started)) & set(effect.still_pending)))
+
+
+def _gpus_of(snapshot: Snapshot, name: str) -> int:
+    return sum(each.minimum * gpus(each.requests) for each in snapshot.gang(name).pod_sets)
 
 
 def _gpus(stand: Standing) -> Gpus:
