@@ -56,11 +56,22 @@ class EvictPod(Plain[NoParameters]):
             return Success(None, f"{proposal.target} has not left yet")
         owners = [w for name in proposal.blast_radius.workloads for w in view.workloads.values() if str(w.ref) == name]
         for owner in owners:
+            if owner.ref.kind == "DaemonSet":
+                return _again_on_its_node(proposal, owner.ref, view)
             ready = sum(pod.ready for pod in pods_of(view, owner.ref))
             workload = find_workload(view, owner.ref)
             if workload is not None and ready < (workload.replicas or 0):
                 return Success(None, f"{ready} of {workload.replicas} pods of {owner.ref} are ready")
         return Success(True, f"{proposal.target} left, and its owner has what it wants")
+
+
+def _again_on_its_node(proposal: Proposal, owner: ObjectRef, view: ClusterView) -> Success:
+    """A DaemonSet wants one on each node, so it is this node's successor that counts."""
+    node = proposal.rests_on.get("node")
+    if node not in view.nodes:
+        return Success(True, f"{proposal.target} left with its node {node}")
+    back = any(pod.ready and pod.node == node and not pod.terminating for pod in pods_of(view, owner))
+    return Success(back or None, f"{owner} {'runs again' if back else 'does not run yet'} on {node}")
 
 
 def eviction(pod: Pod) -> Step:

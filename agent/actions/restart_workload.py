@@ -1,15 +1,19 @@
 """Replaces all pods of a workload by new ones alike, a few at a time, as `kubectl rollout restart` does.
 
 It writes kubectl's own annotation into the pod template. Its value is the proposal's name and not a time: a proposal
-made twice from an unchanged world is the same proposal.
+made twice from an unchanged world is the same proposal. A restart keeps the revision: asked for with one, it is refused
+where the workload has moved on from it.
 """
 
 from datetime import datetime
 
-from agent.actions.base import NoParameters, Occasion, Plain, Repairs, Success, refused
+from pydantic import Field
+
+from agent.actions.base import Occasion, Plain, Repairs, Success, refused
+from agent.actions.revisions import revision_now
 from agent.actions.rollout import refuse_rollout, rolled, rollout_radius, template_of, wanted
 from agent.actions.written import Body, annotations_of, uid_of
-from agent.domain.base import digest_of
+from agent.domain.base import Noun, digest_of
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import raw_object
@@ -17,31 +21,40 @@ from agent.evidence.lookup import raw_object
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
-class RestartWorkload(Plain[NoParameters]):
+class RestartParameters(Noun):
+    to_revision: int | None = Field(default=None, ge=1)  # the one that it must still be at; None: whichever it is at
+
+
+class RestartWorkload(Plain[RestartParameters]):
     name = "restart_workload"
-    parameters = NoParameters
+    parameters = RestartParameters
     verify_within_s = 1800  # pods go and come a few at a time, and each pulls its image and loads its weights
 
-    def refuse(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> Refusal | None:
+    def refuse(self, target: ObjectRef, params: RestartParameters, view: ClusterView) -> Refusal | None:
         why_not = refuse_rollout(self.name, target, view)
         if why_not is None and not rolled(target, view):
             return refused("precondition.nothing_runs", f"no pod of {target} holds a node", "nothing to do")
+        if why_not is None and params.to_revision not in (None, revision_now(target, view)):
+            why = f"{target} is not at revision {params.to_revision}, and a restart does not take it there"
+            return refused("precondition.revision", why, "rollback_workload takes it to another revision")
         return why_not
 
-    def steps(self, target: ObjectRef, params: NoParameters, view: ClusterView, occasion: Occasion) -> tuple[Step, ...]:
+    def steps(
+        self, target: ObjectRef, params: RestartParameters, view: ClusterView, occasion: Occasion
+    ) -> tuple[Step, ...]:
         manifest = raw_object(view, target)
         before = annotations_of(template_of(manifest)).get(RESTARTED)
         body, undo = _stamped(occasion.proposal), _stamped(before)
         return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid_of(manifest), undo=undo),)
 
-    def blast_radius(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> BlastRadius:
+    def blast_radius(self, target: ObjectRef, params: RestartParameters, view: ClusterView) -> BlastRadius:
         return rollout_radius(target, view)
 
-    def rests_on(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> dict[str, object]:
+    def rests_on(self, target: ObjectRef, params: RestartParameters, view: ClusterView) -> dict[str, object]:
         manifest = raw_object(view, target)
         return {"uid": uid_of(manifest), "template": digest_of(template_of(manifest)), "wanted": wanted(target, view)}
 
-    def destructive(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> bool:
+    def destructive(self, target: ObjectRef, params: RestartParameters, view: ClusterView) -> bool:
         return True
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
@@ -53,7 +66,7 @@ class RestartWorkload(Plain[NoParameters]):
         return Success(done or None, f"{len(new)} of {len(pods)} pods of {proposal.target} are new and ready")
 
     def inverse(
-        self, target: ObjectRef, params: NoParameters, view: ClusterView, undoes: str
+        self, target: ObjectRef, params: RestartParameters, view: ClusterView, undoes: str
     ) -> tuple[Step, ...] | None:
         """The template as it was, which replaces the pods once more."""
         manifest = raw_object(view, target)

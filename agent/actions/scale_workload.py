@@ -94,8 +94,7 @@ class ScaleWorkload(Plain[ScaleParameters]):
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         autoscaler = autoscaler_of(proposal.target, view)
         if autoscaler is not None:
-            shown = all(autoscaler.shows(step.body) for step in proposal.steps)
-            return Success(shown or None, f"{autoscaler.ref} keeps to {'the new' if shown else 'other'} limits")
+            return _by_autoscaler(proposal, autoscaler, view)
         wanted = next(step.body["replicas"] for step in proposal.steps if step.verb is Verb.SCALE)
         pods = [p for p in active_pods(pods_of(view, proposal.target)) if not p.terminating]
         ready = sum(p.ready for p in pods)
@@ -116,6 +115,17 @@ class ScaleWorkload(Plain[ScaleParameters]):
             Step(verb=Verb.SCALE, target=target, body={"replicas": before.replicas}, uid=uid_of(manifest)),
             Step(verb=Verb.PATCH, target=target, body={"metadata": forget()}, uid=uid_of(manifest)),
         )
+
+
+def _by_autoscaler(proposal: Proposal, autoscaler: Autoscaler, view: ClusterView) -> Success:
+    """It keeps to the new limits, and what it made of them is ready."""
+    if not all(autoscaler.shows(step.body) for step in proposal.steps):
+        return Success(None, f"{autoscaler.ref} keeps to other limits")
+    wanted = replicas_of(raw_object(view, proposal.target))
+    pods = [p for p in active_pods(pods_of(view, proposal.target)) if not p.terminating]
+    ready = sum(p.ready for p in pods)
+    statement = f"{autoscaler.ref} keeps to the new limits; {ready} of {wanted} pods are ready"
+    return Success(True if ready == len(pods) == wanted else None, statement)
 
 
 def replicas_of(manifest: Manifest) -> int:

@@ -13,7 +13,7 @@ class Kind(NamedTuple):
 
 _KINDS: dict[str, tuple[str, ...]] = {
     "v1": ("Node", "Pod", "Namespace", "ResourceQuota"),
-    "apps/v1": ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
+    "apps/v1": ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision"),
     "batch/v1": ("Job", "CronJob"),
     "policy/v1": ("PodDisruptionBudget",),
     "autoscaling/v2": ("HorizontalPodAutoscaler",),

@@ -134,7 +134,7 @@ def test_a_rollback_is_taken_back_by_the_revision_it_noted() -> None:
         (CHAT, released(1), None, "precondition.revision_unknown"),
         (CHAT, released(), 3, "precondition.no_change"),
         (CHAT, released(), 0, "parameters.invalid"),
-        (ref("StatefulSet", "chat"), chat("StatefulSet"), 1, "precondition.no_history"),
+        (ref("StatefulSet", "chat"), chat("StatefulSet"), 1, "precondition.revision_unknown"),
     ],
 )
 def test_what_is_not_rolled_back(target: ObjectRef, where: Cluster, asked: int | None, code: str) -> None:
@@ -146,3 +146,45 @@ def test_a_rollback_has_helped_when_all_pods_are_of_the_old_template() -> None:
     assert success(made, released()).done is None
     assert success(made, _pods(released(1), 3)).done is None
     assert success(made, released(1)).done is True
+
+
+# --- StatefulSets and DaemonSets: their history is in ControllerRevisions --------------------------------------------
+
+
+def recorded(kind: str, now: int = 2) -> Cluster:
+    """Two revisions of a workload, image app:1 and app:2; at `now`."""
+    where = cluster().node("gpu-1").deployment("chat", on=[], kind=kind, replicas=2, spec={"template": _template(now)})
+    if kind == "DaemonSet":
+        where.change(kind, "chat", {"status": {"desiredNumberScheduled": 2}})
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": "chat", "uid": f"uid-{kind.lower()}-chat"}
+    for number in (1, 2):
+        where._add("apps/v1", "ControllerRevision", f"chat-{number}", "lab", {
+            "metadata": {"ownerReferences": [{**owner, "controller": True}]},
+            "revision": number,
+            "data": {"spec": {"template": {**_template(number), "$patch": "replace"}}},
+        })  # fmt: skip
+    for index in range(2):
+        where.pod(f"chat-{index}", "gpu-1", owner=where.objects[kind, "chat"], gpus=2)
+        where.objects["Pod", f"chat-{index}"]["spec"]["containers"][0]["image"] = f"app:{now}"
+    return where
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_what_keeps_controller_revisions_goes_back_too(kind: str) -> None:
+    made = proposed("rollback_workload", ref(kind, "chat"), recorded(kind))
+    changed = _merged(_template(2), made.steps[0].body["spec"]["template"])  # type: ignore[index]
+    assert changed == _template(1)
+    where = after(made, recorded(kind))
+    assert success(made, where).done is None, "its pods still run the newer image"
+    for index in range(2):
+        where.objects["Pod", f"chat-{index}"]["spec"]["containers"][0]["image"] = "app:1"
+    assert success(made, where).done
+
+
+def test_a_restart_keeps_the_revision() -> None:
+    at_two = recorded("StatefulSet")
+    target = ref("StatefulSet", "chat")
+    assert proposed("restart_workload", target, at_two, to_revision=2).parameters == {"to_revision": 2}
+    assert refusal("restart_workload", target, at_two, to_revision=1) == "precondition.revision"
+    assert refusal("restart_workload", CHAT, released(), to_revision=2) == "precondition.revision"
+    assert proposed("restart_workload", CHAT, released(), to_revision=3).destructive
