@@ -5,7 +5,7 @@ is said in gang_size.py. A TrainJob has no pods of its own writing: they come fr
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.owners import group_of
@@ -15,7 +15,8 @@ SUBMITTER = "submitter"
 _NO_SUBMITTER_POD = ("HTTPMode", "InteractiveMode", "SidecarMode")
 
 
-class PodSet(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PodSet:
     name: str
     count: int
     least: int | None  # where fewer pods may start

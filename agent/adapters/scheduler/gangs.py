@@ -12,12 +12,15 @@ from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.pod_sets import pod_sets_of
 from agent.adapters.scheduler.queues import Queues
 from agent.adapters.scheduler.shapes import shape_of
-from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
+from agent.domain.base import parse_rfc3339
+from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.cluster import Gang as DomainGang
+from agent.domain.cluster import GangState as DomainState
 from scheduler_core.model import Gang, PodSet
-from scheduler_core.state import Admission
+from scheduler_core.state import Admission, GangState
 
 POD_SET_LABELS = ("kueue.x-k8s.io/podset", "watchkeeper.dev/pod-set", "jobset.sigs.k8s.io/replicatedjob-name")
+LOSES_ITS_PLACE = "PodsReadyTimeout"  # Kueue orders a gang sent back for this by when it was, others by their age
 Raw = Mapping[str, Any]
 
 
@@ -47,7 +50,7 @@ def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
         queue=queues.queue_of(gang),
         priority=gang.priority,
         created_s=seconds(gang.created_at),
-        active=gang.state is not GangState.SUSPENDED,
+        active=gang.state is not DomainState.SUSPENDED,
     )
 
 
@@ -65,7 +68,7 @@ def _pod_set(part: Part, flavor_selector: Mapping[str, str]) -> PodSet:
 
 
 def parts_of(view: ClusterView, gang: DomainGang) -> tuple[Part, ...]:
-    """From the gang's own templates; from its job's where that has the same sets, since exclusions are written there."""
+    """From the gang's templates, and its job's where that has the same sets, since exclusions are written there."""
     parts = _parts(view, gang.ref)
     templates = {each.name: each.spec for each in _parts(view, gang.job)} if gang.job else {}
     if len(parts) == len(templates) == 1:
@@ -104,17 +107,48 @@ def pod_set_of(pod: Pod, gang: Gang, taken: Mapping[str, int]) -> str:
     return (roomy or list(alike))[0].name
 
 
-def admission_of(view: ClusterView, gang: DomainGang, core: Gang) -> Admission | None:
-    """What its status says it holds."""
-    status = view.objects.get(gang.ref, {}).get("status")
-    status = status if isinstance(status, Mapping) else {}
-    held = [each for each in status.get("conditions") or () if each.get("type") in ("QuotaReserved", "Admitted")]
-    if not any(each.get("status") == "True" for each in held):
+def state_of(view: ClusterView, gang: DomainGang, core: Gang) -> GangState | None:
+    """What its status says: the quota it holds, or since when it waits anew and until when it backs off."""
+    status = _status(view, gang.ref)
+    told = {each.get("type"): each for each in status.get("conditions") or ()}
+    held = [each for kind in ("QuotaReserved", "Admitted") if _is_true(each := told.get(kind) or {})]
+    if held:
+        since = _moment(held[0].get("lastTransitionTime")) or gang.created_at
+        return GangState(admission=_admission(status, core, seconds(since)))
+    back = status.get("requeueState") or {}
+    requeue_at, evicted = _moment(back.get("requeueAt")), told.get("Evicted") or {}
+    if not back and not _is_true(evicted):
         return None
+    late = _is_true(evicted) and evicted.get("reason") == LOSES_ITS_PLACE
+    return GangState(
+        returns=int(back.get("count") or 0),
+        requeue_at_s=seconds(requeue_at) if requeue_at else None,
+        queued_s=seconds(_moment(evicted.get("lastTransitionTime")) or gang.created_at) if late else None,
+    )
+
+
+def _admission(status: Raw, core: Gang, at_s: float) -> Admission:
     written = {each.get("name"): each for each in assignments(status)}
     counts = {each.name: int(written.get(each.name, {}).get("count", each.count)) for each in core.pod_sets}
     flavors = {each.name: dict(written.get(each.name, {}).get("flavors") or {}) for each in core.pod_sets}
-    return Admission(seconds(gang.created_at), counts, flavors)
+    return Admission(at_s, counts, flavors)
+
+
+def _is_true(condition: Raw) -> bool:
+    return condition.get("status") == "True"
+
+
+def _moment(text: Any) -> datetime | None:
+    """None for what is no time: the scenario's condition counts all the same."""
+    try:
+        return parse_rfc3339(str(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _status(view: ClusterView, ref: ObjectRef) -> Raw:
+    status = view.objects.get(ref, {}).get("status")
+    return status if isinstance(status, Mapping) else {}
 
 
 def assignments(status: Raw) -> Sequence[Raw]:
@@ -123,10 +157,10 @@ def assignments(status: Raw) -> Sequence[Raw]:
 
 def flavor_labels(view: ClusterView, gang: DomainGang, queues: Queues, pod_set: str) -> dict[str, str]:
     """The node labels of the flavors that a pod set was admitted with."""
-    status = view.objects.get(gang.ref, {}).get("status")
+    status = _status(view, gang.ref)
     chosen = {
         flavor
-        for each in assignments(status if isinstance(status, Mapping) else {})
+        for each in assignments(status)
         if each.get("name") == pod_set
         for flavor in (each.get("flavors") or {}).values()
     }

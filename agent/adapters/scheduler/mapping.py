@@ -6,14 +6,13 @@ gang's missing pods are called is the core's guess unless they exist.
 
 from collections.abc import Mapping
 
-from agent.adapters.scheduler.gangs import admission_of, flavor_labels, gang_of, pod_name, pod_set_of, seconds
+from agent.adapters.scheduler.gangs import flavor_labels, gang_of, pod_name, pod_set_of, seconds, state_of
 from agent.adapters.scheduler.queues import Queues, queues_of
 from agent.adapters.scheduler.shapes import node_of, shape_of
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
 from scheduler_core.model import Gang
 from scheduler_core.model import Pod as CorePod
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.state import GangState as CoreState
 
 
 def snapshot_of(view: ClusterView) -> Snapshot:
@@ -31,9 +30,9 @@ def snapshot_of(view: ClusterView) -> Snapshot:
         gangs=gangs.values(),
     )
     for ref, core in gangs.items():
-        admission = admission_of(view, view.gangs[ref], core)
-        if admission is not None:
-            snapshot.restore(core.name, CoreState(admission=admission))
+        state = state_of(view, view.gangs[ref], core)
+        if state is not None:
+            snapshot.restore(core.name, state)
     _add_pods(snapshot, view, gangs, queues)
     return snapshot
 

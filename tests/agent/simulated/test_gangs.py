@@ -238,7 +238,7 @@ def test_a_jobset_is_suspended_and_resumed_with_all_its_jobs() -> None:
 
 
 def test_a_workload_whose_job_nobody_simulates_gets_its_pods_from_its_pod_sets() -> None:
-    train = {**job("train", 2), "apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob"}
+    train = {**job("train", 2), "apiVersion": "kubeflow.org/v2beta1", "kind": "MPIJob"}
     members = [pod(f"train-{index}", f"n{index}", train) for index in (1, 2)]
     made = world(*nodes(3), *queues(16), train, workload("job-train-abcde", train), *members)
     switch(made, WORKLOAD, active=False)
@@ -248,7 +248,7 @@ def test_a_workload_whose_job_nobody_simulates_gets_its_pods_from_its_pod_sets()
     made.advance_to(at(30))
     assert len(running(made)) == 2
     owners = [each["metadata"]["ownerReferences"] for each in made.cluster.list("v1", "Pod")]
-    assert [each[0]["kind"] for each in owners] == ["PyTorchJob", "PyTorchJob"]
+    assert [each[0]["kind"] for each in owners] == ["MPIJob", "MPIJob"]
     assert owners[0][0]["uid"] == owned_by(train)[0]["uid"]
 
 

@@ -11,7 +11,8 @@ from agent.adapters.kubernetes.owners import Key
 from agent.adapters.scheduler.admitting import admit_waiting
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
-from agent.adapters.simulated.gangs import GANG_KINDS, holds_quota, is_active, is_gang
+from agent.adapters.simulated.evictions import NOT_READY, forgotten, queued_at
+from agent.adapters.simulated.gangs import GANG_KINDS, holds_quota, is_active, is_gang, is_workload
 from agent.adapters.simulated.keys import ref_of
 from agent.adapters.simulated.store import Change
 from agent.domain.cluster import ClusterView
@@ -36,7 +37,8 @@ class Admitting:
             return ()
         gave_back = _has_quota(change.before) and not _has_quota(change.after)
         asks = change.after is not None and is_active(change.after) and not holds_quota(change.after)
-        return (ADMIT,) if gave_back or (asks and not change.status_only) else ()
+        again = asks and not _is_requeued(change.before) and _is_requeued(change.after)
+        return (ADMIT,) if gave_back or again or (asks and not change.status_only) else ()
 
     def reconcile(self, key: Key) -> None:
         view = self._control.overview.view()
@@ -57,18 +59,21 @@ class Admitting:
 
     def _admit(self, gang: JsonObject, assignment: Assignment) -> None:
         queue = (assignment.queue or "").rpartition("/")[2]
-        reserved = f"Quota reserved in {queue}" if queue else "No queue applies"
-        conditions = pods.with_conditions(
-            gang,
-            self._control.now,
+        reserved = f"Quota reserved in ClusterQueue {queue}" if queue else "No queue applies"
+        said = [
             pods.said("QuotaReserved", True, "QuotaReserved", reserved),
             pods.said("Admitted", True, "Admitted", "The workload is admitted"),
-            *[pods.said(kind, False, "QuotaReserved", reserved) for kind in ("Evicted",) if pods.condition(gang, kind)],
-        )
+            *forgotten(gang),
+        ]
+        if is_workload(gang):
+            said.append(pods.said("PodsReady", False, "WaitForStart", NOT_READY))
+        conditions = pods.with_conditions(gang, self._control.now, *said)
         status = {"conditions": conditions, "admission": _admission(queue, assignment)}
         if self._control.patch(gang, {"status": status}):
-            self._control.event(gang, "Normal", "QuotaReserved", reserved)
-            self._control.event(gang, "Normal", "Admitted", "Admitted")
+            waited_s = int((self._control.now - queued_at(gang, self._control.now)).total_seconds())
+            self._control.event(gang, "Normal", "QuotaReserved", f"{reserved}, wait time since queued was {waited_s}s")
+            admitted = f"Admitted by ClusterQueue {queue}, wait time since reservation was 0s" if queue else "Admitted"
+            self._control.event(gang, "Normal", "Admitted", admitted)
 
     def _wait(self, gang: JsonObject, why: str) -> None:
         said = pods.said("QuotaReserved", False, "Pending", why)
@@ -88,3 +93,7 @@ def _admission(queue: str, assignment: Assignment) -> dict[str, Any]:
             for name, count in assignment.counts.items()
         ],
     }
+
+
+def _is_requeued(gang: JsonObject | None) -> bool:
+    return gang is not None and not pods.holds(gang, "Requeued", "False")

@@ -2,6 +2,7 @@
 
 from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.controllers.admitting import Admitting
+from agent.adapters.simulated.controllers.autoscalers import HorizontalPodAutoscalers
 from agent.adapters.simulated.controllers.budgets import Budgets
 from agent.adapters.simulated.controllers.deployments import Deployments
 from agent.adapters.simulated.controllers.finishing import Finishing
@@ -9,11 +10,17 @@ from agent.adapters.simulated.controllers.garbage import GarbageCollection
 from agent.adapters.simulated.controllers.jobs import Jobs
 from agent.adapters.simulated.controllers.jobsets import JobSets
 from agent.adapters.simulated.controllers.kubelet import Kubelets
+from agent.adapters.simulated.controllers.leaderworkersets import LeaderWorkerSets
 from agent.adapters.simulated.controllers.nodes import NodeLifecycle
 from agent.adapters.simulated.controllers.notebooks import Notebooks
+from agent.adapters.simulated.controllers.podgroups import PodGroups
+from agent.adapters.simulated.controllers.pytorchjobs import PyTorchJobs
+from agent.adapters.simulated.controllers.queueing import Queueing
+from agent.adapters.simulated.controllers.rayjobs import RayClusters, RayJobs
 from agent.adapters.simulated.controllers.replicasets import ReplicaSets
 from agent.adapters.simulated.controllers.scheduling import PodScheduler
 from agent.adapters.simulated.controllers.statefulsets import StatefulSets
+from agent.adapters.simulated.controllers.trainjobs import TrainJobs
 from agent.adapters.simulated.controllers.workloads import Workloads
 from agent.adapters.simulated.plane import Controller
 
@@ -22,16 +29,24 @@ def controllers(control: Control) -> tuple[Controller, ...]:
     return (
         GarbageCollection(control),
         NodeLifecycle(control),
+        Queueing(control),
         Workloads(control),
         Admitting(control),
+        TrainJobs(control),
+        PyTorchJobs(control),
+        RayJobs(control),
+        RayClusters(control),
+        LeaderWorkerSets(control),
         JobSets(control),
         Jobs(control),
         Notebooks(control),
+        HorizontalPodAutoscalers(control),
         Deployments(control),
         ReplicaSets(control),
         StatefulSets(control),
         Kubelets(control),
         Finishing(control),
         Budgets(control),
+        PodGroups(control),
         PodScheduler(control),
     )

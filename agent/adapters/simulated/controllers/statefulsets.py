@@ -46,9 +46,10 @@ class StatefulSets:
         self._tell(stateful, key, wanted)
 
     def _make_missing(self, stateful: JsonObject, key: Key, working: list[JsonObject], wanted: int) -> None:
-        missing, ordinal = wanted - len(working), 0
+        first = int((stateful["spec"].get("ordinals") or {}).get("start", 0))
+        missing, ordinal = wanted - len(working), first
         labels = {HASH_LABEL: _digest(stateful)}
-        while missing > 0 and ordinal < wanted:
+        while missing > 0 and ordinal < first + wanted:
             name = f"{key.name}-{ordinal}"
             ordinal += 1
             if any(pod["metadata"]["name"] == name for pod in working):

@@ -1,7 +1,7 @@
-"""What being in or out of the queue means for a gang's job and pods: Kueue's Workload reconciler, and ours for Gangs.
+"""What follows from a gang's admission: Kueue's Workloads drive their jobs, our own Gangs drive their pods.
 
-Out: quota given back, the job suspended, pods gone. In: the job runs, or, where no simulated controller would make the
-pods, they are made here from the gang's pod sets.
+Switched off, drained or sent back: its quota goes back and its job is suspended. Admitted: its job is resumed, or its
+pods are let go. A kind whose controller is not part of this world gets the pods from its Workload's pod sets.
 """
 
 from collections.abc import Iterable
@@ -9,24 +9,44 @@ from collections.abc import Iterable
 from agent.adapters.kubernetes.owners import Key
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
+from agent.adapters.simulated.evictions import evict, requeued
 from agent.adapters.simulated.gangs import (
     GANG,
     GANG_KINDS,
     KUEUE_GROUP,
     POD_SET_LABEL,
+    describes_pods,
+    gangs_with,
     holds_quota,
     is_active,
     is_admitted,
     is_gang,
+    is_workload,
+    jobs_of,
+    pod_group,
     pods_of,
     tops_of,
     wanted_pods,
 )
-from agent.adapters.simulated.keys import key_of, owner_keys
+from agent.adapters.simulated.keys import key_of
+from agent.adapters.simulated.queued import (
+    LEADER_WORKER_SET,
+    gated,
+    is_queued_kind,
+    kind_of,
+    outcome_of,
+    suspended,
+    ungated,
+)
+from agent.adapters.simulated.readiness import readiness
 from agent.adapters.simulated.store import Change
 from agent.ports import JsonObject
 
-_JOBS = ("Job", "JobSet")  # kinds whose pods a controller of this world makes
+_AGAIN = {  # why a gang may wait again after it was sent back for that
+    "Deactivated": ("Reactivated", "The workload was reactivated"),
+    "ClusterQueueStopped": ("ClusterQueueRestarted", "The ClusterQueue was restarted after being stopped"),
+    "LocalQueueStopped": ("LocalQueueRestarted", "The LocalQueue was restarted after being stopped"),
+}
 
 
 class Workloads:
@@ -39,31 +59,32 @@ class Workloads:
     def wants(self, change: Change) -> Iterable[Key]:
         if is_gang(change.key):
             return (change.key,)
-        if change.key.kind in _JOBS:
-            return self._admitted_with(change.key)
+        if is_queued_kind(change.key):
+            return gangs_with(self._control.store, change.key)
         if change.key.kind == "Pod":
+            named = pod_group(change.object)
+            groups = (Key(KUEUE_GROUP, "Workload", change.key.namespace, named),) if named else ()
             tops = tops_of(self._control.store, change.object)
-            return [key for top in tops for key in (top, *self._admitted_with(top)) if is_gang(key)]
+            return [*groups, *(key for top in tops for key in gangs_with(self._control.store, top))]
         if change.key.kind in ("ClusterQueue", "LocalQueue", "Queue") and not change.status_only:
             return [key_of(each) for kind in GANG_KINDS for each in self._control.store.of_kind(*kind)]
         return ()
-
-    def _admitted_with(self, job: Key) -> list[Key]:
-        return [key_of(each) for each in self._control.store.owned_by(job) if is_gang(key_of(each))]
 
     def reconcile(self, key: Key) -> None:
         gang = self._control.get(key)
         if gang is None or pods.holds(gang, "Finished"):
             return
-        stopped = None if is_active(gang) else ("Deactivated", "The workload is deactivated")
-        stopped = stopped or self._drained(gang)
+        stopped = _switched_off(gang) or self._drained(gang)
         if stopped is not None:
             self._stop(gang, *stopped)
-        elif self._job_is_over(gang):
-            self._say(gang, pods.said("Finished", True, "Succeeded", "Job finished"))
+        elif (outcome := self._outcome(gang)) is not None:
+            self._finish(gang, succeeded=outcome)
         elif is_admitted(gang) or self._runs_unadmitted(gang):
             self._start(gang)
             self._tell_readiness(gang)
+        elif pods.holds(gang, "Evicted") and pods.holds(gang, "QuotaReserved", "False"):
+            self._halt(gang)
+            self._let_wait(gang)
 
     def _drained(self, gang: JsonObject) -> tuple[str, str] | None:
         spec, namespace = gang.get("spec") or {}, gang["metadata"].get("namespace") or ""
@@ -78,29 +99,38 @@ class Workloads:
     # -- out -----------------------------------------------------------------------------------------------------------
 
     def _stop(self, gang: JsonObject, reason: str, message: str) -> None:
-        mine = [pod for pod in pods_of(self._control.store, gang) if pods.active(pod)]
-        if holds_quota(gang) or mine:
-            changed = [
-                pods.said("Evicted", True, reason, message),
-                pods.said("QuotaReserved", False, "Pending", message),
-                pods.said("Admitted", False, "NoReservation", message),
-                pods.said("PodsReady", False, reason, message),
-            ]
-            if holds_quota(gang) or not pods.holds(gang, "Evicted"):
-                self._control.event(gang, "Normal", f"EvictedDueTo{reason}", message)
-            conditions = pods.with_conditions(gang, self._control.now, *changed)
-            self._control.patch(gang, {"status": {"conditions": conditions, "admission": None}})
-        for job in self._jobs(gang):
-            self._control.patch(job, {"spec": {"suspend": True}})
-        for pod in mine if not self._jobs(gang, _JOBS) else ():
-            self._control.delete(pod)
+        if holds_quota(gang) or any(_started(pod) for pod in pods_of(self._control.store, gang)):
+            evict(self._control, gang, reason, message, status={"requeueState": None})
+        self._halt(gang)
+
+    def _halt(self, gang: JsonObject) -> None:
+        jobs = self._jobs(gang)
+        for job in jobs:
+            if kind_of(job) != LEADER_WORKER_SET:
+                self._control.patch(job, suspended(job, True))
+        if not any(describes_pods(self._control.store, job) for job in jobs):
+            for pod in pods_of(self._control.store, gang):
+                if _started(pod):
+                    self._control.delete(pod)
+
+    def _let_wait(self, gang: JsonObject) -> None:
+        """What sent it back is over: it stands in its queue again."""
+        said = pods.condition(gang, "Requeued") or {}
+        again = _AGAIN.get(str(said.get("reason", "")).partition("DueTo")[0])
+        if said.get("status") == "False" and again is not None:
+            self._say(gang, requeued(*again))
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def _start(self, gang: JsonObject) -> None:
-        for job in self._jobs(gang):
-            self._control.patch(job, {"spec": {"suspend": False}})
-        if not self._jobs(gang, _JOBS):
+        jobs = self._jobs(gang)
+        for job in jobs:
+            if kind_of(job) != LEADER_WORKER_SET:
+                self._control.patch(job, suspended(job, False))
+        for pod in pods_of(self._control.store, gang):
+            if gated(pod):
+                self._control.patch(pod, ungated(pod))
+        if not any(kind_of(job) == LEADER_WORKER_SET or describes_pods(self._control.store, job) for job in jobs):
             self._make_pods(gang)
 
     def _make_pods(self, gang: JsonObject) -> None:
@@ -128,31 +158,29 @@ class Workloads:
 
     def _runs_unadmitted(self, gang: JsonObject) -> bool:
         """One of our gangs that the scenario wrote as running, without a word about quota."""
-        if (key_of(gang).group, gang["kind"]) != GANG or pods.condition(gang, "Admitted") is not None:
+        if is_workload(gang) or pods.condition(gang, "Admitted") is not None:
             return False
         return any(pods.active(pod) for pod in pods_of(self._control.store, gang))
 
     # -- what is there -------------------------------------------------------------------------------------------------
 
-    def _jobs(self, gang: JsonObject, kinds: tuple[str, ...] | None = None) -> list[JsonObject]:
+    def _jobs(self, gang: JsonObject) -> list[JsonObject]:
         """What the Workload admits. A pod group is admitted pod by pod and has none."""
-        found = (self._control.get(key) for key in owner_keys(gang) if key.kind != "Pod")
-        return [each for each in found if each is not None and (kinds is None or each["kind"] in kinds)]
+        found = (self._control.get(key) for key in jobs_of(self._control.store, gang))
+        return [each for each in found if each is not None]
 
-    def _job_is_over(self, gang: JsonObject) -> bool:
-        jobs = self._jobs(gang, _JOBS)
-        over = ("Complete", "Failed", "Completed")
-        return bool(jobs) and all(any(pods.holds(job, kind) for kind in over) for job in jobs)
+    def _outcome(self, gang: JsonObject) -> bool | None:
+        outcomes = [outcome_of(job) for job in self._jobs(gang) if is_queued_kind(key_of(job))]
+        return all(outcomes) if outcomes and None not in outcomes else None
+
+    def _finish(self, gang: JsonObject, *, succeeded: bool) -> None:
+        reason, message = ("Succeeded", "Job finished successfully") if succeeded else ("Failed", "Job has failed")
+        self._say(gang, pods.said("Finished", True, reason, message))
 
     def _tell_readiness(self, gang: JsonObject) -> None:
-        mine = pods_of(self._control.store, gang)
-        whole = sum(1 for pod in mine if pods.ready(pod)) >= wanted_pods(gang) > 0
-        if whole:
-            self._say(
-                gang, pods.said("PodsReady", True, "Started", "All pods reached readiness and the workload is running")
-            )
-        elif pods.condition(gang, "PodsReady") is not None:
-            self._say(gang, pods.said("PodsReady", False, "WaitForStart", "Not all pods are ready or succeeded"))
+        said = readiness(gang, pods_of(self._control.store, gang))
+        if said is not None:
+            self._say(gang, said)
 
     def _say(self, gang: JsonObject, condition: JsonObject) -> None:
         current = self._control.get(key_of(gang)) or gang
@@ -160,9 +188,22 @@ class Workloads:
         self._control.patch(current, {"status": {"conditions": conditions}})
 
 
+def _switched_off(gang: JsonObject) -> tuple[str, str] | None:
+    if is_active(gang):
+        return None
+    why = pods.condition(gang, "DeactivationTarget")
+    if why is None:
+        return "Deactivated", "The workload is deactivated"
+    return f"DeactivatedDueTo{why.get('reason')}", f"The workload is deactivated due to {why.get('message')}"
+
+
+def _started(pod: JsonObject) -> bool:
+    return pods.active(pod) and not gated(pod)
+
+
 def _draining(queues: Iterable[JsonObject | None]) -> tuple[str, str] | None:
     """The first of these queues that sends its gangs back, as a reason and a message."""
     for queue in queues:
         if queue is not None and (queue.get("spec") or {}).get("stopPolicy") == "HoldAndDrain":
-            return f"{queue['kind']}Stopped", f"{queue['kind']} {queue['metadata']['name']} is stopped"
+            return f"{queue['kind']}Stopped", f"The {queue['kind']} is stopped"
     return None
