@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.domain.cluster import ClusterView, GangState, ObjectRef, node_ref
+from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod, node_ref
 from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody, Signal, XidBody
 from agent.evidence.gangs import STUCK_AFTER_S, stuck_s
@@ -28,7 +28,7 @@ _ALERTS: Mapping[str, Symptom] = {
 _ABOUT_PODS = frozenset({Symptom.GANG_STUCK, Symptom.WORKLOAD_FAILING, Symptom.IDLE_GPU})
 _GPU_CONDITIONS = frozenset({"SysLogsXIDError", "GpuMemWatch", "GpuThermalMarginWatch", "AcceleratedHardwareReady"})
 _STUCK_EVENTS = frozenset({"FailedScheduling"})
-_NODE_EVENTS = frozenset({"TaskHung"})
+_HANG_EVENTS = frozenset({"TaskHung"})
 _FAILING_EVENTS = frozenset({"BackOff"})
 BACKOFF_COUNT = 5  # the kubelet waits longer each time: by the fifth it has tried for some minutes
 
@@ -103,22 +103,23 @@ def _alert(body: AlertBody, view: ClusterView) -> Tells | None:
 def _event(body: EventBody, view: ClusterView) -> Tells | None:
     if body.severity != "Warning":
         return None
-    involved = body.involved
-    if body.reason in _STUCK_EVENTS and involved.kind == "Pod":
-        gang = view.gang_of_pod(involved.namespace or "", involved.name)
-        # A gang of which nothing runs waits in its queue, as queues are for; one that runs in part is stuck.
-        if gang is None or gang.state is not GangState.STUCK:
-            return None
-        # One that has only just begun to wait may be starting; if it stays stuck, the agent's own look finds it.
+    if body.involved.kind == "Pod":
+        pod = view.pods.get((body.involved.namespace or "", body.involved.name))
+        return _pod_event(body, pod, view) if pod else None
+    if body.reason in _HANG_EVENTS and body.involved.kind == "Node":
+        return Tells(Symptom.NODE_UNHEALTHY, node_ref(body.involved.name))
+    return None
+
+
+def _pod_event(body: EventBody, pod: Pod, view: ClusterView) -> Tells | None:
+    gang = view.gangs.get(pod.gang) if pod.gang else None
+    if body.reason in _STUCK_EVENTS and gang is not None and gang.state is GangState.STUCK:
+        # A gang of which nothing runs waits in its queue, as queues are for; one that runs in part is stuck. One that
+        # has only just begun to wait may be starting; if it stays stuck, the agent's own look finds it.
         young = gang.stuck_since is not None and stuck_s(gang, view.taken_at) < STUCK_AFTER_S
         return None if young else Tells(Symptom.GANG_STUCK, gang.ref)
-    if body.reason in _FAILING_EVENTS and involved.kind == "Pod" and body.count >= BACKOFF_COUNT:
-        pod = view.pods.get((involved.namespace or "", involved.name))
-        backs_off = pod is not None and pod.gpus > 0 and pod.waiting_reason != ""
-        return Tells(Symptom.WORKLOAD_FAILING, pod.owner or pod.ref) if pod and backs_off else None
-    if body.reason in _NODE_EVENTS and involved.kind == "Pod":
-        gang = view.gang_of_pod(involved.namespace or "", involved.name)
-        return Tells(Symptom.WORKLOAD_HANGS, gang.ref) if gang else None
-    if body.reason in _NODE_EVENTS and involved.kind == "Node":
-        return Tells(Symptom.NODE_UNHEALTHY, node_ref(involved.name))
+    if body.reason in _FAILING_EVENTS and body.count >= BACKOFF_COUNT and pod.gpus and pod.waiting_reason:
+        return Tells(Symptom.WORKLOAD_FAILING, pod.owner or pod.ref)
+    if body.reason in _HANG_EVENTS and gang is not None:
+        return Tells(Symptom.WORKLOAD_HANGS, gang.ref)
     return None
