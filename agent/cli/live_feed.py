@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from agent.compliance.predictions import came_of_it, predicted
+from agent.domain.outcome import Foreseen
+from agent.domain.proposal import Prediction
+
 if TYPE_CHECKING:
     from audit.log import Log
 
@@ -75,7 +79,9 @@ def _diagnosis(feed: Feed, payload: Payload) -> Told:
 
 def _proposal(feed: Feed, payload: Payload) -> Told:
     feed.actions[payload["id"]] = payload
-    return None
+    foretold = payload.get("prediction")
+    line = predicted(Prediction.model_validate(foretold)) if foretold else ""
+    return ("%", f"{payload['action']} {_place(payload['target'])} predicted: {line}", "dim") if line else None
 
 
 def _verdict(feed: Feed, payload: Payload) -> Told:
@@ -119,7 +125,9 @@ def _outcome(feed: Feed, payload: Payload) -> Told:
 
 def _verification(feed: Feed, payload: Payload) -> Told:
     helped = "it helped" if payload["helped"] else "it did not help"
-    return "=", f"{helped}: {payload['statement']}", "green" if payload["helped"] else "red"
+    line = came_of_it(Foreseen.model_validate(each) for each in payload.get("foreseen") or ())
+    told = f"; {line}" if line else ""
+    return "=", f"{helped}: {payload['statement']}{told}", "green" if payload["helped"] else "red"
 
 
 def _incident_closed(feed: Feed, payload: Payload) -> Told:

@@ -1,4 +1,5 @@
-"""An approval request as a page for the person who decides: what will change, why, how far it reaches, what undo does.
+"""An approval request as a page for the person who decides: what will change, why, how far it reaches, what
+is predicted, what undo does.
 
 Pure: lines with a style each; the doors print them. Colour is never alone: what goes and what comes is marked - and +.
 """
@@ -11,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from agent.cli.output import short_time
+from agent.compliance.predictions import predicted, without_it
 from agent.domain.approval import ApprovalRequest, RequestState, missing
 from agent.domain.proposal import Proposal, Step, Verb
 
@@ -37,6 +39,7 @@ def page(request: ApprovalRequest, now: datetime) -> list[Line]:
         ("What will change", _changes(proposal)),
         ("Why", _evidence(proposal)),
         ("How far it reaches", _reach(proposal)),
+        ("What is predicted", _predicted(proposal)),
         ("What the policies say", _reasons(request)),
         ("What undo will do", _undo(proposal)),
         ("Who answers", _answers(request)),
@@ -109,6 +112,13 @@ def _reach(proposal: Proposal) -> Iterator[Line]:
     yield Line(f"  {radius.pods} pods with {radius.gpus} GPUs")
     if proposal.destructive:
         yield Line("  stops or restarts work that runs", "bold")
+
+
+def _predicted(proposal: Proposal) -> Iterator[Line]:
+    yield Line(f"  predicted: {predicted(proposal.prediction) or 'nothing changes'}")
+    otherwise = without_it(proposal.prediction)
+    if otherwise:
+        yield Line(f"  without it: {otherwise}")
 
 
 def _reasons(request: ApprovalRequest) -> Iterator[Line]:

@@ -22,6 +22,17 @@ def predicted(prediction: Prediction | None) -> str:
     return "; ".join(part for part in (said or ("" if unknown else "nothing else changes"), unknown) if part)
 
 
+def without_it(prediction: Prediction | None) -> str:
+    """What happens if nothing is done, where that is anything."""
+    if prediction is None or prediction.gpus is None:
+        return ""
+    anyway = [name for name in prediction.gangs_started if name not in prediction.starts] + list(prediction.delays)
+    names = ", ".join(_short(name) for name in sorted(anyway)[:NAMES_SHOWN])
+    more = f" and {len(anyway) - NAMES_SHOWN} more" if len(anyway) > NAMES_SHOWN else ""
+    free = f"{prediction.gpus.without.free} GPUs free, {prediction.gpus.without.idle_held} held idle"
+    return f"{names}{more} {'starts' if len(anyway) == 1 else 'start'} anyway; {free}" if anyway else free
+
+
 def came_of_it(foreseen: Iterable[Foreseen]) -> str:
     """`came true: …; did not: … (why); unknown: …`; empty where nothing was predicted."""
     words: dict[str, list[str]] = {}

@@ -9,7 +9,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agent.compliance.predictions import came_of_it, predicted
 from agent.domain.cluster import ObjectRef
+from agent.domain.outcome import Foreseen
+from agent.domain.proposal import Prediction
 
 Payload = Mapping[str, Any]
 
@@ -46,7 +49,10 @@ def _diagnosis(payload: Payload) -> str:
 
 
 def _proposal(payload: Payload) -> str:
-    return f"Proposes {payload['action']} on {named(payload['target'])}: {_stop(payload['statement'])}"
+    foretold = payload.get("prediction")
+    line = predicted(Prediction.model_validate(foretold)) if foretold else ""
+    told = f" Predicted: {_stop(line)}" if line else ""
+    return f"Proposes {payload['action']} on {named(payload['target'])}: {_stop(payload['statement'])}{told}"
 
 
 def _verdict(payload: Payload) -> str:
@@ -98,7 +104,9 @@ def _outcome(payload: Payload) -> str:
 
 
 def _verification(payload: Payload) -> str:
-    return f"{'It helped' if payload['helped'] else 'It did not help'}: {_stop(payload['statement'])}"
+    line = came_of_it(Foreseen.model_validate(each) for each in payload.get("foreseen") or ())
+    told = f" {_stop(line[0].upper() + line[1:])}" if line else ""
+    return f"{'It helped' if payload['helped'] else 'It did not help'}: {_stop(payload['statement'])}{told}"
 
 
 def _incident_closed(payload: Payload) -> str:

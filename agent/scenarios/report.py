@@ -41,6 +41,7 @@ def result_json(result: Result) -> dict[str, Any]:
         "proposed": [action_json(a, run.start) for a in run.actions if not a.executed] if run else [],
         "escalations": len(set(run.escalations)) if run else 0,
         "log": _log_json(run),
+        "predictions": dict(run.predictions) if run else {},
         "timings_ms": dict(run.timings_ms) if run else {},
     }
 

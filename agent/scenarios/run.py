@@ -83,6 +83,7 @@ class Run:
     escalations: tuple[tuple[str, str], ...] = ()  # (incident, action) each time that a person was called
     unexplained: tuple[str, ...] = ()  # effects on the cluster that no recorded action explains
     gangs: tuple[GangRun, ...] = ()
+    predictions: Mapping[str, int] = field(default_factory=dict)  # kept, missed and unknown effects
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.adapters.kubernetes.views import ClusterViews
+from agent.compliance.predictions import accuracy
 from agent.domain.cluster import GangState
 from agent.scenarios.format import Scenario, ScenarioInvalid, load_scenario
 from agent.scenarios.judging import Judgement, judge_run
@@ -99,6 +100,7 @@ def what_happened(performance: Performance, wall_ms: float) -> Run:
         escalations=(*told.asked, *performance.pager.calls()),
         unexplained=told.unexplained(world.effects),
         gangs=_gangs_of(performance),
+        predictions=accuracy(record.payload for record in performance.agent.log.query(kind="verification")),
         timings_ms={"wall": round(wall_ms, 1)},
     )
 
