@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli.audit_anchoring import anchored, checkpoint
+from agent.cli.audit_anchoring import anchored, checkpoint, witness
 from agent.cli.house import ConfigOption, DbOption, WallClock, database_path, opened
 from agent.cli.output import (
     EXIT_ERROR,
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 app.command(epilog="Example: watchkeeper audit checkpoint --key log.key --into /mnt/worm")(checkpoint)
+app.command(epilog="Example: watchkeeper audit witness --key w.key --log VKEY --state w.db")(witness)
 
 
 def _by(what: str) -> Any:

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -198,3 +199,33 @@ def test_no_checkpoint_is_signed_behind_one_that_says_more(site: Any) -> None:
     refused = call("checkpoint", "--key", "log.key", "--into", "anchor")
     assert refused.exit_code == 4 and "has 4 records, and had 9" in refused.stderr
     assert made["key"] == str(load_key(site.path.parent / "log.key").key)
+
+
+@pytest.fixture
+def witness(site: Any) -> Iterator[tuple[str, str]]:
+    """A witness in a process of its own that knows the site's log; its URL and its key."""
+    made = json.loads(call("checkpoint", "--key", "log.key", "--new-key", "example.com/lab", "--json").stdout)
+    options = ["--key", "w.key", "--new-key", "witness.example/w1", "--log", made["key"], "--state", "w.db"]
+    code = "from agent.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "audit", "witness", *options, "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = re.fullmatch(r"(\S+) listens on (\S+)\n", process.stderr.readline())
+    assert said is not None
+    yield said[2], said[1]
+    process.terminate()
+    assert process.wait(10) == 0
+    process.stderr.close()
+
+
+def test_a_witness_cosigns_what_only_grows(site: Any, witness: tuple[str, str]) -> None:
+    url, key = witness
+    options = ["checkpoint", "--key", "log.key", "--into", "anchor", "--witness", f"{url}={key}"]
+    for size in (4, 5, 6):
+        cosigned = call(*options)
+        assert cosigned.exit_code == 0 and cosigned.stdout.startswith(f"example.com/lab\n{size}\n")
+        assert "\n— witness.example/w1 " in cosigned.stdout
+        site.ledger.record("heartbeat", {"n": size})
+    away = call("checkpoint", "--key", "log.key", "--witness", f"http://127.0.0.1:9={key}")
+    assert away.exit_code == 1 and "Not cosigned: http://127.0.0.1:9" in away.stderr
+    assert away.stdout.startswith("example.com/lab\n7\n")
