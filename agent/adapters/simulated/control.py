@@ -19,6 +19,7 @@ from agent.adapters.simulated.overview import Overview
 from agent.adapters.simulated.pinning import Pinning
 from agent.adapters.simulated.store import ObjectStore, Origin
 from agent.adapters.simulated.timers import Timers
+from agent.adapters.simulated.tsdb import SeriesStore
 from agent.domain.base import digest_of, rfc3339
 from agent.ports import JsonObject
 
@@ -33,6 +34,7 @@ class Control:
     timers: Timers
     faults: FaultBoard
     pinning: Pinning
+    series: SeriesStore
     overview: Overview = field(init=False)
     _suffixes: int = field(default=0)
 

@@ -29,7 +29,7 @@ from agent.adapters.simulated.timers import Timers
 from agent.adapters.simulated.tsdb import SeriesStore
 from agent.adapters.simulated.wellformed import check_wellformed
 from agent.adapters.simulated.world_metrics import WorldMetrics
-from agent.domain.cluster import ObjectRef
+from agent.domain.cluster import ClusterView, ObjectRef
 from agent.ports import JsonObject
 
 
@@ -51,7 +51,8 @@ class World:
         self._pinning = Pinning()
         self._store = ObjectStore(seed, self.clock)
         self._series = SeriesStore(self._start, scrape_interval)
-        control = Control(seed, self._store, self.clock, self._timers, self._faults, self._pinning)
+        control = Control(seed, self._store, self.clock, self._timers, self._faults, self._pinning, self._series)
+        self._overview = control.overview
         self._plane = ControlPlane(control, controllers(control))
         self._store.listeners += [self._pinning.note, self._plane.note]
         self.cluster = SimulatedCluster(self._store, self.clock, self._faults, self.effects)
@@ -143,6 +144,10 @@ class World:
         """An object as it is, past all faults; None where there is none. For judging, not for the agent."""
         found = self._store.get(key_of_ref(ref))
         return None if found is None else copied(found)
+
+    def view(self) -> ClusterView:
+        """The cluster as it is, past all faults. For counting, not for the agent."""
+        return self._overview.view()
 
     def behaving(self, words: frozenset[str]) -> frozenset[tuple[str, str]]:
         """Pods that behave in one of these ways, by namespace and name. For counting, not for the agent."""
