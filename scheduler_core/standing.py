@@ -22,6 +22,7 @@ class QueueStanding:
 @dataclass(frozen=True)
 class Standing:
     running: frozenset[str]  # gangs at or above their minimum
+    holding: frozenset[str]  # gangs with any pod on a node
     free: int  # on nodes that take new pods
     stuck: int  # held by gangs below their minimum: they wait for the others and work at nothing
     unusable: int  # free on nodes that take no new pods
@@ -41,6 +42,7 @@ def standing(snapshot: Snapshot) -> Standing:
             owners[bound.pod.owner] = owners.get(bound.pod.owner, 0) + 1
     return Standing(
         running=frozenset(name for name, phase in phases.items() if phase is Phase.RUNNING),
+        holding=frozenset(name for name in phases if snapshot.pods_of(name)),
         free=idle[True],
         stuck=sum(gpus(snapshot.pods[pod].pod.requests) for pod in stuck),
         unusable=idle[False],

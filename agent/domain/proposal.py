@@ -60,7 +60,7 @@ class Prediction(Noun):
     gpus: GpuForecast | None = None  # None: the scheduler has no forecast
     gangs_started: tuple[str, ...] = ()  # all that start, because of it or anyway
     starts: tuple[str, ...] = ()  # of those, whoever would not without it
-    stops: tuple[str, ...] = ()  # they run, and because of it they no longer do
+    stops: tuple[str, ...] = ()  # they hold nodes, and because of it they wait whole
     delays: tuple[str, ...] = ()  # they would start without it, and because of it they do not
     gpus_of: dict[str, int] = {}  # GPUs of those three, at their minimum
     gangs_pending: dict[str, str] = {}  # who waits at the end, and why

@@ -12,7 +12,8 @@ from scheduler_core.whatif import Effect
 
 def prediction(snapshot: Snapshot, without: Effect, effect: Effect, waits_s: Mapping[str, float]) -> Prediction:
     starts = tuple(sorted(set(effect.started) - set(without.started)))
-    stops = tuple(sorted(set(effect.stopped) - set(without.stopped)))
+    held = effect.before.holding & without.after.holding
+    stops = tuple(sorted((held - effect.after.holding) & set(effect.still_pending)))
     delays = delayed(without, effect)
     return Prediction(
         gpus=GpuForecast(before=_gpus(effect.before), without=_gpus(without.after), after=_gpus(effect.after)),
