@@ -20,6 +20,7 @@ from audit.checkpoints import open_checkpoint
 from audit.merkle import HASH_BYTES
 from audit.notes import KeyRefused, NoteRefused, read_key
 from audit.rescan import rescan
+from audit.rows import SqliteRows
 from audit.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -60,7 +61,7 @@ def _look(database: sqlite3.Connection, verdict: Verdict, expect_root: bytes | N
     try:
         database.execute("BEGIN")
         if _is_log(database, verdict):
-            rescan(database, verdict, expect_root, expect_size)
+            rescan(SqliteRows(database), verdict, expect_root, expect_size)
     except sqlite3.Error as error:
         if "decode" in str(error) and database.text_factory is str:
             raise

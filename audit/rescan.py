@@ -6,32 +6,26 @@ with what it says, and the tree is built again beside it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 
 from audit.errors import RecordRefused
 from audit.record import Record, leaf_hash, parse
 from audit.retree import Retree
+from audit.rows import Rows
 from audit.verdict import Verdict
 
 CLOCK_TOLERANCE_S = 5.0
 """Writers on several machines take the time before they queue for the log, and their clocks differ a little."""
 
-_RECORDS = 'SELECT "index", kind, at, actor, unique_key, body, leaf FROM log_records ORDER BY "index"'
-_ATTRIBUTES = 'SELECT "index", name, value FROM log_attributes ORDER BY "index", name'
-_REPEATED_KEYS = """
-    SELECT max("index"), unique_key FROM log_records NOT INDEXED
-    WHERE unique_key IS NOT NULL GROUP BY unique_key HAVING count(*) > 1 ORDER BY 1"""
 
-
-def rescan(database: sqlite3.Connection, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
+def rescan(rows: Rows, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
     """Adds to the verdict what is wrong with the rows, and the size and root that they have."""
-    tree = Retree(database, verdict)
-    attributes = _Attributes(database, verdict)
+    tree = Retree(rows, verdict)
+    attributes = _Attributes(rows, verdict)
     last_at: datetime | None = None
     root_then = tree.root() if expect_size == 0 else None
-    for index, kind, at, actor, unique_key, body, leaf in database.execute(_RECORDS):
+    for index, kind, at, actor, unique_key, body, leaf in rows.records():
         if index != verdict.size:
             _report_gap(verdict, index)
             if not tree.skip_to(index):
@@ -53,7 +47,7 @@ def rescan(database: sqlite3.Connection, verdict: Verdict, expect_root: bytes | 
     attributes.report_rest()
     tree.finish()
     verdict.root = tree.root()
-    for index, key in database.execute(_REPEATED_KEYS):
+    for index, key in rows.repeated_keys():
         verdict.integrity.add("unique_key_repeated", index, f"the unique key {key!r} is taken by an earlier record")
     _check_anchor(verdict, expect_root, expect_size, root_then)
 
@@ -113,8 +107,8 @@ def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None, root_t
 class _Attributes:
     """Walks the attribute rows in step with the records."""
 
-    def __init__(self, database: sqlite3.Connection, verdict: Verdict) -> None:
-        self._rows: Iterator[tuple[int, str, str]] = database.execute(_ATTRIBUTES)
+    def __init__(self, rows: Rows, verdict: Verdict) -> None:
+        self._rows: Iterator[tuple[int, str, str]] = rows.attributes()
         self._verdict = verdict
         self._next = next(self._rows, None)
 

@@ -6,23 +6,21 @@ so a subtree with a known fault is carried on as untrusted and is no longer comp
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
 from audit.merkle import EMPTY_ROOT, node_hash
+from audit.rows import Rows
 from audit.verdict import Verdict
 
 MAX_GAP_RECORDS = 100_000
 """Missing records that are stepped over. An index far beyond the end would have the checker count until next year."""
 
-_LEVEL = 'SELECT "index", hash FROM log_nodes WHERE level = ? ORDER BY "index"'
-
 
 class Retree:
     """Takes leaves in order and compares each subtree they complete with the stored node."""
 
-    def __init__(self, database: sqlite3.Connection, verdict: Verdict) -> None:
-        self._database = database
+    def __init__(self, rows: Rows, verdict: Verdict) -> None:
+        self._rows = rows
         self._verdict = verdict
         self._size = 0
         self._stack: list[tuple[bytes | None, bool]] = []
@@ -58,8 +56,7 @@ class Retree:
 
     def finish(self) -> None:
         """Nodes beyond the last record remember records that are gone."""
-        select = 'SELECT max(("index" + 1) << level), count(*) FROM log_nodes'
-        end, count = self._database.execute(select).fetchone()
+        end, count = self._rows.nodes_extent()
         if end is not None and end > self._size:
             reason = f"records {self._size} to {end - 1} are missing: the tree still has their node"
             self._verdict.completeness.add("tail_missing", self._size, reason)
@@ -68,7 +65,7 @@ class Retree:
 
     def _compare(self, level: int, index: int, subtree: bytes | None, trusted: bool) -> bool:
         if level not in self._stored:
-            self._stored[level] = _Level(self._database.execute(_LEVEL, (level,)))
+            self._stored[level] = _Level(self._rows.nodes(level))
         stored = self._stored[level].take(index)
         if not trusted:
             return False
