@@ -14,13 +14,20 @@ from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import PastAction
+from agent.evidence.admission_loops import loop_facts
+from agent.evidence.cascades import cascade_facts
 from agent.evidence.failing_facts import failing_facts
 from agent.evidence.gang_facts import gang_facts
 from agent.evidence.holders import IDLE_MINIMUM_S
+from agent.evidence.holding import hold_facts
 from agent.evidence.idle_facts import idle_facts, restore_facts
 from agent.evidence.look_facts import Findings, Scene
 from agent.evidence.node_facts import node_facts
 from agent.evidence.serving_facts import service_facts
+from agent.evidence.starved import starved_facts
+from agent.evidence.telemetry_facts import exporter_facts
+from agent.evidence.unused_quota import unused_facts
+from agent.evidence.waiting_plan import waiting_facts
 from agent.ports import Forecaster, Metrics, MetricsUnavailable
 
 KEYS = (
@@ -38,6 +45,13 @@ KEYS = (
     "plan",
     "service",
     "failing",
+    "exporter",
+    "quota",
+    "loop",
+    "starved",
+    "waiting",
+    "cascade",
+    "hold",
 )  # null unless the symptom sets them
 
 
@@ -60,8 +74,15 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
     Symptom.IDLE_GPU: idle_facts,
     Symptom.RESTORE_NEEDED: restore_facts,
     Symptom.GANG_STUCK: gang_facts,
+    Symptom.QUOTA_UNUSED: unused_facts,
+    Symptom.ADMISSION_LOOP: loop_facts,
+    Symptom.QUEUE_STARVED: starved_facts,
+    Symptom.GANG_WAITING: waiting_facts,
+    Symptom.PREEMPTION_CASCADE: cascade_facts,
+    Symptom.HOLD_OVER: hold_facts,
     Symptom.SERVICE_SATURATED: service_facts,
     Symptom.WORKLOAD_FAILING: failing_facts,
+    Symptom.TELEMETRY_FAULT: exporter_facts,
 }
 
 

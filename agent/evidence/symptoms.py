@@ -11,6 +11,7 @@ from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod, node_re
 from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody, Signal, XidBody
 from agent.evidence.gangs import STUCK_AFTER_S, stuck_s
+from agent.evidence.queue_events import told_by_queue
 from agent.evidence.subjects import names_a_pod_that_is_gone, subject_of, unplaced
 
 # Alerts whose meaning is known; an alert that is not here opens an incident that a person gets.
@@ -101,6 +102,9 @@ def _alert(body: AlertBody, view: ClusterView) -> Tells | None:
 
 
 def _event(body: EventBody, view: ClusterView) -> Tells | None:
+    queued = told_by_queue(body, view)
+    if queued is not None:
+        return Tells(*queued)
     if body.severity != "Warning":
         return None
     if body.involved.kind == "Pod":

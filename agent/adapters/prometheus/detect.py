@@ -18,16 +18,30 @@ from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState
 from agent.domain.incident import Symptom
 from agent.domain.signal import Signal
+from agent.evidence.admission_loops import find_loops
+from agent.evidence.cascades import find_cascades
 from agent.evidence.condition import Condition, Finder, Sight
 from agent.evidence.gangs import competing, stuck_gangs
 from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
+from agent.evidence.holding import find_over
 from agent.evidence.lookup import find_gang, in_order, raw_object
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
 from agent.evidence.serving_facts import find_saturated
+from agent.evidence.starved import find_starved
+from agent.evidence.telemetry_facts import find_exporters
+from agent.evidence.unused_quota import find_unused
+from agent.evidence.waiting import find_waiting
 from agent.ports import Ledger, LedgerUnavailable, Metrics, MetricsUnavailable, Series
 
 FINDERS: Mapping[Symptom, Finder] = {
     Symptom.SERVICE_SATURATED: find_saturated,
+    Symptom.TELEMETRY_FAULT: find_exporters,
+    Symptom.QUOTA_UNUSED: find_unused,
+    Symptom.ADMISSION_LOOP: find_loops,
+    Symptom.QUEUE_STARVED: find_starved,
+    Symptom.GANG_WAITING: find_waiting,
+    Symptom.PREEMPTION_CASCADE: find_cascades,
+    Symptom.HOLD_OVER: find_over,
 }
 
 

@@ -1,0 +1,121 @@
+"""Gangs that wait whole although there is something to be done: free GPUs that lie scattered, or a place that was
+lost with a node and has been taken since.
+
+A queue is made for waiting, so waiting alone is nothing. Scattered: its quota is there, as many GPUs are free as it
+needs, and no node has room for enough of its pods. Lost: it ran, was sent back for a node's sake, and since then
+somebody else has been let in. What to do about either is for `waiting_plan.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from agent.domain.base import rfc3339
+from agent.domain.cluster import ClusterView, Gang, GangState
+from agent.domain.incident import Symptom
+from agent.domain.outcome import PastAction
+from agent.evidence.admission_loops import LOOPS_MIN, sent_back
+from agent.evidence.condition import Condition, Sight
+from agent.evidence.holding import is_reserved
+from agent.evidence.lookup import in_order, same_object
+from agent.evidence.queues import (
+    TIMED_OUT,
+    backs_off_until,
+    has_quota,
+    held_by,
+    holds,
+    is_queued,
+    queue_of,
+    said,
+    waits_since,
+)
+from agent.evidence.quota_books import free_gpus, needs, nominal, used
+
+WAITING_AFTER_S = 900  # pods that go by themselves, images that are pulled: a quarter of an hour settles most
+_NODE_LOST = frozenset({"NodeFailures", "NodeFailure"})  # Kueue's reasons for a gang whose node failed
+_RECOVERY = "WaitForRecovery"  # PodsReady's reason for a gang that ran and lost a pod
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    gang: Gang
+    kind: Literal["scattered", "lost"]
+    since: datetime
+
+
+def find_waiting(sight: Sight) -> list[Condition]:
+    return [
+        Condition(Symptom.GANG_WAITING, each.gang.ref, f"{each.kind} {rfc3339(each.since)}", {"kind": each.kind})
+        for gang in in_order(sight.view.gangs)
+        if (each := waiting(sight.view, gang, sight.history, sight.now)) is not None
+    ]
+
+
+def waiting(view: ClusterView, gang: Gang, history: Sequence[PastAction], now: datetime) -> Waiting | None:
+    """How and since when it waits; None where it only waits for its turn."""
+    if not is_queued(gang) or gang.state is not GangState.QUEUED or gang.running or not needs(gang):
+        return None
+    until = backs_off_until(view, gang)
+    if held_by(view, gang) is not None or sent_back(view, gang) >= LOOPS_MIN or (until is not None and until > now):
+        return None
+    lost = lost_at(view, gang, history)
+    if lost is not None and (now - lost).total_seconds() >= WAITING_AFTER_S and took_its_place(view, gang, lost):
+        return Waiting(gang, "lost", lost)
+    since = _scattered_since(view, gang)
+    if since is not None and (now - since).total_seconds() >= WAITING_AFTER_S:
+        return Waiting(gang, "scattered", since)
+    return None
+
+
+def lost_at(view: ClusterView, gang: Gang, history: Sequence[PastAction]) -> datetime | None:
+    """When it was sent back for a node's sake: by Kueue, or by the agent because of a sick node."""
+    conditions = said(view, gang.ref)
+    evicted, ready = conditions.get("Evicted"), conditions.get("PodsReady")
+    if evicted is None or evicted.status != "True" or evicted.since is None:
+        return None
+    recovering = evicted.reason == TIMED_OUT and ready is not None and ready.reason == _RECOVERY
+    if evicted.reason in _NODE_LOST or recovering:
+        return evicted.since
+    ours = [past.at for past in history if _for_a_nodes_sake(past, gang)]
+    return max(ours, default=None)
+
+
+def _for_a_nodes_sake(past: PastAction, gang: Gang) -> bool:
+    if past.undo or past.outcome != "succeeded":
+        return False
+    named = (
+        past.action == "requeue_gang" and same_object(past.target, gang.ref) and past.parameters.get("exclude_nodes")
+    )
+    return bool(named) or (past.action == "drain_node" and str(gang.ref) in past.gangs)
+
+
+def took_its_place(view: ClusterView, gang: Gang, since: datetime) -> list[Gang]:
+    """Gangs that were let in after it had lost its place, and run."""
+    return [each for each in in_order(view.gangs) if each.ref != gang.ref and _began_after(view, each, since)]
+
+
+def _began_after(view: ClusterView, gang: Gang, moment: datetime) -> bool:
+    if gang.state is not GangState.RUNNING or not gang.gpus_per_pod:
+        return False
+    admitted = said(view, gang.ref).get("Admitted")
+    began = admitted.since if admitted is not None and admitted.status == "True" else gang.created_at
+    return began is not None and began > moment
+
+
+def _scattered_since(view: ClusterView, gang: Gang) -> datetime | None:
+    since = waits_since(view, gang)
+    conditions = said(view, gang.ref)
+    admitted = conditions["Admitted"].since if holds(conditions, "Admitted") else None
+    if since is None or not (has_quota(conditions) or _quota_is_there(view, gang)):
+        return None
+    free = {name: gpus for name, gpus in free_gpus(view).items() if not is_reserved(view.nodes[name])}
+    places = sum(gpus // gang.gpus_per_pod for gpus in free.values())
+    if sum(free.values()) < needs(gang) or places >= gang.minimum:
+        return None
+    return max(since, admitted) if admitted else since
+
+
+def _quota_is_there(view: ClusterView, gang: Gang) -> bool:
+    queue = queue_of(view, gang)
+    return queue is not None and used(view, queue) + needs(gang) <= nominal(view, queue)
