@@ -17,6 +17,8 @@ from agent.ports import Ports, Remedy
 from agent.recording import once
 
 TWIN_LOOK_S = 60
+SEEN_AT_MOST = 5  # pieces of evidence that a person is told at once
+SAID_CHARS, SEEN_CHARS = 1200, 700  # both together are a message that is shown without folding
 ROUNDS = 32  # more proposals than this for one incident is a loop, not a remedy
 
 
@@ -116,7 +118,8 @@ def _worth_telling(thread: Thread, look: Look) -> bool:
 
 def _tell(thread: Thread, look: Look) -> Remedy:
     incident = look.incident
-    message = f"{incident.id}: {incident.symptom.value} on {incident.subject}. {thread.statement}".strip()
+    said = f"{incident.id}: {incident.symptom.value} on {incident.subject}. {thread.statement}".strip()
+    message = f"{said[:SAID_CHARS]}{_seen(thread)}"
     return Remedy(
         action="notify",
         target=incident.subject,
@@ -124,6 +127,13 @@ def _tell(thread: Thread, look: Look) -> Remedy:
         statement="call the person on duty",
         on_refusal="stop",
     )
+
+
+def _seen(thread: Thread) -> str:
+    """The evidence of the diagnosis, for a person who has nothing else before them; the log has all of it."""
+    evidence = thread.diagnosis.evidence if thread.diagnosis else ()
+    seen = "; ".join(each.statement for each in evidence[:SEEN_AT_MOST])
+    return f". Seen: {seen[:SEEN_CHARS]}" if seen else ""
 
 
 def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports) -> Thread:
