@@ -14,7 +14,7 @@ def prediction(snapshot: Snapshot, without: Effect, effect: Effect, waits_s: Map
     starts = tuple(sorted(set(effect.started) - set(without.started)))
     held = effect.before.holding & without.after.holding
     stops = tuple(sorted((held - effect.after.holding) & set(effect.still_pending)))
-    delays = delayed(without, effect)
+    delays = tuple(sorted(delayed(without, effect) - set(stops)))
     return Prediction(
         gpus=GpuForecast(before=_gpus(effect.before), without=_gpus(without.after), after=_gpus(effect.after)),
         gangs_started=effect.started,
@@ -28,9 +28,9 @@ def prediction(snapshot: Snapshot, without: Effect, effect: Effect, waits_s: Map
     )
 
 
-def delayed(without: Effect, effect: Effect) -> tuple[str, ...]:
+def delayed(without: Effect, effect: Effect) -> set[str]:
     """Gangs that would start, had nobody done anything; one that is gone waits for nothing."""
-    return tuple(sorted((set(without.started) - set(effect.started)) & set(effect.still_pending)))
+    return (set(without.started) - set(effect.started)) & set(effect.still_pending)
 
 
 def _gpus_of(snapshot: Snapshot, name: str) -> int:
