@@ -26,6 +26,7 @@ LOOK_EVERY_S = 30
 STARTS_WITHIN_S = 900  # a gang that was promised its start pulls the image of its training first
 AFTERWARDS_S = 120  # what else was predicted is watched for so long; the next remedy does not wait longer for that
 SETTLE_S = 330  # Prometheus looks back at most 300 s: past this, no read returns a sample from before the action
+HEARD_S = 900  # a scrape comes within a minute; a counter that was stuck counts as moving after some of them
 PAST = datetime.min.replace(tzinfo=UTC)  # always past: nothing to wait for
 
 
@@ -48,7 +49,8 @@ def verify(thread: Thread, ports: Ports) -> Move:
     success = CATALOGUE[proposal.action].succeeded(proposal, view, now, ports.repairs.state)
     if success.done:
         thread = thread.but(good_since=thread.good_since or now)
-    found = _repaired(thread, proposal, success, ports) or _tested(thread, proposal, success, deadline)
+    found = _repaired(thread, proposal, success, ports) or _heard(thread, proposal, success, ports)
+    found = found or _tested(thread, proposal, success, deadline)
     if found.success.done:
         found = _compared(thread, proposal, found, view, deadline, ports)
     if now < found.until:
@@ -74,6 +76,18 @@ def _repaired(thread: Thread, proposal: Proposal, success: Success, ports: Ports
     still = f"{proposal.parameters['operation']} is finished and the fault still shows"
     why = "the telemetry may still be from before the repair"
     return _Finding(Success(False, still), held + timedelta(seconds=SETTLE_S), why)
+
+
+def _heard(thread: Thread, proposal: Proposal, success: Success, ports: Ports) -> _Finding | None:
+    """An exporter that runs again and whose fault still shows; None for everything else."""
+    held = thread.good_since
+    if not success.done or held is None or proposal.action not in ("evict_pod", "restart_workload"):
+        return None
+    exporter = look_at(thread.incident, ports).facts.values.get("exporter") or {}
+    if exporter.get("fault", "none") == "none":
+        return None
+    still = f"the exporter runs again, and {exporter.get('detail')}"
+    return _Finding(Success(False, still), held + timedelta(seconds=HEARD_S), "it has not been scraped for long enough")
 
 
 def _compared(
