@@ -1,6 +1,7 @@
 """The cluster as controllers and exporters see it: the store's objects, translated once for each version.
 
-Objects are never changed in place, so what was read of one stands as long as the store gives the same one.
+Objects are never changed in place, so what was read of one stands as long as the store gives the same one. Events are
+no part of it: nobody decides by what was said.
 """
 
 from dataclasses import replace
@@ -25,10 +26,12 @@ class Overview:
     def view(self) -> ClusterView:
         now = self._clock.now()
         if self._view is None or self._version != self._store.version:
-            for change in self._store.changes[self._version :]:
+            news = [change for change in self._store.changes[self._version :] if change.key.kind != "Event"]
+            for change in news:
                 self._heed(change)
             self._version = self._store.version
-            self._view = assemble([self._parsed[key] for key in sorted(self._parsed)], now).view
+            if news or self._view is None:
+                self._view = assemble([self._parsed[key] for key in sorted(self._parsed)], now).view
         return replace(self._view, taken_at=now)
 
     def _heed(self, change: Change) -> None:
