@@ -24,12 +24,14 @@ from agent.ports import (
     Ledger,
     NotFound,
     Notifier,
+    Ports,
     RepairSystem,
     TooManyRequests,
 )
 
 MARK = "watchkeeper.dev/action"
 GIVE_UP_AFTER_S = 900  # an intent this old without an effect is given up: the view it was judged on is stale by then
+REPAIR_GIVE_UP_AFTER_S = 12 * 3600  # a repair system has outages of hours, and the node waits cordoned; then a person
 UNDO_GIVE_UP_AFTER_S = 4 * 3600  # half done is worse than done: what stops an undo is a person who has taken over
 
 
@@ -54,6 +56,10 @@ class Effectors:
     notifier: Notifier
     ledger: Ledger
     boundaries: Boundaries
+
+    @classmethod
+    def of(cls, ports: Ports) -> "Effectors":
+        return cls(ports.cluster, ports.repairs, ports.notifier, ports.ledger, ports.boundaries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,9 @@ class StepCall:
 
     @property
     def give_up_after_s(self) -> int:
-        return UNDO_GIVE_UP_AFTER_S if self.undo else GIVE_UP_AFTER_S
+        if self.undo:
+            return UNDO_GIVE_UP_AFTER_S
+        return REPAIR_GIVE_UP_AFTER_S if self.step.verb is Verb.REQUEST_REPAIR else GIVE_UP_AFTER_S
 
     @property
     def outcome_key(self) -> str:
@@ -123,6 +131,19 @@ def run_step(call: StepCall, through: Effectors) -> StepResult:
         return StepResult(StepState.WAITING, "another worker has started this step")
     through.boundaries.reached("intent")
     return _act(call, through, started=call.now)
+
+
+def begun_at(call: StepCall, ledger: Ledger) -> datetime | None:
+    """When the step was begun whose end is not known; None where it has ended, or has not begun."""
+    if ledger.find(call.outcome_key) is not None:
+        return None
+    intent = ledger.find(call.intent_key)
+    return parse_rfc3339(intent["at"]) if intent is not None else None
+
+
+def abandon(call: StepCall, through: Effectors, why: str) -> StepResult:
+    """Ends a step that was begun and has had no effect, on the record."""
+    return _outcome(call, through, ok=False, detail=why)
 
 
 def _reconcile(call: StepCall, through: Effectors, started: datetime) -> StepResult:

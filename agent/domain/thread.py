@@ -31,6 +31,7 @@ class Thread(Noun):
     tried: tuple[str, ...] = ()  # remedies that are not to be tried again in this incident
     helped: tuple[str, ...] = ()  # proposals executed and verified that changed something
     unhelped: str = ""  # what became of a repair that did not help; another rung of the ladder may
+    away_told: bool = False  # a person knows that the repair system does not answer
     told: bool = False  # a person was called by the playbook's own word
     ending: IncidentState | None = None  # how it will be closed; set, only telling a person is left to do
     statement: str = ""  # why it ends so

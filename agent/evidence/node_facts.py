@@ -94,7 +94,15 @@ def _gang(gang: Gang, node: Node, scene: Scene) -> dict[str, Any]:
         "running": len(gang.running),
         "priority": gang.priority,
         "pods_on_node": sum(p.node == node.name for p in pods_of(scene.view, gang.ref)),
+        "lost": _lost(gang, node, scene),
     }
+
+
+def _lost(gang: Gang, node: Node, scene: Scene) -> bool:
+    """Does it lack what it has there? Containers may well run on under a kubelet that does not answer."""
+    there = [p for p in pods_of(scene.view, gang.ref) if p.node == node.name and p.phase != "Succeeded"]
+    gone = [p for p in there if p.terminating or not p.ready or p.phase != "Running"]
+    return bool(there) and (gang.state is GangState.STUCK or bool(gone))
 
 
 def _left(pods: list[Pod]) -> dict[str, Any]:

@@ -1,19 +1,23 @@
 """Doing it: the proposal's steps in their order, and back again when a later one fails.
 
 How one step is done at most once is in `agent/effects.py`; here is only the order of things, and what a failure means.
-Nothing is begun on an old verdict: what was held up before its first step is judged again on a fresh look.
+Nothing is begun on an old verdict: what was held up before its first step is judged again on a fresh look. A repair
+system that does not answer is asked again, ever more seldom and each time on a fresh look, while the node waits.
 """
 
 from datetime import datetime, timedelta
 
 from agent.domain.incident import IncidentState
-from agent.domain.proposal import Proposal
+from agent.domain.proposal import Proposal, Verb
 from agent.domain.thread import Move, Next, Thread, Wait
-from agent.effects import Effectors, StepCall, StepState, run_step, waiting_for
-from agent.ports import Ports
+from agent.effects import Effectors, StepCall, StepState, abandon, begun_at, run_step, waiting_for
+from agent.ports import Ports, RepairUnavailable
+from agent.recording import tell
 
 STEP_RETRY_S = 5
 FIRST_STEP_RETRY_S = 30  # each try before anything has begun is judged and recorded anew
+AWAY_RETRY_S = (30, 600)  # between two questions to a repair system that is away: the least and the most
+AWAY_TOLD_S = 300  # an outage longer than a restart of it is worth a call
 FRESH_S = 10  # a verdict older than this was made on a cluster that may be another by now
 
 
@@ -26,11 +30,14 @@ def execute(thread: Thread, ports: Ports) -> Move:
     thread = thread.but(since=since)
     dry_run = thread.verdict.obligations.dry_run if thread.verdict else True
     call = StepCall(proposal, thread.step, now, since=since, dry_run=dry_run)
-    if _old_verdict(thread, now) and ports.ledger.find(call.intent_key) is None:
-        return Next("judge_again", thread)
-    result = waiting_for(call.step, ports.views.take(), since, now)
-    if result.state is StepState.DONE:
-        result = run_step(call, _effectors(ports))
+    try:
+        if _old_verdict(thread, now) and not _under_way(call, ports):
+            return Next("judge_again", thread)
+        result = waiting_for(call.step, ports.views.take(), since, now)
+        if result.state is StepState.DONE:
+            result = run_step(call, Effectors.of(ports))
+    except RepairUnavailable as away:
+        return _ask_later(thread, call, away, ports)
     if thread.step == 0 and thread.request is not None and result.state is not StepState.WAITING:
         ports.desk.close(thread.request, "consumed")
     match result.state:
@@ -42,6 +49,33 @@ def execute(thread: Thread, ports: Ports) -> Move:
         case StepState.FAILED:
             why = f"step {thread.step + 1} of {proposal.action} on {proposal.target} failed: {result.detail}"
             return _after_failure(thread, proposal, why, now)
+
+
+def _under_way(call: StepCall, ports: Ports) -> bool:
+    """Was the step begun, so that its end has to be found out? A repair system that was away and knows nothing of our
+    request was never asked. Raises RepairUnavailable."""
+    if ports.ledger.find(call.intent_key) is None:
+        return False
+    asks = call.step.verb is Verb.REQUEST_REPAIR and begun_at(call, ports.ledger) is not None
+    return not asks or ports.repairs.state(call.mark) != "unknown"
+
+
+def _ask_later(thread: Thread, call: StepCall, away: RepairUnavailable, ports: Ports) -> Move:
+    """The intent stands, and the node with it. A person is told early, and called when the bound is reached."""
+    waited_s = (call.now - (begun_at(call, ports.ledger) or call.now)).total_seconds()
+    if waited_s > call.give_up_after_s:
+        ended = abandon(call, Effectors.of(ports), f"the repair system was away for {call.give_up_after_s} s")
+        why = f"{call.proposal.action} on {call.proposal.target} failed: {ended.detail}"
+        return _after_failure(thread, call.proposal, why, call.now)
+    if waited_s >= AWAY_TOLD_S and not thread.away_told:
+        operation = call.proposal.parameters.get("operation")
+        message = f"{thread.incident}: {operation} of {call.proposal.target} waits: {away}; it is asked again"
+        key = f"{thread.incident}/repair-away"
+        tell(ports.notifier, ports.ledger, "oncall", call.proposal.target, message, key=key)
+        thread = thread.but(away_told=True)
+    least_s, most_s = AWAY_RETRY_S
+    until = call.now + timedelta(seconds=min(max(waited_s / 2, least_s), most_s))
+    return Wait(until, f"the repair system is away: {away}", thread)
 
 
 def _old_verdict(thread: Thread, now: datetime) -> bool:
@@ -58,7 +92,7 @@ def undo(thread: Thread, ports: Ports) -> Move:
     index = thread.step - 1
     if proposal.steps[index].undo is None:
         return Next("undo", thread.but(step=index))
-    result = run_step(StepCall(proposal, index, now, since=now, undo=True), _effectors(ports))
+    result = run_step(StepCall(proposal, index, now, since=now, undo=True), Effectors.of(ports))
     match result.state:
         case StepState.WAITING:
             return Wait(now + timedelta(seconds=STEP_RETRY_S), result.detail, thread)
@@ -76,10 +110,6 @@ def _after_failure(thread: Thread, proposal: Proposal, why: str, now: datetime) 
     failed = thread.but(ending=IncidentState.FAILED, statement=why, since=now)
     done = proposal.steps[: thread.step]
     return Next("undo" if any(step.undo is not None for step in done) else "propose", failed)
-
-
-def _effectors(ports: Ports) -> Effectors:
-    return Effectors(ports.cluster, ports.repairs, ports.notifier, ports.ledger, ports.boundaries)
 
 
 def _of(thread: Thread) -> Proposal:

@@ -1,10 +1,12 @@
 # What we did lately.
-# Only actions that took something count: telling people, uncordoning and taking back our own deeds do not.
+# Only actions that took something count: telling people, uncordoning and taking back our own deeds do not. Nor does what
+# is being decided on, which may have been begun and held up.
 package watchkeeper.lib
 
 counted := [past |
 	some past in input.history
 	not past.undo
+	object.get(past, "proposal", "") != input.proposal.id
 	action := past.action
 	not action in {"notify", "uncordon_node"}
 ]
@@ -14,11 +16,12 @@ within(window) := [past |
 	age_s(past.at) < seconds(window)
 ]
 
-# The same action before: a call for support and a repair are both node repairs, but never stand for each other.
+# The same action before. A repair, a diagnosis and a call for support are all asked of the repair system, but never
+# stand for each other.
 alike := [past |
 	some past in counted
 	past.action == input.proposal.action
-	asks_support(past) == asks_support(input.proposal)
+	kind(past) == kind(input.proposal)
 ]
 
 alike_on_target := [past |
@@ -31,6 +34,17 @@ recent(actions, window) := [past |
 	age_s(past.at) < seconds(window)
 ]
 
-default asks_support(_) := false
+default kind(_) := "repair"
 
-asks_support(action) if object.get(action, ["parameters", "operation"], "") == "support"
+kind(action) := operation(action) if operation(action) in {"support", "diagnose"}
+
+operation(action) := object.get(action, ["parameters", "operation"], "")
+
+# The next rung of a ladder: the same incident asks for something else, having seen what the last did.
+next_rung(past) if {
+	past.incident == input.proposal.incident
+	past.action == "request_node_repair"
+	asked(past) != asked(input.proposal)
+}
+
+asked(action) := {"operation": operation(action), "gpu": object.get(action, ["parameters", "gpu_uuid"], "")}

@@ -2,7 +2,8 @@
 # title: Cooldown
 # description: |
 #   The same action on the same target has to show its effect before it is tried again, and one kind of action may not
-#   be done too often in all. An action without limits of its own has the default's.
+#   be done too often in all. An action without limits of its own has the default's. Within one incident the next rung
+#   of a repair ladder does not wait: that the last one did not help has been seen.
 package watchkeeper.guardrails.cooldown
 
 limits := object.union(
@@ -24,7 +25,10 @@ deny contains {"code": "cooldown.target", "params": {
 }} if {
 	not data.watchkeeper.lib.gives_back
 	per_target := limits.per_target
-	at := max([past.at | some past in data.watchkeeper.lib.recent(data.watchkeeper.lib.alike_on_target, per_target)])
+	at := max([past.at |
+		some past in data.watchkeeper.lib.recent(data.watchkeeper.lib.alike_on_target, per_target)
+		not data.watchkeeper.lib.next_rung(past)
+	])
 	action := input.proposal.action
 	target := data.watchkeeper.lib.target_ref
 }

@@ -58,3 +58,30 @@ test_the_total_does_not_stop_what_takes_back_or_calls_support if {
 	called := [object.union(one, {"parameters": {"operation": "support"}}) | some one in history]
 	deny(after(call, called), limits) == set()
 }
+
+test_the_next_rung_of_one_incident_does_not_wait if {
+	reset := object.union(past("request_node_repair", "gpu-7", "2026-11-02T08:30:00Z"), {
+		"incident": "inc-1",
+		"parameters": {"operation": "reset_gpu", "gpu_uuid": "GPU-1"},
+	})
+	deny(after(repair, [reset]), limits) == set()
+	deny(after(repair, [object.union(reset, {"incident": "inc-0"})]), limits) == {"cooldown.target"}
+	same := object.union(repair, {"proposal": {"parameters": {"operation": "reset_gpu", "gpu_uuid": "GPU-1"}}})
+	deny(after(same, [reset]), limits) == {"cooldown.target"}
+	other := object.union(repair, {"proposal": {"parameters": {"operation": "reset_gpu", "gpu_uuid": "GPU-2"}}})
+	deny(after(other, [reset]), limits) == set()
+}
+
+test_a_diagnosis_and_a_repair_do_not_delay_each_other if {
+	diagnosis := object.union(past("request_node_repair", "gpu-7", "2026-11-02T08:30:00Z"), {"parameters": {"operation": "diagnose"}})
+	deny(after(repair, [diagnosis]), limits) == set()
+	again := object.union(repair, {"proposal": {"parameters": {"operation": "diagnose"}}})
+	deny(after(again, [diagnosis]), limits) == {"cooldown.target"}
+}
+
+test_what_is_being_decided_on_is_not_its_own_past if {
+	held_up := object.union(past("request_node_repair", "gpu-7", "2026-11-02T08:30:00Z"), {"proposal": repair.proposal.id})
+	deny(after(repair, [held_up]), limits) == set()
+	earlier := object.union(held_up, {"proposal": "inc-0/2"})
+	deny(after(repair, [earlier]), limits) == {"cooldown.target"}
+}
