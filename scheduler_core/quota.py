@@ -24,6 +24,25 @@ class StopPolicy(StrEnum):
     HOLD_AND_DRAIN = "HoldAndDrain"  # and what was admitted is evicted
 
 
+class Policy(StrEnum):
+    """Whom a waiting gang may send back."""
+
+    NEVER = "Never"
+    LOWER_PRIORITY = "LowerPriority"
+    LOWER_OR_NEWER_EQUAL = "LowerOrNewerEqualPriority"
+    ANY = "Any"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreemptionRules:
+    """As a queue declares them, in Kueue's words."""
+
+    within_queue: Policy = Policy.NEVER
+    reclaim: Policy = Policy.NEVER  # from borrowers in other queues of the cohort
+    borrow: bool = False  # may it send others back even to borrow itself
+    borrow_threshold: int | None = None  # and then only gangs of at most this priority
+
+
 class Undeclared(StrEnum):
     """What a queue makes of a requested resource that none of its quotas names."""
 
@@ -99,6 +118,7 @@ class Queue:
     strategy: Strategy = Strategy.BEST_EFFORT_FIFO
     stop_policy: StopPolicy = StopPolicy.NONE
     undeclared: Undeclared = Undeclared.BLOCK
+    preemption: PreemptionRules = field(default_factory=PreemptionRules)
 
     def __post_init__(self) -> None:
         require_name("Queue", self.name)

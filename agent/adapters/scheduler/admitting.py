@@ -1,14 +1,19 @@
-"""Which waiting gangs their queues let in by quota alone, as Kueue does; nodes are found when their pods exist."""
+"""Which waiting gangs their queues let in by quota alone, as Kueue does, and whom they send back for it.
 
-from collections.abc import Collection
+Nodes are found when the pods exist. Who is sent back leaves whole and is not let in again in the same round.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.adapters.scheduler.queues import queues_of
 from agent.domain.cluster import ClusterView, ObjectRef
 from scheduler_core.explain import explain
+from scheduler_core.preemption import Cause, next_preemption
 from scheduler_core.scheduler import run
 from scheduler_core.settings import Settings
+from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment
 
 BY_QUOTA = Settings(place=False)
@@ -18,10 +23,19 @@ BY_QUOTA = Settings(place=False)
 class Admissions:
     admitted: dict[ObjectRef, Assignment] = field(default_factory=dict)
     waiting: dict[ObjectRef, str] = field(default_factory=dict)  # and why
+    preempted: dict[ObjectRef, tuple[Cause, ObjectRef]] = field(default_factory=dict)  # why, and for whom
 
 
-def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef]) -> Admissions:
-    """`waiting` are gangs of this view that ask for quota; other gangs that hold none are left out."""
+def _let_in(snapshot: Snapshot, now_s: float, names: Mapping[str, ObjectRef], result: Admissions) -> None:
+    for assignment in run(snapshot, now_s, BY_QUOTA).admitted:
+        result.admitted[names[assignment.gang]] = assignment
+
+
+def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef], spared: Collection[ObjectRef] = ()) -> Admissions:
+    """`waiting` are gangs of this view that ask for quota; other gangs that hold none are left out.
+
+    `spared` are gangs that may not be sent back.
+    """
     snapshot, queues, result = snapshot_of(view), queues_of(view), Admissions()
     names = {str(ref): ref for ref in waiting}
     for name in snapshot.pending_gangs():
@@ -31,8 +45,13 @@ def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef]) -> Admissio
     if_held = [ref for ref in waiting if str(ref) not in snapshot.gangs]
     result.waiting.update({ref: f"LocalQueue {view.gangs[ref].queue} is stopped" for ref in if_held})
     now_s = view.taken_at.timestamp()
-    for assignment in run(snapshot, now_s, BY_QUOTA).admitted:
-        result.admitted[names[assignment.gang]] = assignment
+    _let_in(snapshot, now_s, names, result)
+    every, kept = {str(ref): ref for ref in view.gangs}, {str(ref) for ref in spared}
+    while (found := next_preemption(snapshot, now_s, kept)) is not None:
+        for victim in found.victims:
+            result.preempted[every[victim.gang]] = (victim.cause, names[found.gang])
+            snapshot.remove_gang(victim.gang)
+        _let_in(snapshot, now_s, names, result)
     for name, ref in names.items():
         if ref not in result.admitted and name in snapshot.gangs:
             why = explain(snapshot, name, now_s, BY_QUOTA)

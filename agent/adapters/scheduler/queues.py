@@ -13,7 +13,17 @@ from agent.adapters.kubernetes.owners import group_of
 from agent.adapters.scheduler.amounts import amount
 from agent.adapters.scheduler.shapes import taint, toleration
 from agent.domain.cluster import ClusterView, Gang, ObjectRef
-from scheduler_core.quota import Cohort, Flavor, Queue, Quota, StopPolicy, Strategy, Undeclared
+from scheduler_core.quota import (
+    Cohort,
+    Flavor,
+    Policy,
+    PreemptionRules,
+    Queue,
+    Quota,
+    StopPolicy,
+    Strategy,
+    Undeclared,
+)
 
 WATCHKEEPER = "watchkeeper.dev"
 Raw = Mapping[str, Any]
@@ -94,6 +104,17 @@ def _cluster_queue(ref: ObjectRef, spec: Raw) -> Queue:
         strategy=Strategy(spec.get("queueingStrategy") or Strategy.BEST_EFFORT_FIFO),
         stop_policy=_stop(spec),
         undeclared=Undeclared.IGNORE,
+        preemption=_preemption(spec.get("preemption") or {}),
+    )
+
+
+def _preemption(spec: Raw) -> PreemptionRules:
+    borrow = spec.get("borrowWithinCohort") or {}
+    return PreemptionRules(
+        within_queue=Policy(spec.get("withinClusterQueue") or Policy.NEVER),
+        reclaim=Policy(spec.get("reclaimWithinCohort") or Policy.NEVER),
+        borrow=borrow.get("policy") == Policy.LOWER_PRIORITY,
+        borrow_threshold=borrow.get("maxPriorityThreshold"),
     )
 
 

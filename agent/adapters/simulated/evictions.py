@@ -15,6 +15,7 @@ from agent.domain.base import parse_rfc3339
 from agent.ports import JsonObject
 
 NOT_READY = "Not all pods are ready or succeeded"
+TARGET = "DeactivationTarget"  # says why it is about to be switched off, and has then done its work
 REQUEUED_AT_ONCE = ("Preempted", "NodeFailures")  # the others wait for a switch, a queue or a back-off
 
 
@@ -32,6 +33,7 @@ def evict(
         control.event(gang, "Normal", f"EvictedDueTo{reason}", message)
     current = control.get(key_of(gang)) or gang
     conditions = pods.with_conditions(current, control.now, *_said(current, reason, message), *more)
+    conditions = [each for each in conditions if each["type"] != TARGET]
     control.patch(current, {"status": {"conditions": conditions, "admission": None, **(status or {})}})
 
 

@@ -14,6 +14,7 @@ from agent.adapters.simulated.controllers.leaderworkersets import LeaderWorkerSe
 from agent.adapters.simulated.controllers.nodes import NodeLifecycle
 from agent.adapters.simulated.controllers.notebooks import Notebooks
 from agent.adapters.simulated.controllers.podgroups import PodGroups
+from agent.adapters.simulated.controllers.pods_ready import PodsReadyTimeouts
 from agent.adapters.simulated.controllers.pytorchjobs import PyTorchJobs
 from agent.adapters.simulated.controllers.queueing import Queueing
 from agent.adapters.simulated.controllers.rayjobs import RayClusters, RayJobs
@@ -32,6 +33,7 @@ def controllers(control: Control) -> tuple[Controller, ...]:
         Queueing(control),
         Workloads(control),
         Admitting(control),
+        PodsReadyTimeouts(control),
         TrainJobs(control),
         PyTorchJobs(control),
         RayJobs(control),
