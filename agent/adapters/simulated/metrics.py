@@ -21,7 +21,7 @@ class SimulatedMetrics:
     def __init__(self, store: SeriesStore, faults: FaultBoard) -> None:
         self._store = store
         self._faults = faults
-        self._standing: dict[str, tuple[int, list[Sample]]] = {}  # by query: as of which write of its metric
+        self._standing: dict[str, tuple[int, int, list[Sample]]] = {}  # by query: as of which write, and since when
 
     def instant(self, query: str, at: datetime) -> list[Series]:
         self._gate()
@@ -34,15 +34,17 @@ class SimulatedMetrics:
         return [Series(dict(labels), ((at, number),)) for labels, number in sorted(value.items())]
 
     def _selected(self, query: str, selector: Any, at_us: int) -> list[Sample]:
-        """Series that stand still are read once, and again when one of their metric is written."""
+        """Series that stand still are read once, and again when one of their metric is written.
+
+        What was before they stood still is another matter."""
         writes = self._store.writes.get(selector.name or "", 0)
         known = self._standing.get(query)
-        if known is not None and known[0] == writes:
-            return known[1]
+        if known is not None and known[0] == writes and known[1] <= at_us:
+            return known[2]
         plain = selected_over(self._store, selector, [at_us])
         found: list[Sample] = [(log.named, samples[0][1]) for log, samples in plain]
         if selector.name and stands_still(self._store, selector, at_us):
-            self._standing[query] = (writes, found)
+            self._standing[query] = (writes, at_us, found)
         return found
 
     def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> list[Series]:
