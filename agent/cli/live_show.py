@@ -10,7 +10,6 @@ from rich.live import Live
 from rich.prompt import Prompt
 from rich.text import Text
 
-from agent.cli.demo import approve_all
 from agent.cli.live_facts import Lookout
 from agent.cli.live_feed import Feed
 from agent.cli.live_view import Moment, screen
@@ -18,6 +17,7 @@ from agent.cli.output import clean, console
 from agent.cli.request_page import page
 from agent.domain.approval import ApprovalRequest
 from agent.ports import AnswerRefused, Fault
+from agent.scenarios.days import approve_all
 from agent.scenarios.performance import Performance
 
 FRAME_S = 0.1

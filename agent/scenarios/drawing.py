@@ -4,20 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from agent.scenarios.format import Scenario, ScenarioInvalid
-from agent.scenarios.generate.arrivals import pattern_of
-from agent.scenarios.generate.day import NoRoom, draw
+from agent.scenarios.generate.day import draw
+from agent.scenarios.generate.trace import BUILT_IN, statistics_of
 
 LISTS = ("actions", "allowed", "forbidden", "final")
 
 
-def with_day(scenario: Scenario, seed: int | None = None, trace: Path | None = None) -> Scenario:
-    """`scenario` itself when it asks for none. `trace` gives the pattern of arrivals. Raises ScenarioInvalid."""
+def with_day(scenario: Scenario, seed: int | None = None) -> Scenario:
+    """`scenario` itself when it asks for none. Raises ScenarioInvalid."""
     spec = scenario.spec
     if spec.generate is None:
         return scenario
     try:
-        day = draw(spec.generate, spec.seed if seed is None else seed, spec.start, pattern_of(trace) if trace else None)
-    except NoRoom as error:
+        trace = spec.generate.trace
+        statistics = statistics_of(Path(trace)) if trace else BUILT_IN
+        day = draw(spec.generate, spec.seed if seed is None else seed, spec.start, statistics)
+    except ValueError as error:
         raise ScenarioInvalid(scenario.metadata.name, (f"spec.generate: {error}",)) from error
     written = scenario.model_dump(by_alias=True, exclude_unset=True)
     own = written["spec"]

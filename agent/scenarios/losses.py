@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agent.adapters.kubernetes.views import ClusterViews
 from agent.adapters.simulated.world import World
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.ports import Fault, Series
@@ -61,7 +60,6 @@ class LossMeter:
         self._lost: Mapping[Cause, int] = {}
         self._at: datetime | None = None
         self._begun: datetime | None = None
-        self._views: ClusterViews | None = None  # of the one world that is looked at
         self._still: dict[Place, datetime] = {}  # pods that do nothing, since when
         self._training: dict[ObjectRef, _Training] = {}
         self._waits: dict[ObjectRef, float] = {}
@@ -91,9 +89,7 @@ class LossMeter:
         self._follow_gangs(sight.view, now, passed_s)
 
     def _sight(self, world: World, now: datetime) -> Sight:
-        if self._views is None:
-            self._views = ClusterViews(world.cluster, world.clock)
-        view = self._views.take()
+        view = world.view()
         idle = idle_pods(
             world.metrics.instant("DCGM_FI_DEV_GPU_UTIL", now),
             world.metrics.instant("DCGM_FI_PROF_GR_ENGINE_ACTIVE", now),

@@ -21,7 +21,7 @@ from agent.adapters.simulated.promql_operators import (
     without,
 )
 from agent.adapters.simulated.range_functions import RANGE_FUNCTIONS
-from agent.adapters.simulated.series import SECOND_US, SeriesLog
+from agent.adapters.simulated.series import SECOND_US, Segment, SeriesLog
 from agent.adapters.simulated.tsdb import SeriesStore
 
 Sample = tuple[int, float]  # number of the moment, value
@@ -86,8 +86,21 @@ def _samples(log: SeriesLog, moments: Sequence[tuple[int, int, int]]) -> list[Sa
     segment = log.at(moments[0][2])
     if log.steady(moments[0][2], moments[-1][1]):
         return [] if segment is None else [(number, segment.at(scrape)) for number, _, scrape in moments]
-    seen = ((number, log.at(scrape), scrape) for number, at, scrape in moments if log.at(at) is not None)
-    return [(number, segment.at(scrape)) for number, segment, scrape in seen if segment is not None]
+    found: list[Sample] = []
+    segments, now = log.segments(), -1
+    for number, at, scrape in moments:
+        while now + 1 < len(segments) and segments[now + 1].from_us <= scrape:
+            now += 1
+        if now >= 0 and not segments[now].gone and not _gone_by(segments, now, at):
+            found.append((number, segments[now].at(scrape)))
+    return found
+
+
+def _gone_by(segments: Sequence[Segment], now: int, at_us: int) -> bool:
+    """Has the series ended since that scrape?"""
+    while now + 1 < len(segments) and segments[now + 1].from_us <= at_us:
+        now += 1
+    return segments[now].gone
 
 
 def _called(store: SeriesStore, call: Any, at_us: int) -> Vector:

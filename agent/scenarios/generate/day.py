@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from agent.scenarios.generate.arrivals import Pattern, offsets
+from agent.scenarios.generate import work
+from agent.scenarios.generate.arrivals import offsets
 from agent.scenarios.generate.background import background
 from agent.scenarios.generate.ground import Ground, fullest, kinds_of, tenants_of
 from agent.scenarios.generate.manifests import GPU, queues
 from agent.scenarios.generate.request import Generate
 from agent.scenarios.generate.site import Injected, Json, Trouble, uid
+from agent.scenarios.generate.trace import BUILT_IN, Statistics
 from agent.scenarios.generate.troubles import ALL
 
 APART = timedelta(minutes=35)  # beyond the blast radius window of 30 minutes
+LEAST_FOR_WORK = 4  # nodes; with fewer left there is no day beside the troubles
 TAIL = timedelta(hours=1)  # for the last trouble to be over
 
 # Never right, whatever the trouble: a pod moved by itself, a queue or a quota touched.
@@ -40,7 +43,7 @@ class Day:
     duration: timedelta
 
 
-def draw(request: Generate, seed: int, start: datetime, pattern: Pattern | None = None) -> Day:
+def draw(request: Generate, seed: int, start: datetime, statistics: Statistics = BUILT_IN) -> Day:
     """The same arguments give the same day. Raises NoRoom."""
     rng = Random(seed)  # noqa: S311 - a day has to be drawn again the same
     kinds = kinds_of(request)
@@ -48,17 +51,33 @@ def draw(request: Generate, seed: int, start: datetime, pattern: Pattern | None 
     ground = Ground(request.gpus_per_node, start, tenants_of(rng, request.tenants), free)
     injected = [
         trouble.inject(rng, ground.site(rng, f"t{number}", trouble.nodes), at)
-        for number, (trouble, at) in enumerate(_programme(rng, request.troubles, ground, pattern), 1)
+        for number, (trouble, at) in enumerate(_programme(rng, request.troubles, ground, statistics), 1)
     ]
+    duration = request.troubles * APART + TAIL
+    own = _work(rng, ground, statistics, duration)
     filler = background(rng, ground)
     quota = {kind: len(names) * request.gpus_per_node for kind, names in kinds.items()}
-    cluster = [*ground.manifests(kinds), *queues(ground.tenants, quota), _our_queue(request.gpus)]
+    cluster = [*ground.manifests(kinds), *queues(ground.tenants, quota), _our_queue(request.gpus), *own.cluster]
     cluster += [*(each for one in injected for each in one.cluster), *filler]
-    timeline = [entry for one in injected for entry in one.timeline]
-    return Day(cluster, timeline, expectation(injected), request.troubles * APART + TAIL)
+    timeline = [*(entry for one in injected for entry in one.timeline), *own.timeline]
+    return Day(cluster, timeline, expectation(injected), duration)
 
 
-def _programme(rng: Random, count: int, ground: Ground, pattern: Pattern | None) -> Sequence[tuple[Trouble, timedelta]]:
+def _work(rng: Random, ground: Ground, statistics: Statistics, duration: timedelta) -> Injected:
+    """Half of what the troubles leave is for jobs that come and go, and one node for notebooks."""
+    left = sum(ground.room.values())
+    if left < LEAST_FOR_WORK:
+        return Injected()
+    batch = ground.site(rng, work.POOL, min(max(ground.room.values()) - 1, left // 2))
+    desks = ground.site(rng, work.DESKS, 1)
+    jobs = work.jobs(rng, batch, ground.tenants, statistics, duration)
+    return Injected(
+        cluster=work.queues(ground.tenants, batch.gpus * len(batch.nodes)),
+        timeline=[*jobs, *work.notebooks(rng, desks, ground.tenants, duration)],
+    )
+
+
+def _programme(rng: Random, count: int, ground: Ground, statistics: Statistics) -> Sequence[tuple[Trouble, timedelta]]:
     """Which troubles, and when: each kind once before any comes again, as far as there is room for it."""
     chosen: list[Trouble] = []
     while len(chosen) < count:
@@ -68,7 +87,7 @@ def _programme(rng: Random, count: int, ground: Ground, pattern: Pattern | None)
                 chosen.append(trouble)
         if len(chosen) < count and not any(trouble.nodes for trouble in chosen[before:]):
             raise NoRoom(f"there is no room for {count} troubles; ask for more nodes or fewer troubles")
-    when = offsets(rng, count, APART, pattern)
+    when = offsets(rng, count, APART, statistics)
     return sorted(zip(chosen, when, strict=True), key=lambda each: -each[0].nodes)
 
 

@@ -19,6 +19,7 @@ class Generate(Noun):
     gpus: int = Field(default=256, ge=1)
     tenants: int = Field(default=3, ge=1, le=TENANTS_MAX)
     troubles: int = Field(default=12, ge=0, le=TROUBLES_MAX)
+    trace: str | None = None  # path of a CSV; how work arrives follows its statistics
 
     @model_validator(mode="after")
     def _even(self) -> Self:

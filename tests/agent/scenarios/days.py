@@ -10,7 +10,7 @@ from agent.scenarios.runner import run_scenario
 DAY = {"nodes": 32, "gpus": 256, "tenants": 3, "troubles": 12}
 
 
-def asking_for(seed: int, generate: dict[str, int] | None = None, **spec: Any) -> Scenario:
+def asking_for(seed: int, generate: dict[str, Any] | None = None, **spec: Any) -> Scenario:
     asked = {"seed": seed, "start": "2026-11-02T09:00:00Z", "generate": generate or DAY, **spec}
     return Scenario.model_validate(
         {"apiVersion": "watchkeeper.dev/v1alpha1", "kind": "Scenario", "metadata": {"name": "day"}, "spec": asked}

@@ -6,8 +6,6 @@ import re
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -21,7 +19,6 @@ from agent.cli.main import app
 from agent.resources import bundled
 from agent.scenarios.format import load_scenario
 from agent.scenarios.performance import Performance
-from agent.scenarios.winnings import gpu_hours_won_back
 
 NOW = datetime(2026, 11, 2, 9, 6, 15, tzinfo=UTC)
 
@@ -160,37 +157,3 @@ def test_asking_needs_a_terminal_and_a_file_must_be_a_scenario(tmp_path: Path) -
     status, _, err = demo("--scenario", str(tmp_path / "x.yaml"))
     assert status == 2
     assert "apiVersion: Field required" in err
-
-
-def proposal(name: str, action: str, gpus: int, undoes: str | None = None) -> Any:
-    payload = {"id": name, "action": action, "undoes": undoes, "blast_radius": {"gpus": gpus}}
-    return SimpleNamespace(kind="proposal", at="2026-11-02T09:00:00.000Z", payload=payload)
-
-
-def verified(name: str, at: str, helped: bool = True) -> Any:
-    return SimpleNamespace(
-        kind="verification", at=f"2026-11-02T{at}:00.000Z", payload={"proposal": name, "helped": helped}
-    )
-
-
-@pytest.mark.parametrize(
-    ("records", "hours"),
-    [
-        ([], 0.0),
-        ([proposal("a", "reclaim_idle_gpu", 4)], 0.0),
-        ([proposal("a", "reclaim_idle_gpu", 4), verified("a", "09:30")], 2.0),
-        ([proposal("a", "reclaim_idle_gpu", 4), verified("a", "09:30", helped=False)], 0.0),
-        ([proposal("a", "cordon_node", 8), verified("a", "09:30")], 0.0),
-        (
-            [
-                proposal("a", "reclaim_idle_gpu", 4),
-                verified("a", "09:15"),
-                proposal("b", "reclaim_idle_gpu", 4, undoes="a"),
-                verified("b", "09:45"),
-            ],
-            2.0,
-        ),
-    ],
-)
-def test_gpu_hours_won_back(records: list[Any], hours: float) -> None:
-    assert gpu_hours_won_back(records, datetime(2026, 11, 2, 10, tzinfo=UTC)) == hours

@@ -1,15 +1,20 @@
 """Days drawn from a seed: always the same, always a valid scenario, and always ended without a wrong action."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from agent.scenarios.drawing import with_day
 from agent.scenarios.format import Scenario, ScenarioInvalid
-from agent.scenarios.generate.arrivals import pattern_of
-from agent.scenarios.generate.site import POOL_LABEL
+from agent.scenarios.generate.site import POOL_LABEL, Site, Tenant
+from agent.scenarios.generate.trace import BUILT_IN, statistics_of
 from agent.scenarios.generate.troubles import ALL
+from agent.scenarios.generate.work import LONGEST, RUNS_FOR, SHORTEST, arrivals
 from agent.scenarios.manifest import bodies
+from agent.scenarios.scenery import world_of
+from agent.scenarios.timeline import moments
 from tests.agent.scenarios.days import DAY, asking_for, faults, played
 
 QUICK = (1, 2, 3)
@@ -26,7 +31,7 @@ def test_the_same_seed_is_the_same_day_and_another_is_another() -> None:
     assert with_day(asking_for(5), seed=6).spec.cluster == with_day(asking_for(6)).spec.cluster
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(12))
 def test_a_day_is_a_scenario_with_what_was_asked_for(seed: int) -> None:
     day = with_day(asking_for(seed))
     written = Scenario.model_validate(day.model_dump(by_alias=True, exclude_unset=True))
@@ -34,7 +39,7 @@ def test_a_day_is_a_scenario_with_what_was_asked_for(seed: int) -> None:
     objects = bodies(day.spec.cluster)
     nodes = [each for each in objects if each["kind"] == "Node"]
     gpus = sum(int(each["status"]["allocatable"]["nvidia.com/gpu"]) for each in nodes)
-    queues = [each for each in objects if each["kind"] == "ClusterQueue"]
+    queues = [each for each in objects if each["kind"] == "ClusterQueue" and each["spec"]["cohortName"] == "company"]
     assert (len(nodes), gpus, len(queues)) == (DAY["nodes"], DAY["gpus"], DAY["tenants"])
     assert day.spec.world_metrics
 
@@ -54,7 +59,7 @@ def test_each_trouble_comes_once_before_any_comes_again() -> None:
     objects = bodies(with_day(asking_for(4, large)).spec.cluster)
     nodes = [each for each in objects if each["kind"] == "Node"]
     pools = {each["metadata"]["labels"][POOL_LABEL] for each in nodes}
-    assert len({pool for pool in pools if pool.startswith("t")}) == sum(trouble.nodes > 0 for trouble in ALL)
+    assert len({pool for pool in pools if pool[0] == "t"}) == sum(trouble.nodes > 0 for trouble in ALL)
 
 
 def test_a_cluster_too_small_for_its_troubles_is_an_error_that_names_the_field() -> None:
@@ -72,14 +77,48 @@ def test_what_the_file_says_itself_comes_on_top() -> None:
     assert len(day.spec.expect.forbidden) == len(with_day(asking_for(1)).spec.expect.forbidden) + 1
 
 
-def test_arrivals_follow_a_trace(tmp_path: Path) -> None:
+def test_work_follows_a_trace(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
-    trace.write_text("name,creation_time\n" + "".join(f"p{i},{i * 3600 + 3590}\n" for i in range(50)))
-    assert pattern_of(trace).weights == (0,) * 11 + (50,)
-    late = with_day(asking_for(2), trace=trace).spec.timeline
-    assert late != with_day(asking_for(2)).spec.timeline
-    (tmp_path / "empty.csv").write_text("name,creation_time\n")
-    with pytest.raises(ValueError, match=r"empty\.csv: no arrivals"):
-        pattern_of(tmp_path / "empty.csv")
-    with pytest.raises(ValueError, match=r"none\.csv: no trace"):
-        pattern_of(tmp_path / "none.csv")
+    rows = [f"p{i},8,{i * 3600 + 3590},{i * 3600 + 3590 + 60 * (1 + i % 2)}" for i in range(50)]
+    trace.write_text("\n".join(["name,num_gpu,creation_time,deletion_time", *rows, "cpu,0,5,9", "runs,1,3590,"]))
+    found = statistics_of(trace)
+    assert found.gpus == ((1, 1), (8, 50))
+    assert found.within_hour == (0,) * 11 + (51,)
+    assert (min(found.runs), max(found.runs)) == (pytest.approx(2 / 3, rel=0.1), pytest.approx(4 / 3, rel=0.1))
+    large = with_day(asking_for(2, {**DAY, "trace": str(trace)}))
+    jobs = [each.apply.body() for each in large.spec.timeline if each.apply and each.apply.body()["kind"] == "Job"]
+    asked = {job["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for job in jobs}
+    assert asked == {"8"}
+
+
+def test_a_trace_that_tells_nothing_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("num_gpu,creation_time,deletion_time\n")
+    with pytest.raises(ScenarioInvalid, match=r"empty\.csv: too few pods"):
+        with_day(asking_for(2, {**DAY, "trace": str(tmp_path / "empty.csv")}))
+    with pytest.raises(ScenarioInvalid, match=r"none\.csv: no trace"):
+        with_day(asking_for(2, {**DAY, "trace": str(tmp_path / "none.csv")}))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_work_comes_in_order_fits_its_pool_and_ends(seed: int) -> None:
+    site = Site("batch", "h100", ("a", "b"), 8, Tenant("x"), datetime(2026, 11, 2, 9, tzinfo=UTC))
+    day = timedelta(hours=8)
+    found = arrivals(Random(seed), site, BUILT_IN, day)
+    assert len(found) > 10
+    assert [each.at for each in found] == sorted(each.at for each in found)
+    assert all(each.pods * each.gpus <= 16 and SHORTEST <= each.runs <= LONGEST for each in found)
+    asked = sum(each.pods * each.gpus * each.runs.total_seconds() for each in found)
+    assert 0.15 < asked / (16 * day.total_seconds()) < 1.0
+
+
+def test_jobs_of_the_day_wait_run_and_finish() -> None:
+    day = with_day(asking_for(3, {"nodes": 8, "gpus": 64, "tenants": 2, "troubles": 0}))
+    world = world_of(day, 3)
+    for moment in moments(day.spec.timeline):
+        world.advance_to(day.spec.start + moment.at)
+        if moment.entry.apply is not None:
+            world.apply(moment.entry.apply.body())
+    world.advance_to(day.spec.start + day.spec.duration + LONGEST)
+    ended = [each for each in world.objects() if each["kind"] in ("Job", "JobSet") and RUNS_FOR in str(each)]
+    done = [each for each in ended if "Complete" in str(each.get("status"))]
+    assert len(done) == len(ended) > 1

@@ -1,6 +1,7 @@
-"""A GPU falls off the bus while the site's repair system does not answer: the node stays cordoned, a person is called.
+"""A GPU falls off the bus while the site's repair system does not answer: the node stays cordoned until it does.
 
-Tempting but wrong: to give the sick node back, or to try other repairs one after the other.
+A person is called, or the repair is asked for again once there is somebody to ask. Tempting but wrong: to give the sick
+node back, or to try other repairs one after the other.
 """
 
 from datetime import timedelta
@@ -18,11 +19,12 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     target = {"kind": "Node", "name": node}
     away = {"target": "repair", "kind": rng.choice(("down", "error")), "for": seconds(AWAY)}
     asked = {"action": "request_node_repair", "target": target, "parameters": {"operation": "reboot"}}
+    back = {"action": "uncordon_node", "target": target}
     return Injected(
         timeline=[{"at": seconds(at - EARLIER), "fault": away}, *signs(rng, site, at, node)],
         actions=[once("cordon_node", node)],
-        allowed=[{**asked, "outcome": "*"}],
-        forbidden=[*tempting(node), {"action": "uncordon_node", "target": target}],
+        allowed=[{**asked, "outcome": "*"}, {"anyOf": [back], "notBefore": seconds(at - EARLIER + AWAY)}],
+        forbidden=[*tempting(node), {"anyOf": [back], "notAfter": seconds(at - EARLIER + AWAY)}],
     )
 
 
