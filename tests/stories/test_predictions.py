@@ -1,4 +1,4 @@
-"""What was predicted is compared with what came: a benefit that did not come is no success, one gone stops the action."""
+"""What was predicted is compared with what came: a benefit that did not come is no success, one gone stops it."""
 
 from collections.abc import Callable
 from pathlib import Path
