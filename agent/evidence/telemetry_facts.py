@@ -10,14 +10,17 @@ from agent.evidence.condition import Condition, Sight
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.nodes import others_at_work
 from agent.evidence.telemetry_faults import (
+    Silence,
     exporter_of,
-    silent_nodes,
+    silence,
     stuck_counter,
     suspects_of_lying,
     working_nodes,
 )
 from agent.ports import Metrics
 
+WELL = ("none", "")
+NOBODY_IS_HEARD = ObjectRef(api_version="monitoring.coreos.com/v1", kind="Prometheus", name="telemetry")
 MOST = 0.5  # more than this share of the nodes that spoke: then it is not one pod that is ill
 
 
@@ -49,40 +52,41 @@ _STARTS_ANEW = frozenset({"evict_pod", "restart_workload"})
 
 
 def _fault(metrics: Metrics, scene: Scene, subject: ObjectRef) -> tuple[str, str]:
-    silent, heard = silent_nodes(metrics, scene.view, scene.now)
+    found = silence(metrics, scene.view, scene.now)
+    if subject == NOBODY_IS_HEARD:
+        return ("blind", "no exporter of GPU metrics is heard any more, nor anything else") if found.blind else WELL
     if subject.kind == "DaemonSet":
-        most = silent and _most(silent, heard)
-        return ("silent", f"{len(silent)} nodes are silent, {heard} are heard") if most else ("none", "")
-    if subject.name in silent:
-        return (
-            "silent",
-            f"no GPU metric of {subject.name} for 15 minutes, while its pods run and {heard} nodes are heard",
-        )
+        return ("silent", f"{len(found.silent)} nodes are silent, {found.heard} are heard") if _most(found) else WELL
+    if subject.name in found.silent:
+        why = f"no GPU metric of {subject.name} for 15 minutes while its pods run; {found.heard} nodes are heard"
+        return "silent", why
     liars = stuck_counter(metrics, scene.view, subject.name, scene.now)
     if liars:
         return "stuck", f"the engine counter of {', '.join(liars)} stays at 0 while utilisation and power show work"
-    return "none", ""
+    return WELL
 
 
 def find_exporters(sight: Sight) -> list[Condition]:
-    """One condition for each node, or one for the DaemonSet when most nodes are concerned."""
+    """One condition for each node, or one for the DaemonSet when most nodes are concerned, or one for all telemetry."""
     exporter = exporter_of(sight.view)
     since = rfc3339(sight.now)[:10]
-    silent, heard = silent_nodes(sight.metrics, sight.view, sight.now)
-    if silent and _most(silent, heard):
-        return (
-            [Condition(Symptom.TELEMETRY_FAULT, exporter.ref, since, {"silent": str(len(silent))})] if exporter else []
-        )
+    heard = silence(sight.metrics, sight.view, sight.now)
+    if heard.blind:
+        return [Condition(Symptom.TELEMETRY_FAULT, NOBODY_IS_HEARD, since)]
+    if _most(heard):
+        widely = {"silent": str(len(heard.silent))}
+        return [Condition(Symptom.TELEMETRY_FAULT, exporter.ref, since, widely)] if exporter else []
     nodes = {node.name: node for node in working_nodes(sight.view)}
-    found = [_condition(nodes[name], since, "silent") for name in silent]
+    found = [_condition(nodes[name], since, "silent") for name in heard.silent]
     for name in suspects_of_lying(sight.metrics, sight.view, sight.now):
         if exporter and name in exporter.pods and stuck_counter(sight.metrics, sight.view, name, sight.now):
             found.append(_condition(nodes[name], since, "stuck"))
     return found
 
 
-def _most(silent: list[str], heard: int) -> bool:
-    return (len(silent) > 1 and len(silent) > MOST * (len(silent) + heard)) or not heard
+def _most(found: Silence) -> bool:
+    silent = len(found.silent)
+    return silent > 1 and silent > MOST * (silent + found.heard)
 
 
 def _condition(node: Node, since: str, fault: str) -> Condition:

@@ -24,6 +24,7 @@ SILENT_AT_MIN = (0, 5, 10)  # an instant looks back 5 minutes: heard at none of 
 SPOKE_AT_MIN = (30, 120, 360)  # and it did speak at one of these
 SETTLED = timedelta(minutes=30)  # a pod that has only just started has no series yet
 STUCK_S = 1200
+BLIND_NODES = 2  # one exporter that was heard alone may be all there is
 BUSY_PERCENT = 50.0
 _HINTS = ("dcgm-exporter", "dcgm_exporter")
 
@@ -65,24 +66,29 @@ def heard_at(metrics: Metrics, moment: datetime) -> set[str]:
     return {node_of(s.labels) for name in HEARD for s in metrics.instant(name, moment) if s.points}
 
 
-def silent_nodes(metrics: Metrics, view: ClusterView, now: datetime) -> tuple[list[str], int]:
-    """Working nodes that spoke and are silent, and how many nodes are heard. Raises MetricsUnavailable."""
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """`silent`: working nodes that spoke and do no more. `blind`: nothing is scraped any more, whoever is to blame."""
+
+    silent: tuple[str, ...] = ()
+    heard: int = 0
+    blind: bool = False
+
+
+def silence(metrics: Metrics, view: ClusterView, now: datetime) -> Silence:
+    """Raises MetricsUnavailable."""
     expected = {node.name for node in working_nodes(view)}
     heard: set[str] = heard_at(metrics, now)
     if expected <= heard:
-        return [], len(expected)
+        return Silence(heard=len(heard))
     for minutes in SILENT_AT_MIN[1:]:
         heard |= heard_at(metrics, now - timedelta(minutes=minutes))
     missing = expected - heard
-    spoke = (
-        {n for minutes in SPOKE_AT_MIN for n in heard_at(metrics, now - timedelta(minutes=minutes))}
-        if missing
-        else set()
-    )
-    silent = sorted(missing & spoke)
-    if not silent or not (heard or _alive(metrics, now)):
-        return [], len(expected & heard)
-    return silent, len(heard)
+    earlier = [now - timedelta(minutes=minutes) for minutes in SPOKE_AT_MIN] if missing else []
+    silent = sorted(missing & {node for moment in earlier for node in heard_at(metrics, moment)})
+    if heard or _alive(metrics, now):
+        return Silence(tuple(silent), len(heard))
+    return Silence(blind=len(silent) >= BLIND_NODES)
 
 
 def _alive(metrics: Metrics, now: datetime) -> bool:
