@@ -14,6 +14,7 @@ from agent.adapters.simulated.behaviour import Behaviour, behaviour_of
 from agent.adapters.simulated.exporters import dcgm, kube_state, kueue, scraped, serving, training
 from agent.adapters.simulated.exporters.activity import NOTHING
 from agent.adapters.simulated.exporters.devices import Devices, assigned, gpus_at
+from agent.adapters.simulated.exporters.kueue_tally import KueueTally
 from agent.adapters.simulated.exporters.sample import Sample
 from agent.adapters.simulated.exporters.scraped import Heard, Hearing
 from agent.adapters.simulated.exporters.work import Place, Scene, Work, works
@@ -35,11 +36,13 @@ class Source:
 
 
 class Exporters:
-    """Remembers only who has which GPU."""
+    """Remembers only who has which GPU, and what Kueue has counted."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._devices: Devices = {}
+        self._tally = KueueTally()
+        store.listeners.append(self._tally.note)
 
     def sources(self, view: ClusterView, now: datetime) -> Iterator[Source]:
         served, unserved = serving.replicas(self._store)
@@ -52,7 +55,7 @@ class Exporters:
             metadata = manifest["metadata"]
             name = (manifest["kind"], metadata.get("namespace"), metadata["name"])
             yield Source(name, metadata["resourceVersion"], _new(kube_state.series, manifest))
-        yield Source("kueue", self._store.version, _new(kueue.series, view))
+        yield Source("kueue", kueue.mark(self._store), _new(kueue.series, view, self._store, self._tally))
 
     def _behaviours(self) -> dict[Place, Behaviour]:
         found = {}
