@@ -9,6 +9,7 @@ from datetime import timedelta
 from agent.adapters.kubernetes.owners import Key
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
+from agent.adapters.simulated.keys import controller_key
 from agent.adapters.simulated.store import Change
 from agent.ports import JsonObject
 
@@ -55,12 +56,20 @@ class NodeLifecycle:
         if self._spells[key] != spell:
             return  # it came back in between; if it failed again, that has a timer of its own
         for pod in self._pods_on(key.name):
+            if _stays(pod):
+                continue
             self._control.event(pod, "Normal", "TaintManagerEviction", f"Marking for deletion: {key.name} is not ready")
             self._control.delete(pod)
 
     def _pods_on(self, node: str) -> list[JsonObject]:
         everything = self._control.store.of_kind("", "Pod")
         return [pod for pod in everything if pods.node_of(pod) == node and not pods.finished(pod)]
+
+
+def _stays(pod: JsonObject) -> bool:
+    """A DaemonSet's pods tolerate whatever befalls their node."""
+    owner = controller_key(pod)
+    return owner is not None and owner.kind == "DaemonSet"
 
 
 def _healthy(node: JsonObject | None) -> bool:

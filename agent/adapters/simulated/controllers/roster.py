@@ -4,6 +4,8 @@ from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.controllers.admitting import Admitting
 from agent.adapters.simulated.controllers.autoscalers import HorizontalPodAutoscalers
 from agent.adapters.simulated.controllers.budgets import Budgets
+from agent.adapters.simulated.controllers.crashing import Crashing
+from agent.adapters.simulated.controllers.daemonsets import DaemonSets
 from agent.adapters.simulated.controllers.deployments import Deployments
 from agent.adapters.simulated.controllers.finishing import Finishing
 from agent.adapters.simulated.controllers.garbage import GarbageCollection
@@ -46,7 +48,9 @@ def controllers(control: Control) -> tuple[Controller, ...]:
         Deployments(control),
         ReplicaSets(control),
         StatefulSets(control),
+        DaemonSets(control),
         Kubelets(control),
+        Crashing(control),
         Finishing(control),
         Budgets(control),
         PodGroups(control),

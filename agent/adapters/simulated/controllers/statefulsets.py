@@ -6,11 +6,9 @@ from agent.adapters.kubernetes.owners import Key
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.keys import controller_key
+from agent.adapters.simulated.revisions import Revisions, hash_label, template_of
 from agent.adapters.simulated.store import Change
-from agent.domain.base import digest_of
 from agent.ports import JsonObject
-
-HASH_LABEL = "controller-revision-hash"
 
 
 class StatefulSets:
@@ -19,12 +17,11 @@ class StatefulSets:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._first: dict[str, str] = {}  # uid -> digest of the template that was there first
+        self._revisions = Revisions(control)
 
     def wants(self, change: Change) -> Iterable[Key]:
         if change.key.kind == "StatefulSet":
-            if change.type == "ADDED":
-                self._first[change.object["metadata"]["uid"]] = _digest(change.object)
+            self._revisions.note(change)
             return (change.key,)
         owner = controller_key(change.object) if change.key.kind == "Pod" else None
         return (owner,) if owner is not None and owner.kind == "StatefulSet" else ()
@@ -34,6 +31,7 @@ class StatefulSets:
         if stateful is None:
             return
         wanted = int((stateful.get("spec") or {}).get("replicas", 1))
+        revision = self._revisions.record(stateful)
         mine = self._control.store.owned_by(key, "Pod")
         for pod in mine:
             if pods.finished(pod):
@@ -43,42 +41,34 @@ class StatefulSets:
             self._control.delete(pod)
         self._make_missing(stateful, key, working[:wanted], wanted)
         self._roll(stateful, working[:wanted], wanted)
-        self._tell(stateful, key, wanted)
+        self._tell(stateful, key, revision)
 
     def _make_missing(self, stateful: JsonObject, key: Key, working: list[JsonObject], wanted: int) -> None:
         first = int((stateful["spec"].get("ordinals") or {}).get("start", 0))
         missing, ordinal = wanted - len(working), first
-        labels = {HASH_LABEL: _digest(stateful)}
+        labels = hash_label(stateful)
         while missing > 0 and ordinal < first + wanted:
             name = f"{key.name}-{ordinal}"
             ordinal += 1
             if any(pod["metadata"]["name"] == name for pod in working):
                 continue
             missing -= 1  # where the old pod of that name is still going, its end brings us back
-            self._control.create(pods.from_template(stateful["spec"].get("template") or {}, name, stateful, labels))
+            self._control.create(pods.from_template(template_of(stateful), name, stateful, labels))
 
     def _roll(self, stateful: JsonObject, working: list[JsonObject], wanted: int) -> None:
-        digest, first = _digest(stateful), self._first.get(stateful["metadata"]["uid"])
-        outdated = [p for p in working if (p["metadata"].get("labels") or {}).get(HASH_LABEL, first) != digest]
-        if first == digest:
-            outdated = [
-                p for p in outdated if (p["metadata"].get("labels") or {}).get(HASH_LABEL) in self._first.values()
-            ]
+        if ((stateful.get("spec") or {}).get("updateStrategy") or {}).get("type") == "OnDelete":
+            return
+        outdated = self._revisions.outdated(stateful, working)
         others_ready = sum(1 for pod in working if pods.ready(pod) and pod not in outdated)
         if outdated and others_ready == wanted - len(outdated):
             self._control.delete(outdated[-1])
 
-    def _tell(self, stateful: JsonObject, key: Key, wanted: int) -> None:
+    def _tell(self, stateful: JsonObject, key: Key, revision: str) -> None:
         mine = [pod for pod in self._control.store.owned_by(key, "Pod") if pods.active(pod)]
         ready = sum(1 for pod in mine if pods.ready(pod))
-        status = {"replicas": len(mine), "readyReplicas": ready or None, "availableReplicas": ready or None}
-        self._control.patch(
-            stateful, {"status": {**status, "observedGeneration": stateful["metadata"].get("generation")}}
-        )
-
-
-def _digest(stateful: JsonObject) -> str:
-    return digest_of((stateful.get("spec") or {}).get("template") or {})[:10]
+        status: JsonObject = {"replicas": len(mine), "readyReplicas": ready or None, "availableReplicas": ready or None}
+        status |= {"updateRevision": revision, "observedGeneration": stateful["metadata"].get("generation")}
+        self._control.patch(stateful, {"status": status})
 
 
 def _ordinal(pod: JsonObject, stem: str) -> tuple[int, str]:

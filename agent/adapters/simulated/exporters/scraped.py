@@ -28,7 +28,7 @@ Hearing = dict[str, tuple[Heard, str]]  # node -> how, and the counter that read
 def hearing(store: ObjectStore) -> Hearing | None:
     """None: this cluster says nothing of its exporters."""
     here = [pod for pod in store.of_kind("", "Pod") if _marked(pod)]
-    if not here and not any(_makes_exporters(each) for each in store.of_kind("apps", "DaemonSet")):
+    if not here and not any(_has_lost_all(each) for each in store.of_kind("apps", "DaemonSet")):
         return None
     return {pods.node_of(pod) or "": _heard(behaviour_of(store, pod)) for pod in here if pods.ready(pod)}
 
@@ -59,6 +59,8 @@ def _marked(manifest: JsonObject) -> bool:
     return any((manifest["metadata"].get("labels") or {}).get(name) == value for name, value in MARKS)
 
 
-def _makes_exporters(daemon_set: JsonObject) -> bool:
+def _has_lost_all(daemon_set: JsonObject) -> bool:
+    """The exporters' DaemonSet, of which there should be pods; one that is only mentioned says nothing."""
     template = (daemon_set.get("spec") or {}).get("template") or {}
-    return _marked({"metadata": template.get("metadata") or {}})
+    wanted = (daemon_set.get("status") or {}).get("desiredNumberScheduled")
+    return bool(wanted) and _marked({"metadata": template.get("metadata") or {}})
