@@ -10,7 +10,7 @@ from typing import Literal
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, step_key
 from agent.actions.base import unknown_target as unknown
 from agent.domain.base import Noun
-from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import find_node, tenant_pods_on
 from agent.evidence.nodes import healthy
@@ -59,13 +59,13 @@ class RequestNodeRepair(Plain[RepairParameters]):
         node = find_node(view, target)
         if node is None or params.operation not in DISRUPTIVE:
             return BlastRadius(nodes=(target.name,))
-        pods = tenant_pods_on(view, node.name)
+        pods = _stopped(params, view, node.name)
         return BlastRadius(
             nodes=(node.name,),
             gangs=tuple(sorted({str(p.gang) for p in pods if p.gang is not None})),
             workloads=tuple(sorted({str(p.owner or p.ref) for p in pods if p.gang is None})),
             pods=len(pods),
-            gpus=node.gpus,
+            gpus=1 if params.operation == "reset_gpu" else node.gpus,
         )
 
     def rests_on(self, target: ObjectRef, params: RepairParameters, view: ClusterView) -> dict[str, object]:
@@ -73,7 +73,7 @@ class RequestNodeRepair(Plain[RepairParameters]):
         return {"uid": node.uid, "unschedulable": node.unschedulable} if node else {"uid": None}
 
     def destructive(self, target: ObjectRef, params: RepairParameters, view: ClusterView) -> bool:
-        return params.operation in DISRUPTIVE and bool(tenant_pods_on(view, target.name))
+        return params.operation in DISRUPTIVE and bool(_stopped(params, view, target.name))
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         operation = str(proposal.parameters.get("operation"))
@@ -93,3 +93,8 @@ class RequestNodeRepair(Plain[RepairParameters]):
         self, target: ObjectRef, params: RepairParameters, view: ClusterView, undoes: str
     ) -> tuple[Step, ...] | None:
         return (Step(verb=Verb.WITHDRAW_REPAIR, target=target, body={"key": f"{undoes}/0"}),)
+
+
+def _stopped(params: RepairParameters, view: ClusterView, node: str) -> list[Pod]:
+    """Whom the repair would stop. Which GPU a pod holds the API does not say: a reset counts all who hold any."""
+    return [pod for pod in tenant_pods_on(view, node) if pod.gpus or params.operation != "reset_gpu"]

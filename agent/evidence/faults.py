@@ -25,7 +25,9 @@ _NO_GPUS = Gpus()
 @dataclass(frozen=True, slots=True)
 class NodeFault:
     """`code` decides how the node is treated, and `action` is how. `active`: nothing says that it is over. `sick_gpus`:
-    those whose gauges read a harmful code now. `disputed`: the log and DCGM disagree, and this is the milder of the two."""
+    those whose gauges read a harmful code now. `disputed`: the log and DCGM disagree, and this is the milder of the
+    two. `confirmed`: the GPU's gauge says the same, or there is none to say anything.
+    """
 
     code: int
     codes: tuple[int, ...]
@@ -35,6 +37,7 @@ class NodeFault:
     active: bool
     sick_gpus: tuple[str, ...]
     disputed: bool
+    confirmed: bool
     last_seen: datetime
 
 
@@ -87,6 +90,7 @@ def node_fault(
         active=_active(incident, code, history, current, repaired_at),
         sick_gpus=tuple(sorted(gpu for gpu, value in (current or {}).items() if _harmful(value))),
         disputed=told.disputed,
+        confirmed=not current or told.gpu not in current or current[told.gpu] in told.codes,
         last_seen=max((s.at for s in seen if s.xid in told.codes), default=incident.opened_at),
     )
 

@@ -19,6 +19,7 @@ from agent.evidence.xid import HARMLESS_TO_THE_GPU
 
 NOT_READY_S = 300  # as long as Kubernetes itself tolerates before it evicts
 QUIET_S = 900  # after a recovery: a flapping kubelet is back well within this
+SECOND_WITNESS_S = 45  # the exporter reads a GPU every few seconds and is scraped every 15 or 30: by then it has spoken
 THERMAL_S = 1800  # GPUs throttle and cool by themselves; what is hot for longer has a broken fan or a blocked rack
 GIVEN_UP_S = 3600  # how long a node that is sick for nobody knows what is watched after a person was told
 FLAPS = 3  # came back so often after it had recovered: four spells within one incident
@@ -35,6 +36,8 @@ def settling(scene: Scene, node: Node, fault: NodeFault | None) -> dict[str, Any
     told_ready = any(_about_ready(s.body) for s in incident.signals)
     sick_gpu = fault is not None and fault.action not in HARMLESS_TO_THE_GPU
     until = None if sick_gpu or flaps >= FLAPS else _until(incident, node, told_ready=told_ready)
+    if fault is not None and sick_gpu and not fault.confirmed:
+        until = incident.opened_at + timedelta(seconds=SECOND_WITNESS_S)
     stay = None if sick_gpu or not told_ready else _stay(incident, flaps)
     well_s = int((scene.now - incident.recovered_at).total_seconds()) if incident.recovered_at else 0
     return {
@@ -55,8 +58,10 @@ def _until(incident: Incident, node: Node, *, told_ready: bool) -> datetime | No
     bad = set(bad_conditions(node))
     if told_ready and incident.recovered_at is not None:
         return incident.recovered_at + timedelta(seconds=QUIET_S)
+    if told_ready and not bad and _came_back(incident):  # an alert about it is still on its way to being resolved
+        return _newest_said(incident) + timedelta(seconds=QUIET_S)
     if bad == {"Ready"} or (told_ready and not bad):
-        return _turned_bad(incident) + timedelta(seconds=NOT_READY_S)
+        return _newest_said(incident) + timedelta(seconds=NOT_READY_S)
     if _hot(incident, node) and bad <= {_THERMAL}:
         return incident.opened_at + timedelta(seconds=THERMAL_S)
     return None
@@ -64,26 +69,25 @@ def _until(incident: Incident, node: Node, *, told_ready: bool) -> datetime | No
 
 def _stay(incident: Incident, flaps: int) -> datetime:
     if flaps >= FLAPS or incident.recovered_at is None:
-        return max(_turned_bad(incident), incident.recovered_at or incident.opened_at) + timedelta(seconds=GIVEN_UP_S)
+        return max(_newest_said(incident), incident.recovered_at or incident.opened_at) + timedelta(seconds=GIVEN_UP_S)
     return incident.recovered_at + timedelta(seconds=QUIET_S)
 
 
-def _turned_bad(incident: Incident) -> datetime:
-    """When it was last said to be not ready; the incident's beginning where that was before it."""
-    said = [s.time for s in incident.signals if _about_ready(s.body) and not _is_good(s.body)]
-    return max([incident.opened_at, *said])
+def _newest_said(incident: Incident) -> datetime:
+    """When something was last said about its readiness; the incident's beginning where that was before it."""
+    return max([incident.opened_at, *(s.time for s in incident.signals if _about_ready(s.body))])
+
+
+def _came_back(incident: Incident) -> bool:
+    """Has the node itself said that it is ready again?"""
+    bodies = [s.body for s in incident.signals]
+    return any(isinstance(b, ConditionBody) and b.condition == "Ready" and b.healthy for b in bodies)
 
 
 def _about_ready(body: object) -> bool:
     if isinstance(body, ConditionBody):
         return body.condition == "Ready"
     return isinstance(body, AlertBody) and body.alertname in _READY_ALERTS
-
-
-def _is_good(body: object) -> bool:
-    if isinstance(body, ConditionBody):
-        return body.healthy
-    return isinstance(body, AlertBody) and body.status == "resolved"
 
 
 def _hot(incident: Incident, node: Node) -> bool:
