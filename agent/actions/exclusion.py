@@ -39,6 +39,10 @@ def changed_templates(
             return _list_patch(spec, "replicatedJobs", ("template", "spec", "template", "spec"), field, change)
         case "Gang":
             return _list_patch(spec, "podSets", ("template", "spec"), field, change)
+        case "PyTorchJob":
+            return _roles_patch(spec, field, change)
+        case "RayJob":
+            return _ray_patch(spec.get("rayClusterSpec", {}), field, change)
         case _:
             return None
 
@@ -59,6 +63,32 @@ def _list_patch(
             pod_spec = pod_spec.setdefault(part, {})
         pod_spec[field] = change(pod_spec.get(field))
     return Exclusion({"spec": {key: after}}, {"spec": {key: before}})
+
+
+def _roles_patch(spec: Mapping[str, Any], field: str, change: Callable[[Any], Any]) -> Exclusion | None:
+    """Kubeflow writes a template for each role."""
+    roles = spec.get("pytorchReplicaSpecs", {})
+    before = {role: (each.get("template", {}).get("spec") or {}).get(field) for role, each in roles.items()}
+    after = {role: change(value) for role, value in before.items()}
+    return Exclusion(_of_roles(field, after), _of_roles(field, before)) if roles else None
+
+
+def _of_roles(field: str, values: Mapping[str, Any]) -> JsonObject:
+    templates = {role: {"template": {"spec": {field: value}}} for role, value in values.items()}
+    return {"spec": {"pytorchReplicaSpecs": templates}}
+
+
+def _ray_patch(cluster: Mapping[str, Any], field: str, change: Callable[[Any], Any]) -> Exclusion | None:
+    """A resumed RayJob makes its cluster anew, from this."""
+    if not cluster.get("headGroupSpec"):
+        return None
+    workers = _list_patch(cluster, "workerGroupSpecs", ("template", "spec"), field, change)
+    value = (cluster["headGroupSpec"].get("template", {}).get("spec") or {}).get(field)
+    body, undo = (
+        {"spec": {"rayClusterSpec": {"headGroupSpec": {"template": {"spec": {field: head}}}, **patch["spec"]}}}
+        for head, patch in ((change(value), workers.body), (value, workers.undo))
+    )
+    return Exclusion(body, undo)
 
 
 def _kept_off(affinity: Mapping[str, Any] | None, hostnames: Sequence[str]) -> JsonObject:

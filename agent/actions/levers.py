@@ -3,6 +3,9 @@
 Which gang, and when, is for `requeue_gang`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from agent.domain.cluster import Gang, ObjectRef
 
 # The field of the spec that holds a gang back, and its value while it may run.
@@ -12,6 +15,7 @@ _LEVERS: dict[tuple[str, str], tuple[str, bool]] = {
     ("batch", "Job"): ("suspend", False),
     ("jobset.x-k8s.io", "JobSet"): ("suspend", False),
 }
+_DRIVERS = ("TrainJob", "RayJob", "MPIJob")  # they write the switch of the jobs below them again from their own
 NATIVE = "scheduling.k8s.io"  # its PodGroup and Workload have no such field: all pods are evicted
 
 
@@ -30,3 +34,11 @@ def lever_of(gang: Gang) -> tuple[str, bool]:
 
 def evicted(ref: ObjectRef) -> bool:
     return ref.api_version.startswith(f"{NATIVE}/") and ref.kind in ("PodGroup", "Workload")
+
+
+def driver_of(manifest: Mapping[str, Any]) -> str | None:
+    """Who would at once undo what our hand does to this object's switch, named as people name it."""
+    if manifest.get("kind") not in ("Job", "JobSet"):
+        return None
+    owners = manifest.get("metadata", {}).get("ownerReferences") or ()
+    return next((f"{owner['kind']}/{owner.get('name')}" for owner in owners if owner.get("kind") in _DRIVERS), None)

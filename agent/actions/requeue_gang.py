@@ -11,7 +11,7 @@ from pydantic import Field
 from agent.actions.base import ANNOTATION, Occasion, Plain, Repairs, Success, refused, wrong_kind
 from agent.actions.base import unknown_target as unknown
 from agent.actions.exclusion import HOSTNAME, exclusion
-from agent.actions.levers import evicted, lever, lever_of
+from agent.actions.levers import driver_of, evicted, lever, lever_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb, WaitFor
@@ -108,6 +108,13 @@ class RequeueGang(Plain[RequeueParameters]):
 def _lever_refusal(gang: Gang, params: RequeueParameters, view: ClusterView) -> Refusal | None:
     """What this kind's lever cannot do."""
     kept_out = _uncordoned(params, view)
+    driver = driver_of(raw_object(view, gang.ref))
+    if driver is not None:
+        return refused(
+            "precondition.owned_by_controller",
+            f"{driver} drives {gang.ref} and would resume it at once",
+            f"suspend {driver}, or queue it with Kueue",
+        )
     if evicted(gang.ref):
         if kept_out or params.delay_s or params.from_checkpoint:
             return refused(

@@ -6,6 +6,7 @@ Nodes are found when the pods exist. Who is sent back leaves whole and is not le
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from agent.adapters.scheduler.kueue_words import in_kueues_words
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.adapters.scheduler.queues import queues_of
 from agent.domain.cluster import ClusterView, ObjectRef
@@ -55,5 +56,5 @@ def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef], spared: Col
     for name, ref in names.items():
         if ref not in result.admitted and name in snapshot.gangs:
             why = explain(snapshot, name, now_s, BY_QUOTA)
-            result.waiting[ref] = why.message if why else "it runs"
+            result.waiting[ref] = in_kueues_words(snapshot.gang(name), why) if why else "it runs"
     return result
