@@ -18,6 +18,7 @@ from agent.evidence.admission_loops import loop_facts
 from agent.evidence.cascades import cascade_facts
 from agent.evidence.failing_facts import failing_facts
 from agent.evidence.gang_facts import gang_facts
+from agent.evidence.hanging_facts import hang_facts
 from agent.evidence.holders import IDLE_MINIMUM_S
 from agent.evidence.holding import hold_facts
 from agent.evidence.idle_facts import idle_facts, restore_facts
@@ -46,6 +47,7 @@ KEYS = (
     "service",
     "failing",
     "exporter",
+    "hang",
     "quota",
     "loop",
     "starved",
@@ -83,6 +85,7 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
     Symptom.SERVICE_SATURATED: service_facts,
     Symptom.WORKLOAD_FAILING: failing_facts,
     Symptom.TELEMETRY_FAULT: exporter_facts,
+    Symptom.WORKLOAD_HANGS: hang_facts,
 }
 
 

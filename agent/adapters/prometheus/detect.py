@@ -22,6 +22,7 @@ from agent.evidence.admission_loops import find_loops
 from agent.evidence.cascades import find_cascades
 from agent.evidence.condition import Condition, Finder, Sight
 from agent.evidence.gangs import competing, stuck_gangs
+from agent.evidence.hanging_facts import find_hanging
 from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
 from agent.evidence.holding import find_over
 from agent.evidence.lookup import find_gang, in_order, raw_object
@@ -36,6 +37,7 @@ from agent.ports import Ledger, LedgerUnavailable, Metrics, MetricsUnavailable, 
 FINDERS: Mapping[Symptom, Finder] = {
     Symptom.SERVICE_SATURATED: find_saturated,
     Symptom.TELEMETRY_FAULT: find_exporters,
+    Symptom.WORKLOAD_HANGS: find_hanging,
     Symptom.QUOTA_UNUSED: find_unused,
     Symptom.ADMISSION_LOOP: find_loops,
     Symptom.QUEUE_STARVED: find_starved,
