@@ -15,7 +15,9 @@ from audit import merkle, proofs
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
 from audit.record import Record, checked, timestamp
-from audit.storage.sqlite import Durability, SqliteStore, file_of
+from audit.storage.opening import open_store
+from audit.storage.sqlite import Durability
+from audit.storage.store import Store
 from audit.storage.transaction import Query, Transaction
 from audit.writer import Writer
 
@@ -43,7 +45,7 @@ PAGE_RECORDS = 500
 class Log:
     """One log in one store. Safe to use from several threads, and from several processes on the same file."""
 
-    def __init__(self, store: SqliteStore, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
         self._store = store
         self._writer = Writer(store, clock, lock_timeout_s)
 
@@ -56,11 +58,13 @@ class Log:
         durability: Durability = "full",
         lock_timeout_s: float = LOCK_TIMEOUT_S,
     ) -> Log:
-        """Opens the log in a SQLite file (a path, or a URL of sqlite:///), and makes it there if need be.
+        """Opens the log in a SQLite file (a path, or a URL of sqlite:///), and makes it there if need be; or in a
+        PostgreSQL database (postgresql://), where its owner has made it before.
 
-        Durability "memory" leaves syncing to the operating system: fast, for simulated runs that nobody will audit.
+        Durability "memory", for SQLite alone, leaves syncing to the operating system: fast, for simulated runs that
+        nobody will audit.
         """
-        store = SqliteStore(file_of(path), durability, lock_timeout_s)
+        store = open_store(path, durability, lock_timeout_s)
         return cls(store, clock or (lambda: datetime.now(UTC)), lock_timeout_s)
 
     def append(

@@ -91,6 +91,8 @@ def _short(value: object, place: str, max_bytes: int) -> str:
     size_bytes = len(text(value, place).encode())
     if size_bytes > max_bytes:
         raise RecordRefused(place, f"{size_bytes} bytes where {max_bytes} may be")
+    if "\0" in text(value, place):
+        raise RecordRefused(place, "a NUL character, which not every database can keep in a text")
     if not size_bytes and place in ("/actor", "/unique_key"):
         raise RecordRefused(place, "empty")
     return text(value, place)

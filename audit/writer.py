@@ -17,7 +17,7 @@ from audit import merkle
 from audit.errors import AlreadyRecorded, LogError, LogUnavailable, RecordRefused
 from audit.merkle import Frontier, Node
 from audit.record import Record, canonical_bytes, leaf_hash, parse, timestamp
-from audit.storage.sqlite import SqliteStore
+from audit.storage.store import Store
 from audit.storage.transaction import Entry, Transaction
 
 MAX_GROUP_RECORDS = 256
@@ -37,7 +37,7 @@ class _Append:
 class Writer:
     """Appends checked records. Remembers the tree's frontier, so that a lone writer never reads it back."""
 
-    def __init__(self, store: SqliteStore, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
         self._store = store
         self._clock = clock
         self._lock_timeout_s = lock_timeout_s

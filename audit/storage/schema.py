@@ -7,20 +7,27 @@ read O(log n) of them instead of the log.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.dialects import postgresql
 
 SCHEMA_VERSION = 1
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite's INTEGER has 64 bits, and only it can be the table's own key."""
+
+Ordered = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text in the order of its bytes, as SQLite has it: times are compared as text."""
 
 metadata = MetaData()
 
 records = Table(
     "log_records",
     metadata,
-    Column("index", Integer, primary_key=True, autoincrement=False),
-    Column("kind", Text, nullable=False),
-    Column("at", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("unique_key", Text, unique=True),
+    Column("index", Number, primary_key=True, autoincrement=False),
+    Column("kind", Ordered, nullable=False),
+    Column("at", Ordered, nullable=False),
+    Column("actor", Ordered, nullable=False),
+    Column("unique_key", Ordered, unique=True),
     Column("body", LargeBinary, nullable=False),
     Column("leaf", LargeBinary, nullable=False),
     Index("log_records_kind", "kind"),
@@ -31,9 +38,9 @@ records = Table(
 attributes = Table(
     "log_attributes",
     metadata,
-    Column("index", Integer, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("index", Number, primary_key=True),
+    Column("name", Ordered, primary_key=True),
+    Column("value", Ordered, nullable=False),
     Index("log_attributes_value", "name", "value", "index"),
     sqlite_with_rowid=False,
 )
@@ -42,7 +49,7 @@ nodes = Table(
     "log_nodes",
     metadata,
     Column("level", Integer, primary_key=True),
-    Column("index", Integer, primary_key=True),
+    Column("index", Number, primary_key=True),
     Column("hash", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Connection, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
@@ -28,16 +28,6 @@ Durability = Literal["full", "memory"]
 
 WAL_ATTEMPTS = 20
 """Turning a new file to WAL answers "locked" at once, whatever the timeout, while another process does the same."""
-
-
-def file_of(place: str | Path) -> Path:
-    """The file that a path or a URL such as sqlite:////var/lib/audit.db names."""
-    if isinstance(place, Path) or "://" not in place:
-        return Path(place)
-    url = make_url(place)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise LogUnavailable(str(url), "only SQLite files are known as stores")
-    return Path(url.database)
 
 
 class SqliteStore:

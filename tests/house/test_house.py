@@ -23,6 +23,7 @@ THIRD_PARTY_ROOMS = {
     "regorus": ("agent/adapters/rego/",),
     "cel": ("agent/adapters/playbooks/",),
     "prometheus_api_client": ("agent/adapters/prometheus/",),
+    "alembic": ("audit/storage/",),
     "cryptography": ("audit/signing.py",),
     "starlette": ("agent/adapters/inbound/", "agent/web/", "audit/witness_service.py"),
     "uvicorn": ("agent/adapters/inbound/", "agent/web/"),

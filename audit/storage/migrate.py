@@ -1,0 +1,56 @@
+"""Makes and updates the log's tables in PostgreSQL, as their owner, and grants each role what it needs and no more.
+
+Alembic knows which steps a database has seen. SQLite files are made whole when they are opened (`audit.storage.sqlite`)
+by the same functions.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit.errors import LogUnavailable
+from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
+from audit.storage.schema import metadata, versions
+
+SCRIPTS = Path(__file__).parent / "migrations"
+_ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", re.ASCII)
+
+
+def migrate(url: URL, *, writers: tuple[str, ...] = (), readers: tuple[str, ...] = ()) -> None:
+    """Brings the tables up to date and grants the roles; run by the owner. Raises LogUnavailable, ValueError.
+
+    The roles must exist: who may log in is the database's administrator's to say.
+    """
+    for role in (*writers, *readers):
+        if not _ROLE.fullmatch(role):
+            raise ValueError(f"{role!r} is no name of a role")
+    engine = create_engine(url.set(drivername=DRIVER), connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+    try:
+        with engine.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            _grant(connection, writers, readers)
+    except SQLAlchemyError as error:
+        name = url.render_as_string(hide_password=True)
+        raise LogUnavailable(name, str(getattr(error, "orig", None) or error).strip()) from error
+    finally:
+        engine.dispose()
+
+
+def _grant(connection: Connection, writers: tuple[str, ...], readers: tuple[str, ...]) -> None:
+    everything = ", ".join(table.name for table in metadata.sorted_tables)
+    appended = ", ".join(table.name for table in metadata.sorted_tables if table is not versions)
+    connection.execute(text(f"REVOKE ALL ON {everything} FROM PUBLIC"))
+    for role in (*writers, *readers):
+        connection.execute(text(f'GRANT SELECT ON {everything} TO "{role}"'))
+    for role in writers:
+        connection.execute(text(f'GRANT INSERT ON {appended} TO "{role}"'))

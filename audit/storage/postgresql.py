@@ -1,0 +1,95 @@
+"""The log in PostgreSQL: several agents append to one log, as a role that may only insert and select.
+
+Whoever writes first takes an advisory lock that ends with its transaction, so indexes are given out without gap or
+fork. The tables, triggers and grants are made by their owner beforehand (`audit.storage.migrate`); the agent's role
+could not make them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit.errors import LogUnavailable
+from audit.storage.schema import SCHEMA_VERSION, versions
+from audit.storage.transaction import Transaction
+
+DRIVER = "postgresql+psycopg"
+
+WRITER_LOCK = 0x57_4B_4C_4F_47
+"""The advisory lock's key ("WKLOG"), one for each database: a database holds one log."""
+
+CONNECT_TIMEOUT_S = 5
+
+KEEPALIVE_S = 10
+"""A server that is gone without a word is noticed after three of these."""
+
+
+class PostgresqlStore:
+    """Opens transactions on the log's database. Each has its own connection from a pool; dead ones are replaced."""
+
+    def __init__(self, url: URL, lock_timeout_s: float) -> None:
+        self.name = url.render_as_string(hide_password=True)
+        self._lock_timeout_ms = int(lock_timeout_s * 1000)
+        self._engine = create_engine(
+            url.set(drivername=DRIVER),
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "keepalives_idle": KEEPALIVE_S,
+                "keepalives_interval": KEEPALIVE_S,
+                "keepalives_count": 3,
+                "application_name": "watchkeeper-log",
+            },
+        )
+        with self._errors():
+            self._check_version()
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A snapshot of the log."""
+        snapshot = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._errors(), snapshot.connect() as connection, connection.begin():
+            yield Transaction(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """The only writer's view of the log. What it inserts is durable when the block has been left."""
+        with self._errors(), self._engine.connect() as connection, connection.begin():
+            self._take_lock(connection)
+            yield Transaction(connection)
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._engine.dispose()
+
+    def _take_lock(self, connection: Connection) -> None:
+        """Read committed: what is read after the lock is what the writer before has committed."""
+        connection.execute(text("SELECT set_config('lock_timeout', :ms, true)"), {"ms": f"{self._lock_timeout_ms}ms"})
+        connection.execute(text("SET LOCAL synchronous_commit = on"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+
+    def _check_version(self) -> None:
+        with self._engine.connect() as connection:
+            if not inspect(connection).has_table(versions.name):
+                raise LogUnavailable(self.name, "no log is here; its owner makes it by `watchkeeper audit migrate`")
+            version = connection.scalar(select(versions.c.version))
+        if version != SCHEMA_VERSION:
+            raise LogUnavailable(self.name, f"schema version {version}; this program knows {SCHEMA_VERSION}")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise LogUnavailable(self.name, _words(error)) from error
+
+
+def _words(error: SQLAlchemyError) -> str:
+    """The server's own first line, without the statement and its values."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__

@@ -1,0 +1,97 @@
+"""The check of a log that lies in PostgreSQL: the same as `audit.fsck`'s, read in one snapshot through the driver.
+
+An auditor who wants nothing of ours but the checker exports the log first and checks the export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit.errors import LogUnavailable
+from audit.rescan import rescan
+from audit.rows import ATTRIBUTES, NODES, NODES_EXTENT, RECORDS, REPEATED_KEYS, RecordRow
+from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
+from audit.storage.schema import SCHEMA_VERSION, metadata, versions
+from audit.verdict import Verdict
+
+BATCH_ROWS = 2_000
+"""Rows fetched at once by a cursor on the server, so that no log has to fit into memory."""
+
+_TRIGGERS = """
+    SELECT tgrelid::regclass::text || '_' || verb FROM pg_trigger, unnest(ARRAY['insert','update','delete','truncate'])
+    AS verb WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgname = tgrelid::regclass::text || '_' || verb"""
+
+
+def fsck_postgresql(url: URL, *, expect_root: bytes | None = None, expect_size: int | None = None) -> Verdict:
+    """Raises LogUnavailable if the database cannot be read; what is wrong inside is in the verdict."""
+    name = url.render_as_string(hide_password=True)
+    verdict = Verdict(name, anchored=expect_root is not None or expect_size is not None, deep=True)
+    engine = create_engine(url.set(drivername=DRIVER), connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+    snapshot = engine.execution_options(isolation_level="REPEATABLE READ")
+    try:
+        with snapshot.connect() as connection, connection.begin():
+            connection.execute(text("SET TRANSACTION READ ONLY"))
+            if _is_log(connection, verdict):
+                rescan(PostgresqlRows(connection), verdict, expect_root, expect_size)
+    except SQLAlchemyError as error:
+        raise LogUnavailable(name, str(getattr(error, "orig", None) or error).strip()) from error
+    finally:
+        engine.dispose()
+    return verdict
+
+
+def _is_log(connection: Connection, verdict: Verdict) -> bool:
+    there = set(inspect(connection).get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name not in there:
+            verdict.completeness.add("table_missing", None, f"there is no table {table.name}")
+    if not verdict.completeness.ok:
+        return False
+    found = [row[0] for row in connection.execute(versions.select())]
+    if found != [SCHEMA_VERSION]:
+        verdict.integrity.add("schema_unknown", None, f"schema version {found}, this fsck knows {SCHEMA_VERSION}")
+        return False
+    enabled = {row[0] for row in connection.execute(text(_TRIGGERS))}
+    for table in metadata.sorted_tables:
+        for verb in ("insert", "update", "delete", "truncate"):
+            if f"{table.name}_{verb}" not in enabled:
+                missing = f"the trigger {table.name}_{verb} is gone or off: the log is not append-only now"
+                verdict.warnings.add("guard_missing", None, missing)
+    return True
+
+
+class PostgresqlRows:
+    """`audit.rows.Rows` inside the caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection.execution_options(stream_results=True, yield_per=BATCH_ROWS)
+
+    def _walk(self, statement: str) -> Iterator[Any]:
+        yield from self._connection.execute(text(statement))
+
+    def records(self) -> Iterator[RecordRow]:
+        for row in self._walk(RECORDS):
+            yield row[0], row[1], row[2], row[3], row[4], row[5], row[6]
+
+    def attributes(self) -> Iterator[tuple[int, str, str]]:
+        for row in self._walk(ATTRIBUTES):
+            yield row[0], row[1], row[2]
+
+    def nodes(self, level: int) -> Iterator[tuple[int, bytes]]:
+        for row in self._walk(NODES.format(level=level)):
+            yield row[0], row[1]
+
+    def nodes_extent(self) -> tuple[int | None, int]:
+        for row in self._walk(NODES_EXTENT):
+            return row[0], row[1]
+        return None, 0
+
+    def repeated_keys(self) -> Iterator[tuple[int, str]]:
+        """The server might answer from the unique index; the order of the records does not depend on it."""
+        for row in self._walk(REPEATED_KEYS.format(not_by_index="")):
+            yield row[0], row[1]

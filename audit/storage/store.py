@@ -1,0 +1,24 @@
+"""What the log needs of a database: snapshots to read, and one writer's view at a time. There are two."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from audit.storage.transaction import Transaction
+
+
+class Store(Protocol):
+    """Usable from several threads. What it cannot do now is `LogUnavailable`; later calls try again."""
+
+    name: str
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A snapshot of the log."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """The only writer's view, of all processes. What it inserts is durable when the block has been left."""
+        ...
+
+    def close(self) -> None: ...

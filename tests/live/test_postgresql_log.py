@@ -1,0 +1,236 @@
+"""The log in a real PostgreSQL: the same contract as in a file, several agents at once, a server that is killed, and
+roles that the database itself holds to reading and appending."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from concurrent_writers import RACES, write
+from log_contract import *  # noqa: F403
+from log_contract import fill
+from postgresql import OWNER, READER, WRITER, Postgresql
+from sqlalchemy.engine import make_url
+
+from audit.errors import LogUnavailable
+from audit.log import Log
+from audit.storage.migrate import migrate
+from audit.storage.recheck import fsck_postgresql
+from audit.verdict import Verdict
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+TABLES = ("log_records", "log_attributes", "log_nodes", "log_schema")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgresql]:
+    running = Postgresql()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def database(server: Postgresql) -> Postgresql:
+    """With an empty log in it."""
+    server.sql("DROP SCHEMA public CASCADE", OWNER, "audit")
+    server.sql(f"DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public AUTHORIZATION {OWNER}", database="audit")
+    server.sql(f"GRANT USAGE ON SCHEMA public TO {WRITER}, {READER}", OWNER, "audit")
+    migrate(make_url(server.url(OWNER)), writers=(WRITER,), readers=(READER,))
+    return server
+
+
+@pytest.fixture
+def log(database: Postgresql) -> Iterator[Log]:
+    ticks = iter(range(1_000_000))
+    clock: Callable[[], datetime] = lambda: NOON + timedelta(seconds=next(ticks))  # noqa: E731
+    with Log.open(database.url(WRITER), clock=clock, lock_timeout_s=5) as opened:
+        yield opened
+
+
+def check(database: Postgresql, **anchor: object) -> Verdict:
+    return fsck_postgresql(make_url(database.url(READER)), **anchor)  # type: ignore[arg-type]
+
+
+def test_what_was_written_is_intact(log: Log, database: Postgresql) -> None:
+    fill(log, 300)
+    verdict = check(database, expect_root=log.root(200), expect_size=200)
+    assert (verdict.ok, verdict.size, verdict.root) == (True, 300, log.root())
+    assert not verdict.warnings.problems
+
+
+def test_several_agents_append_without_gap_or_fork_and_a_key_has_one_winner(database: Postgresql) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Manager() as manager:
+        start, wins = spawn.Barrier(3), manager.dict()
+        names = ("agent-1", "agent-2", "agent-3")
+        url = database.url(WRITER)
+        writers = [spawn.Process(target=write, args=(url, name, 200, start, wins)) for name in names]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join(timeout=120)
+        assert [writer.exitcode for writer in writers] == [0, 0, 0]
+        assert sum(wins.values()) == RACES
+    verdict = check(database)
+    assert verdict.ok, verdict.first_problem
+    assert verdict.size == 3 * 200 + RACES
+
+
+# --- what the database itself refuses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("role", [WRITER, READER])
+def test_neither_writer_nor_reader_changes_or_removes_anything(
+    log: Log, database: Postgresql, role: str, table: str
+) -> None:
+    fill(log, 3)
+    column = {"log_records": "kind = 'x'", "log_attributes": "value = 'x'", "log_nodes": "hash = ''"}
+    for statement in (
+        f"UPDATE {table} SET {column.get(table, 'version = 2')}",
+        f"DELETE FROM {table}",
+        f"TRUNCATE {table}",
+        f"DROP TABLE {table}",
+        f"ALTER TABLE {table} DISABLE TRIGGER ALL",
+    ):
+        said = database.sql(statement, role, "audit")
+        assert "permission denied" in said or "must be owner" in said, (statement, said)
+    assert check(database).ok
+
+
+def test_a_reader_cannot_write(log: Log, database: Postgresql) -> None:
+    fill(log, 1)
+    said = database.sql("INSERT INTO log_attributes VALUES (9, 'a', 'b')", READER, "audit")
+    assert "permission denied" in said
+    with Log.open(database.url(READER)) as reader, pytest.raises(LogUnavailable, match="permission denied"):
+        reader.append("intent", actor="reader")
+    assert log.size() == 1
+
+
+@pytest.mark.parametrize("role", [WRITER, OWNER])
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("INSERT INTO log_records VALUES (7, 'k', 't', 'a', NULL, '', '')", "the next record has the next index"),
+        ("INSERT INTO log_records VALUES (2, 'k', 't', 'a', NULL, '', '')", "the next record has the next index"),
+        ("INSERT INTO log_records VALUES (3, 'k', 't', 'a', 'key-1', '', '')", "the unique key is taken"),
+        (
+            "INSERT INTO log_records SELECT 0, kind, at, actor, NULL, body, leaf FROM log_records WHERE index = 0 "
+            "ON CONFLICT (index) DO UPDATE SET body = ''",
+            "append-only|permission denied",
+        ),
+        ("INSERT INTO log_attributes VALUES (2, 'new', 'x')", "its record is closed"),
+        ("INSERT INTO log_nodes VALUES (1, 0, '')", "its subtree is closed"),
+    ],
+)
+def test_sql_from_another_hand_may_only_add_the_next_thing(
+    log: Log, database: Postgresql, role: str, statement: str, why: str
+) -> None:
+    fill(log, 3)
+    assert re.search(why, database.sql(statement, role, "audit"))
+    assert check(database).ok
+
+
+def test_even_the_owner_cannot_truncate(log: Log, database: Postgresql) -> None:
+    fill(log, 3)
+    for table in TABLES:
+        assert "TRUNCATE refused" in database.sql(f"TRUNCATE {table}", OWNER, "audit")
+
+
+# --- what only the check finds ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "index"),
+    [
+        ("UPDATE log_records SET body = overlay(body placing 'X' from 30) WHERE index = 11", "body_differs", 11),
+        ("UPDATE log_records SET actor = 'somebody else' WHERE index = 4", "actor_differs", 4),
+        ("DELETE FROM log_attributes WHERE index = 5", "attributes_differs", 5),
+        ("UPDATE log_nodes SET hash = leaf FROM log_records r WHERE r.index = 0 AND level = 2", "node_differs", 0),
+        ("DELETE FROM log_records WHERE index = 7", "record_missing", 7),
+        ("DELETE FROM log_records WHERE index >= 18", "record_missing", 18),
+    ],
+)
+def test_what_the_owner_changed_is_found(log: Log, database: Postgresql, statement: str, code: str, index: int) -> None:
+    fill(log, 20)
+    assert "ERROR" not in database.sql(statement, OWNER, "audit")
+    first = check(database).first_problem
+    assert first is not None
+    assert (first.code, first.index) == (code, index)
+
+
+def test_a_trigger_that_is_off_is_told(log: Log, database: Postgresql) -> None:
+    database.sql("ALTER TABLE log_records DISABLE TRIGGER log_records_update", OWNER, "audit")
+    (warning,) = check(database).warnings.problems
+    assert "log_records_update is gone or off" in warning.reason
+
+
+# --- a server that fails ----------------------------------------------------------------------------------------------
+
+
+def test_a_killed_server_is_unavailable_and_appends_resume_by_themselves(log: Log, database: Postgresql) -> None:
+    fill(log, 10)
+    database.kill()
+    with pytest.raises(LogUnavailable, match="postgresql://log_writer@") as fault:
+        log.append("intent", actor="agent", unique_key="after the kill")
+    assert "log_writer" in fault.value.store
+    database.start()
+    assert log.append("intent", actor="agent", unique_key="after the kill").index == 10
+    verdict = check(database)
+    assert verdict.ok, verdict.first_problem
+
+
+def test_a_connection_that_was_cut_is_replaced(log: Log, database: Postgresql) -> None:
+    fill(log, 2)
+    database.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{WRITER}'")
+    assert log.append("intent", actor="agent").index == 2
+
+
+def test_a_log_that_another_writer_holds_is_unavailable_and_resumes(database: Postgresql) -> None:
+    from audit.storage.postgresql import PostgresqlStore
+
+    url = make_url(database.url(WRITER))
+    with Log.open(database.url(WRITER), lock_timeout_s=0.3) as log:
+        other = PostgresqlStore(url, 5)
+        with other.writing(), pytest.raises(LogUnavailable, match="lock timeout"):
+            log.append("intent", actor="agent")
+        assert log.append("intent", actor="agent").index == 0
+        other.close()
+
+
+def test_no_log_no_server_and_no_such_place_are_one_clear_error(database: Postgresql) -> None:
+    with pytest.raises(LogUnavailable, match="its owner makes it"):
+        Log.open(database.url("postgres", "postgres"))
+    with pytest.raises(LogUnavailable, match="refused"):
+        Log.open("postgresql://nobody:secret@127.0.0.1:9/audit")
+    with pytest.raises(LogUnavailable) as fault:
+        Log.open("postgresql://nobody:secret@127.0.0.1:9/audit")
+    assert "secret" not in str(fault.value)
+    with pytest.raises(LogUnavailable, match="only SQLite files and PostgreSQL"):
+        Log.open("mysql://root@localhost/audit")
+
+
+def test_migrating_twice_changes_nothing(log: Log, database: Postgresql) -> None:
+    fill(log, 3)
+    migrate(make_url(database.url(OWNER)), writers=(WRITER,), readers=(READER,))
+    assert check(database).size == 3
+    with pytest.raises(ValueError, match="no name of a role"):
+        migrate(make_url(database.url(OWNER)), writers=('x"; DROP TABLE log_records; --',))
+
+
+def test_the_steps_make_what_the_program_expects(database: Postgresql) -> None:
+    """Alembic's steps and the tables of `schema.py` are the same."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from sqlalchemy import create_engine
+
+    from audit.storage.schema import metadata
+
+    engine = create_engine(make_url(database.url(OWNER)).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        options = {"version_table": "log_alembic_version", "compare_type": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+    engine.dispose()
