@@ -80,17 +80,16 @@ class ModelClient:
         for left in reversed(range(TRIES_ALIKE)):
             try:
                 return _text(self._body(messages, options, ends_at))
-            except self._openai.APITimeoutError as error:
-                raise ModelFault("the model does not answer in time") from error
-            except self._openai.APIConnectionError as error:
-                status = error.__cause__ if isinstance(error.__cause__, _Status) else None
-                if status is not None and (status.status not in BUSY or not left):
-                    raise status from error
-                if not left or time.monotonic() + PAUSE_S >= ends_at:
-                    raise ModelFault(str(status or f"the model does not answer: {type(error).__name__}")) from error
+            except ModelFault:
+                raise
+            except Exception as error:  # the client's or its transport's: they have no common root
+                refused = _refusal(error)
+                if refused is not None and refused.status not in BUSY:
+                    raise refused from error
+                in_time = not isinstance(error, self._openai.APITimeoutError) and time.monotonic() + PAUSE_S < ends_at
+                if not left or not in_time:
+                    raise ModelFault(str(refused or f"the model does not answer: {type(error).__name__}")) from error
                 time.sleep(PAUSE_S)
-            except (self._openai.OpenAIError, ValueError) as error:
-                raise ModelFault(f"the model does not answer: {type(error).__name__}") from error
         raise ModelFault("the model does not answer")
 
     def _body(self, messages: Sequence[Message], options: Mapping[str, Any], ends_at: float) -> bytes:
@@ -101,13 +100,18 @@ class ModelClient:
         completions = self._client.with_options(timeout=left_s).chat.completions.with_streaming_response
         body = bytearray()
         with completions.create(model=self._model, messages=cast(Any, list(messages)), **options) as response:
-            for piece in response.iter_bytes(4096):
+            for piece in response.iter_bytes():
                 body += piece
                 if len(body) > MAX_BODY_BYTES:
                     raise ModelFault(f"the model's answer is longer than {MAX_BODY_BYTES} bytes")
                 if time.monotonic() > ends_at:
                     raise ModelFault("the model does not answer in time")
         return bytes(body)
+
+
+def _refusal(error: Exception) -> _Status | None:
+    """The status that it comes of, if it does."""
+    return next((each for each in (error, error.__cause__) if isinstance(each, _Status)), None)
 
 
 def _only_ok(response: Any) -> None:
