@@ -4,7 +4,7 @@ Time is an argument. A cycle takes the first gang of every queue, as Kueue does;
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler_core.model import Gang, Pod, Seconds
 from scheduler_core.placement import Demand, place
@@ -148,7 +148,9 @@ def _would_borrow(snapshot: Snapshot, gang: Gang) -> bool:
 
 
 def _admit(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -> Assignment | None:
-    assignment = try_start(snapshot, gang.name, now_s, settings)
+    """With `admit_by_quota` the pods find their nodes in the next cycle, as those of a gang that lacks some."""
+    by_quota = replace(settings, place=False) if settings.admit_by_quota else settings
+    assignment = try_start(snapshot, gang.name, now_s, by_quota)
     if assignment is not None:
         commit(snapshot, assignment)
     return assignment

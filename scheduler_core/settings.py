@@ -12,6 +12,7 @@ CYCLES_LIMIT = 100_000  # a run stops by itself long before: every cycle admits,
 class Settings:
     policy: str = "bestfit"
     place: bool = True  # False: admit by quota alone, as Kueue does; somebody else binds the pods
+    admit_by_quota: bool = False  # with `place`: who has quota is in, and holds it while its pods find no nodes
     backoff: Backoff = field(default_factory=Backoff)
 
     def __post_init__(self) -> None:

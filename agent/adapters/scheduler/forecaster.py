@@ -34,9 +34,12 @@ from scheduler_core.changes import (
 )
 from scheduler_core.defragment import defragment
 from scheduler_core.quota import StopPolicy
+from scheduler_core.settings import Settings
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.waits import waits_at_most
 from scheduler_core.whatif import Effect, what_if
+
+AS_KUEUE = Settings(admit_by_quota=True)  # who is let in holds its quota, whether its pods find nodes or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +61,23 @@ class SchedulerForecaster:
         asked = self._asked_about(view)
         wanted = [each for change in changes for each in _changes(view, change)]
         now_s = view.taken_at.timestamp()
-        effect = what_if(asked.snapshot, wanted, now_s) if wanted else asked.without
+        effect = what_if(asked.snapshot, wanted, now_s, settings=AS_KUEUE) if wanted else asked.without
         moved = {*effect.stopped, *(each.gang for each in effect.assignments)}  # what they had run counts no more
         ends = {name: end for name, end in asked.ends.items() if name not in moved}
-        waits_s = waits_at_most(asked.snapshot, wanted, effect.still_pending, ends, now_s)
+        waits_s = waits_at_most(asked.snapshot, wanted, effect.still_pending, ends, now_s, AS_KUEUE)
         told = prediction(asked.snapshot, asked.without, effect, waits_s)
         return told.model_copy(update={"services": services(view, asked.without, effect)})
 
     def _asked_about(self, view: ClusterView) -> _Asked:
         if self._asked is None or self._asked.view is not view:
             snapshot = snapshot_of(view)
-            without = what_if(snapshot, [], view.taken_at.timestamp())
+            without = what_if(snapshot, [], view.taken_at.timestamp(), settings=AS_KUEUE)
             self._asked = _Asked(view, snapshot, without, ends_of(view))
         return self._asked
 
     def seats(self, view: ClusterView, gang: ObjectRef, changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         wanted = [each for change in changes for each in _changes(view, change)]
-        effect = what_if(self._asked_about(view).snapshot, wanted, view.taken_at.timestamp())
+        effect = what_if(self._asked_about(view).snapshot, wanted, view.taken_at.timestamp(), settings=AS_KUEUE)
         name = str(_gang(view, gang).ref)
         if name not in effect.started:
             return ()
