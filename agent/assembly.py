@@ -99,7 +99,7 @@ def assemble(
     """
     engine = EmbeddedPolicyEngine(settings.policies or bundled("policies"), overlay_data=settings.policy_data)
     playbooks = load_playbooks(settings.playbooks or bundled("playbooks"))
-    log = Log.open(settings.database, durability=durability)
+    log = Log.open(settings.log_place, durability=durability)
     ledger = interpose("log", AuditLedger(log, world.clock, ACTOR))
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)

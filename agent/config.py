@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     database: Path = Path("watchkeeper.db")
+    log: str | None = Field(
+        default=None, pattern=r"^postgresql://([\w.-]+@)?[\w.-]+(:\d{1,5})?/[\w-]+(\?[\w=&/.-]*)?$"
+    )  # where the audit log lies, if not in the database; a password comes from PGPASSFILE or PGPASSWORD
     world: Literal["live", "simulated"] = "live"
     cluster: str = "default"
     identities: tuple[Person, ...] = ()
@@ -65,6 +68,10 @@ class Settings(BaseSettings):
         if (self.model_endpoint is None) != (self.model_name is None):
             raise ValueError("model_endpoint and model_name go together")
         return self
+
+    @property
+    def log_place(self) -> str | Path:
+        return self.log or self.database
 
     @property
     def checkpoints(self) -> Path:

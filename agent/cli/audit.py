@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli.audit_anchoring import anchored, checkpoint, witness
-from agent.cli.house import ConfigOption, DbOption, WallClock, database_path, opened
+from agent.cli.audit_migrate import migrate
+from agent.cli.house import ConfigOption, DbOption, WallClock, log_place, opened
 from agent.cli.output import (
     EXIT_ERROR,
     EXIT_USAGE,
@@ -27,6 +28,9 @@ from agent.cli.output import (
 )
 from agent.cli.records import as_json, newest, proof_of, record_at, sentence_of, tell, time_of
 
+if TYPE_CHECKING:
+    from audit.verdict import Verdict
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -34,6 +38,7 @@ app = typer.Typer(
 )
 
 app.command(epilog="Example: watchkeeper audit checkpoint --key log.key --into /mnt/worm")(checkpoint)
+app.command(epilog="Example: watchkeeper audit migrate postgresql://owner@db/audit --writer agent")(migrate)
 app.command(epilog="Example: watchkeeper audit witness --key w.key --log VKEY --state w.db")(witness)
 
 
@@ -161,14 +166,9 @@ def fsck(
     db: DbOption = None,
 ) -> None:
     """Rehashes the whole log and says whether it is intact, or where it is not. Exit status 1 if it is not."""
-    from audit import fsck as checker
-
-    path = database_path(config, db)
+    place = log_place(config, db)
     expect_size, expect_root = (size, _root(root)) if kept is None else anchored(kept, key or [])
-    try:
-        verdict = checker.fsck(path, expect_root=expect_root, expect_size=expect_size, deep=deep)
-    except (OSError, sqlite3.Error) as error:
-        fail(f"The log in {path} cannot be opened: {error}.", "Name a readable file by --db.")
+    verdict = _verdict(place, expect_root, expect_size, deep=deep)
     if json:
         show_json(verdict.as_json())
     else:
@@ -178,6 +178,22 @@ def fsck(
         say("intact" if first is None else f"NOT INTACT, first at {first}")
     if not verdict.ok:
         raise typer.Exit(EXIT_ERROR)
+
+
+def _verdict(place: str | Path, root: bytes | None, size: int | None, *, deep: bool) -> Verdict:
+    from audit import fsck as checker
+    from audit.errors import LogUnavailable
+    from audit.storage.opening import url_of
+
+    url = url_of(place)
+    try:
+        if url is not None:
+            from audit.storage.recheck import fsck_postgresql
+
+            return fsck_postgresql(url, expect_root=root, expect_size=size)
+        return checker.fsck(place, expect_root=root, expect_size=size, deep=deep)
+    except (OSError, sqlite3.Error, LogUnavailable) as error:
+        fail(f"The log in {place} cannot be opened: {error}.", "Name a readable file by --db.")
 
 
 def _root(text: str | None) -> bytes | None:

@@ -57,8 +57,8 @@ def _waits(tally: Tally) -> dict[str, float]:
 
 def closing_page(told: DayTold) -> None:
     result = told.result
-    actions = [(_short(a["after"]), a["action"], a["outcome"], _asked(a), _place(a["target"])) for a in result["actions"]]
-    show_table(("after", "action", "outcome", "approved by", "on"), actions, nothing="Nothing was done.")
+    done = [(_short(a["after"]), a["action"], a["outcome"], _asked(a), _place(a["target"])) for a in result["actions"]]
+    show_table(("after", "action", "outcome", "approved by", "on"), done, nothing="Nothing was done.")
     say()
     for text, times in Counter(map(_refused, result["proposed"])).items():
         say(f"not done: {text}{f' ({times} times)' if times > 1 else ''}")

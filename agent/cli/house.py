@@ -53,11 +53,12 @@ def opened(config: Path | None, db: Path | None) -> Iterator[House]:
     from agent.ports import Fault
     from audit.log import Log, LogError
 
-    path = database_path(config, db)
-    _is_ours(path)
+    path, place = database_path(config, db), log_place(config, db)
+    if place == path:
+        _is_ours(path)
     clock = WallClock()
     try:
-        with Log.open(path) as log:
+        with Log.open(place) as log:
             store = Store.open(path, clock=clock, ledger=AuditLedger(log, clock, f"cli/{login_name() or 'unknown'}"))
             try:
                 yield House(path, log, store)
@@ -78,6 +79,11 @@ def database_path(config: Path | None, db: Path | None) -> Path:
     if not path.is_file():
         fail(f"There is no database {path}.", "Start the agent first (`watchkeeper run`), or name the file by --db.")
     return path
+
+
+def log_place(config: Path | None, db: Path | None) -> str | Path:
+    """Where the log lies: with the agent's other state, unless the settings name a database of its own."""
+    return db or settings(config).log_place
 
 
 def _is_ours(path: Path) -> None:

@@ -3,10 +3,14 @@ roles that the database itself holds to reading and appending."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from concurrent_writers import RACES, write
@@ -234,3 +238,25 @@ def test_the_steps_make_what_the_program_expects(database: Postgresql) -> None:
         options = {"version_table": "log_alembic_version", "compare_type": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
     engine.dispose()
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+def watchkeeper(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from agent.cli.main import main; main()", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_commands_find_a_log_that_lies_in_a_database(database: Postgresql, tmp_path: Path) -> None:
+    url = database.url(OWNER)
+    made = watchkeeper(tmp_path, "audit", "migrate", url, "--writer", WRITER, "--reader", READER)
+    assert made.returncode == 0, made.stderr
+    (tmp_path / "watchkeeper.yaml").write_text(f"log: {database.url(WRITER)}\n", encoding="utf-8")
+    with Log.open(database.url(WRITER)) as log:
+        fill(log, 3)
+    checked = watchkeeper(tmp_path, "audit", "fsck", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert json.loads(checked.stdout)["size"] == 3
+    unknown = watchkeeper(tmp_path, "audit", "migrate", url, "--writer", "nobody")
+    assert unknown.returncode == 1 and 'role "nobody" does not exist' in unknown.stderr
