@@ -18,7 +18,7 @@ from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction, Proposal, Refusal
 from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
-from agent.ports import Forecaster, Ports, Remedy, RepairUnavailable
+from agent.ports import Forecaster, PlaybookMatch, Ports, Remedy, RepairUnavailable
 
 TAKES_BACK = frozenset({"uncordon_node"})  # undoes an earlier action of the agent's own
 HISTORY_S = 7 * 24 * 3600  # as far back as attempt caps count
@@ -52,6 +52,20 @@ def look_at(incident_id: str, ports: Ports) -> Look:
         under_repair=_under_repair(incident, history, ports),
     )
     return Look(incident, view, facts, history, now)
+
+
+def explained(match: PlaybookMatch, look: Look) -> Diagnosis:
+    """A playbook's word, with what was seen."""
+    return Diagnosis(
+        incident=look.incident.id,
+        cause=match.cause,
+        statement=match.statement,
+        source=f"playbook:{match.playbook}",
+        playbook=match.playbook,
+        confidence=match.confidence,
+        evidence=look.facts.evidence,
+        facts=look.facts.values,
+    )
 
 
 def _under_repair(incident: Incident, history: Sequence[PastAction], ports: Ports) -> list[str]:

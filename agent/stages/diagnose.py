@@ -11,7 +11,7 @@ from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.evidence.facts import Facts
-from agent.look import Look, look_at
+from agent.look import Look, explained, look_at
 from agent.ports import JsonObject, PlaybookMatch, Ports, StillThinking
 from agent.recording import once
 
@@ -51,16 +51,7 @@ def _let_it_think(thread: Thread, ports: Ports) -> Move:
 def _diagnosis(match: PlaybookMatch | None, look: Look, ports: Ports) -> Diagnosis:
     if match is None:
         return _without_playbook(look, ports)
-    return Diagnosis(
-        incident=look.incident.id,
-        cause=match.cause,
-        statement=match.statement,
-        source=f"playbook:{match.playbook}",
-        playbook=match.playbook,
-        confidence=match.confidence,
-        evidence=look.facts.evidence,
-        facts=look.facts.values,
-    )
+    return explained(match, look)
 
 
 def _without_playbook(look: Look, ports: Ports) -> Diagnosis:

@@ -12,7 +12,7 @@ from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import IncidentState, Symptom
 from agent.domain.proposal import Proposal, Refusal
 from agent.domain.thread import Move, Next, Thread, Wait
-from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key
+from agent.look import TAKES_BACK, Look, explained, look_at, proposals, remedies_of, remedy_key
 from agent.ports import Ports, Remedy
 from agent.recording import once
 
@@ -46,15 +46,40 @@ def propose(thread: Thread, ports: Ports) -> Move:
     if badly is not None:
         ending, why = badly
         return Next("propose", thread.but(ending=ending, statement=why))
-    return _closing(thread, look)
+    return _closing(thread, diagnosis, look, ports)
 
 
-def _closing(thread: Thread, look: Look) -> Move:
-    """What keeps coming back is one incident: it stays open while it may."""
+def _closing(thread: Thread, diagnosis: Diagnosis, look: Look, ports: Ports) -> Move:
+    """What keeps coming back is one incident: it stays open while it may. What turned out to be something else by now
+    is not left to the playbook of before."""
+    taken_over = _as_seen_now(thread, diagnosis, look, ports)
+    if taken_over is not None:
+        return Next("propose", thread.but(diagnosis=taken_over))
     stay_until = look.facts.values["stay_until"]
     if thread.ending is None and stay_until is not None and look.now < parse_rfc3339(stay_until):
         return Wait(parse_rfc3339(stay_until), "it may come back", thread)
     return Next("close", thread)
+
+
+def _as_seen_now(thread: Thread, diagnosis: Diagnosis, look: Look, ports: Ports) -> Diagnosis | None:
+    """The diagnosis of a sick node by another playbook that has something to do; a node's trouble tends to grow."""
+    node = look.incident.symptom in (Symptom.GPU_FAULT, Symptom.NODE_UNHEALTHY)
+    if not node or thread.ending is not None or look.incident.recovered_at is not None:
+        return None
+    match = ports.playbooks.diagnose(look.incident, look.facts.values)
+    if match is None or match.playbook == diagnosis.playbook:
+        return None
+    wanted = ports.playbooks.remedies(match.playbook, look.facts.values)
+    if all(remedy_key(remedy) in thread.tried for remedy in wanted):
+        return None
+    payload = once(
+        ports.ledger,
+        "diagnosis",
+        f"diagnosis:{thread.incident}/{thread.round}",
+        lambda: explained(match, look).json_object(),
+        lambda made: {"incident": thread.incident, "cause": made["cause"]},
+    )
+    return Diagnosis.model_validate(payload)
 
 
 def _ends_badly(
