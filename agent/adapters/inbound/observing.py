@@ -12,7 +12,9 @@ from agent.adapters.inbound.delivery import Malformed
 from agent.adapters.inbound.events import read_event
 from agent.domain.cluster import ClusterView, Node
 from agent.domain.signal import Signal
-from agent.ports import Cluster, JsonObject
+from agent.ports import Cluster, ClusterFault, JsonObject
+
+_GONE = 410  # the server has forgotten the changes since our version
 
 Refused = Callable[[str, str, str], None]
 """Told (door, place, reason) of what could not be read."""
@@ -25,6 +27,7 @@ class Observer:
         self._cluster = cluster
         self._on_refused = on_refused
         self._versions: dict[str, str] = {}  # of Events, by uid
+        self._reached: int | None = None  # the newest version of an Event; None before there was one
         self._nodes: dict[str, Node] = {}
 
     def observe(self, view: ClusterView, now: datetime) -> list[Signal]:
@@ -32,9 +35,8 @@ class Observer:
         return [*self._events(now), *self._conditions(view, now)]
 
     def _events(self, now: datetime) -> list[Signal]:
-        objects = self._cluster.list("v1", "Event")
-        fresh = [event for event in objects if self._versions.get(_uid(event)) != _version(event)]
-        self._versions = {_uid(event): _version(event) for event in objects}
+        fresh = [event for event in self._news() if self._versions.get(_uid(event)) != _version(event)]
+        self._versions |= {_uid(event): _version(event) for event in fresh}
         signals = []
         for event in sorted(fresh, key=_uid):
             try:
@@ -42,6 +44,33 @@ class Observer:
             except Malformed as malformed:
                 self._on_refused("events", f"Event {_uid(event)}: {malformed.place}", malformed.reason)
         return signals
+
+    def _news(self) -> list[JsonObject]:
+        """All Events at the first look and wherever the server has forgotten how far we were; then what changed."""
+        try:
+            return self._listed() if self._reached is None else self._changed(self._reached)
+        except ClusterFault as fault:
+            if fault.status != _GONE:
+                raise
+            return self._listed()
+
+    def _listed(self) -> list[JsonObject]:
+        objects = self._cluster.list("v1", "Event")
+        present = {_uid(event) for event in objects}
+        self._versions = {uid: version for uid, version in self._versions.items() if uid in present}
+        self._reached = max((_number(event) for event in objects), default=None)
+        return objects
+
+    def _changed(self, since: int) -> list[JsonObject]:
+        found: dict[str, JsonObject] = {}
+        for change in self._cluster.watch("v1", "Event", resource_version=str(since)):
+            self._reached = max(self._reached or 0, _number(change.object))
+            if change.type == "DELETED":
+                self._versions.pop(_uid(change.object), None)
+                found.pop(_uid(change.object), None)
+            elif change.type in ("ADDED", "MODIFIED"):
+                found[_uid(change.object)] = change.object
+        return list(found.values())
 
     def _conditions(self, view: ClusterView, now: datetime) -> list[Signal]:
         before, self._nodes = self._nodes, dict(view.nodes)
@@ -55,3 +84,8 @@ def _uid(event: JsonObject) -> str:
 
 def _version(event: JsonObject) -> str:
     return str(event.get("metadata", {}).get("resourceVersion", ""))
+
+
+def _number(event: JsonObject) -> int:
+    text = _version(event)
+    return int(text) if text.isdecimal() else 0

@@ -52,6 +52,7 @@ class Owners:
     def __init__(self, known: Mapping[Key, ObjectRef], owners: Mapping[Key, ObjectRef]) -> None:
         self._known = known
         self._owners = owners
+        self._chains: dict[ObjectRef, tuple[ObjectRef, ...]] = {}
 
     def spelled(self, ref: ObjectRef) -> ObjectRef:
         """The object's own reference where it is at hand, else the one given."""
@@ -59,6 +60,11 @@ class Owners:
 
     def chain(self, ref: ObjectRef) -> tuple[ObjectRef, ...]:
         """The object itself, its owner, and so on to the top."""
+        if ref not in self._chains:
+            self._chains[ref] = self._climbed(ref)
+        return self._chains[ref]
+
+    def _climbed(self, ref: ObjectRef) -> tuple[ObjectRef, ...]:
         chain = [self.spelled(ref)]
         while len(chain) < CHAIN_LIMIT:
             owner = self._owners.get(key_of(chain[-1]))

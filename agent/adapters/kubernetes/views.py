@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from agent.adapters.kubernetes.fields import MalformedObject
 from agent.adapters.kubernetes.kinds import KINDS, Kind
+from agent.adapters.kubernetes.memo import Memo
 from agent.adapters.kubernetes.mirror import Mirror
 from agent.adapters.kubernetes.parsed import Parsed
 from agent.adapters.kubernetes.translate import Translation, assemble
@@ -29,6 +30,7 @@ class ClusterViews:
         self._clock = clock
         self._on_malformed = on_malformed
         self._mirror = Mirror(cluster, kinds)
+        self._memo = Memo()
         self._last: Translation | None = None
         self._told: frozenset[str] = frozenset()
 
@@ -48,7 +50,7 @@ class ClusterViews:
     def _translated(self) -> Translation:
         results = [copy.result for copy in self._mirror.copies.values()]
         bad = tuple(r for r in results if isinstance(r, MalformedObject))
-        translation = assemble([r for r in results if isinstance(r, Parsed)], self._clock.now())
+        translation = assemble([r for r in results if isinstance(r, Parsed)], self._clock.now(), self._memo)
         return Translation(translation.view, (*bad, *translation.malformed))
 
     def _tell(self) -> None:

@@ -7,6 +7,7 @@ no part of it: nobody decides by what was said.
 from dataclasses import replace
 
 from agent.adapters.kubernetes.fields import MalformedObject
+from agent.adapters.kubernetes.memo import Memo
 from agent.adapters.kubernetes.owners import Key
 from agent.adapters.kubernetes.parsed import Parsed, parse
 from agent.adapters.kubernetes.translate import assemble
@@ -21,6 +22,7 @@ class Overview:
         self._clock = clock
         self._version = 0
         self._parsed: dict[Key, Parsed] = {}
+        self._memo = Memo()
         self._view: ClusterView | None = None
 
     def view(self) -> ClusterView:
@@ -31,7 +33,7 @@ class Overview:
                 self._heed(change)
             self._version = self._store.version
             if news or self._view is None:
-                self._view = assemble([self._parsed[key] for key in sorted(self._parsed)], now).view
+                self._view = assemble([self._parsed[key] for key in sorted(self._parsed)], now, self._memo).view
         return replace(self._view, taken_at=now)
 
     def _heed(self, change: Change) -> None:
