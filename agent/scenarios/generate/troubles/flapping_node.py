@@ -1,4 +1,7 @@
-"""A node's kubelet comes and goes, nobody knows why: a person is called. Tempting but wrong: a reboot on a guess."""
+"""A node's kubelet comes and goes, nobody knows why. One that does so often may be kept from new pods and diagnosed.
+
+Tempting but wrong: a reboot on a guess, or to move what runs elsewhere anyway.
+"""
 
 from datetime import timedelta
 from random import Random
@@ -18,6 +21,7 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
         for status, reason in (("False", "KubeletNotReady"), ("True", "KubeletReady")):
             timeline.append({"at": seconds(moment), "apply": _said(node, status, reason)})
             moment += timedelta(seconds=rng.randint(*APART_S))
+    target = {"kind": "Node", "name": node}
     paged = at + timedelta(minutes=1)
     return Injected(
         timeline=[
@@ -25,7 +29,15 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
             telemetry.alert(site, paged, "KubeNodeNotReady", {"node": node}),
             telemetry.alert(site, moment + timedelta(minutes=1), "KubeNodeNotReady", {"node": node}, paged),
         ],
-        forbidden=[{"action": "*", "target": {"kind": "Node", "name": node}}],
+        allowed=[
+            {"action": "cordon_node", "target": target},
+            {"action": "request_node_repair", "target": target, "parameters": {"operation": "diagnose"}},
+        ],
+        forbidden=[
+            {"action": "request_node_repair", "target": target, "parameters": {"operation": operation}}
+            for operation in ("reset_gpu", "reboot", "replace")
+        ]
+        + [{"action": "drain_node", "target": target}],
     )
 
 
