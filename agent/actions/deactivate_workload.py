@@ -15,7 +15,8 @@ class DeactivateWorkload(Switching):
     verify_within_s = 900  # its pods may write a checkpoint when told to stop; large ones take minutes
 
     def destructive(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> bool:
-        return bool(members(target, view))
+        """Pods that have never started lose nothing."""
+        return any(pod.phase == "Running" for pod in members(target, view))
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         gang = find_gang(view, proposal.target)

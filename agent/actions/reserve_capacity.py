@@ -13,10 +13,10 @@ from pydantic import AwareDatetime, Field
 
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused
 from agent.actions.base import unknown_target as unknown
-from agent.actions.exclusion import Exclusion, changed_templates
-from agent.actions.written import uid_of
+from agent.actions.exclusion import changed_templates
+from agent.actions.written import spec_of, uid_of
 from agent.domain.base import Noun, rfc3339
-from agent.domain.cluster import ClusterView, Gang, GangState, Node, ObjectRef
+from agent.domain.cluster import ClusterView, Gang, GangState, Node, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.holding import RESERVED_BY, RESERVED_FOR, RESERVED_TAINT, RESERVED_UNTIL, is_reserved
 from agent.evidence.lookup import find_gang, pods_of, raw_object, same_object
@@ -42,9 +42,9 @@ class ReserveCapacity(Plain[ReserveParameters]):
             return unknown(target)
         if not same_object(gang.ref, target):
             return refused("precondition.owned_by_queue", f"{target} is driven by {gang.ref}", f"name {gang.ref}")
-        if gang.state is not GangState.QUEUED or any(pod.phase == "Pending" for pod in pods_of(view, gang.ref)):
-            return refused("precondition.not_waiting", f"{target} does not wait whole without pods", "requeue it first")
-        if not gang.uid or _tolerating(gang, view) is None:
+        if gang.state is not GangState.QUEUED or gang.running:
+            return refused("precondition.not_waiting", f"{target} does not wait whole", "requeue it first")
+        if not gang.uid or not (_waiting_pods(gang, view) or _can_change(gang, view)):
             return refused(
                 "precondition.no_lever",
                 f"the pods of a {_template(gang).kind} cannot be let onto held nodes",
@@ -123,22 +123,36 @@ def _template(gang: Gang) -> ObjectRef:
     return gang.job or gang.ref
 
 
-def _tolerating(gang: Gang, view: ClusterView) -> Exclusion | None:
-    toleration = {"key": RESERVED_TAINT, "operator": "Equal", "value": gang.uid, "effect": "NoSchedule"}
+def _waiting_pods(gang: Gang, view: ClusterView) -> list[Pod]:
+    pods = (pod for pod in pods_of(view, gang.ref) if pod.phase == "Pending" and not pod.terminating)
+    return [pod for pod in pods if pod.node is None]
+
+
+def _can_change(gang: Gang, view: ClusterView) -> bool:
+    """A job's template is free while it is suspended, our own Gang's always."""
     template = _template(gang)
-    manifest = raw_object(view, template)
-    return changed_templates(template.kind, manifest, "tolerations", lambda before: _with(before or [], toleration))
-
-
-def _with(before: list[Any], toleration: dict[str, str]) -> list[Any]:
-    return before if toleration in before else [*before, toleration]
+    return template.kind == "Gang" or (
+        template.kind in ("Job", "JobSet") and spec_of(raw_object(view, template)).get("suspend") is True
+    )
 
 
 def _let_in(gang: Gang, view: ClusterView) -> Iterator[Step]:
-    change, template = _tolerating(gang, view), _template(gang)
-    if change is not None and change.body != change.undo:
-        uid = uid_of(raw_object(view, template))
-        yield Step(verb=Verb.PATCH, target=template, body=change.body, uid=uid, undo=change.undo)
+    """Its pods that exist already may be given tolerations, and its template where pods are still to be made of it."""
+    toleration = {"key": RESERVED_TAINT, "operator": "Equal", "value": gang.uid, "effect": "NoSchedule"}
+    for pod in _waiting_pods(gang, view):
+        body = {"spec": {"tolerations": _with(spec_of(raw_object(view, pod.ref)).get("tolerations"), toleration)}}
+        # A toleration can never be taken from a pod again; for nodes that nobody holds it means nothing.
+        yield Step(verb=Verb.PATCH, target=pod.ref, body=body, uid=pod.uid or None, undo=body)
+    template = _template(gang)
+    manifest = raw_object(view, template)
+    change = changed_templates(template.kind, manifest, "tolerations", lambda before: _with(before, toleration))
+    if change is not None and change.body != change.undo and _can_change(gang, view):
+        yield Step(verb=Verb.PATCH, target=template, body=change.body, uid=uid_of(manifest), undo=change.undo)
+
+
+def _with(before: list[Any] | None, toleration: dict[str, str]) -> list[Any]:
+    listed = list(before or [])
+    return listed if toleration in listed else [*listed, toleration]
 
 
 def _held(node: Node, taint: dict[str, str], marks: dict[str, str]) -> Step:

@@ -101,6 +101,9 @@ def _why(scene: Scene, gang: Gang) -> Mapping[str, str]:
         shared = bool(set(reasons) & _IMAGE) and _others_pull_in_vain(scene.view, gang)
         told = f"its pods wait with {', '.join(reasons)}"
         return {"whose": "cluster" if shared else "owner", "why": f"{told}, as others' do" if shared else told}
+    largest = max((node.gpus for node in scene.view.nodes.values()), default=0)
+    if 0 < largest < gang.gpus_per_pod:
+        return {"whose": "owner", "why": f"a pod asks for {gang.gpus_per_pod} GPUs and no node has more than {largest}"}
     told = _forecast(scene, gang)
     if told.startswith(_NEVER):
         return {"whose": "owner", "why": told}

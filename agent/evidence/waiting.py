@@ -69,16 +69,16 @@ def waiting(view: ClusterView, gang: Gang, history: Sequence[PastAction], now: d
 
 
 def lost_at(view: ClusterView, gang: Gang, history: Sequence[PastAction]) -> datetime | None:
-    """When it was sent back for a node's sake: by Kueue, or by the agent because of a sick node."""
+    """When it was sent back for a node's sake: by the agent because of a sick node, or by Kueue itself."""
+    ours = [past.at for past in history if _for_a_nodes_sake(past, gang)]
+    if ours:
+        return max(ours)
     conditions = said(view, gang.ref)
     evicted, ready = conditions.get("Evicted"), conditions.get("PodsReady")
-    if evicted is None or evicted.status != "True" or evicted.since is None:
+    if evicted is None or evicted.status != "True":
         return None
     recovering = evicted.reason == TIMED_OUT and ready is not None and ready.reason == _RECOVERY
-    if evicted.reason in _NODE_LOST or recovering:
-        return evicted.since
-    ours = [past.at for past in history if _for_a_nodes_sake(past, gang)]
-    return max(ours, default=None)
+    return evicted.since if evicted.reason in _NODE_LOST or recovering else None
 
 
 def _for_a_nodes_sake(past: PastAction, gang: Gang) -> bool:

@@ -4,6 +4,8 @@ Everything here is proved on the scheduler's forecast before it is said. Only po
 once, while its others go on serving, count as movable.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,18 +125,29 @@ def _spared(pod: Pod, view: ClusterView) -> bool:
     ready = sum(each.ready for each in pods_of(view, workload.ref))
     marks = ({**pod.annotations}, {**workload.annotations}, view.namespaces.get(pod.ref.namespace or "", {}))
     opted_out = any(each.get(OPT_OUT, "false").lower() != "false" for each in marks)
+    return ready >= (workload.replicas or 0) and not opted_out and _let_go(pod, view) > 0
+
+
+def _empties_somebody(moves: Sequence[Relocation], view: ClusterView) -> bool:
+    """Would a Deployment lose more than half of its pods at once, or more than its budgets let go?"""
+    single = [view.pods[each.ref.namespace or "", each.ref.name] for each in moves if not each.whole_gang]
+    leaving = Counter(pod.owner for pod in single if pod.owner is not None)
+    for owner, pods in leaving.items():
+        workload = find_workload(view, owner)
+        spare = (workload.replicas or 0) // 2 if workload else 0
+        if pods > min([spare, *(_let_go(pod, view) for pod in single if pod.owner == owner)]):
+            return True
+    return False
+
+
+def _let_go(pod: Pod, view: ClusterView) -> int:
+    """How many pods like it its disruption budgets let go at once."""
     budgets = [
         budget.disruptions_allowed
         for budget in view.disruptions
         if budget.ref.namespace == pod.ref.namespace and budget.selector.items() <= dict(pod.labels).items()
     ]
-    return ready >= (workload.replicas or 0) and not opted_out and min(budgets, default=1) > 0
-
-
-def _empties_somebody(moves: Any, view: ClusterView) -> bool:
-    """Would one Deployment lose two of its pods at once?"""
-    owners = [str(view.pods[each.ref.namespace or "", each.ref.name].owner) for each in moves if not each.whole_gang]
-    return len(set(owners)) < len(owners)
+    return min(budgets, default=MOVES_MAX)
 
 
 def _gives_way(each: Gang, gang: Gang, scene: Scene) -> bool:
@@ -150,7 +163,7 @@ def _regained(found: Waiting, scene: Scene) -> Plan:
     back = [node for node in sorted(view.nodes) if _comes_back(node, scene)]
     seats = scene.forecaster.seats(view, gang.ref, [{"mend": node} for node in back]) if back else ()
     hold = tuple(node for node in seats if view.nodes[node].eligible)
-    if hold and not pods_of(view, gang.ref):
+    if hold:
         return Plan(f"{name} can start once {', '.join(back)} is back, if the rest of its place is kept", nodes=hold)
     newcomers = [each for each in took_its_place(view, gang, found.since) if _yields(each, gang, scene)]
     for each in cheapest(newcomers)[:GANGS_TRIED_MAX]:

@@ -108,7 +108,8 @@ def _concluded(thread: Thread, proposal: Proposal, found: _Finding, ports: Ports
     statement = found.success.statement
     helped = _record(proposal, bool(found.success.done), statement, found.seen, ports)
     if helped and proposal.action == "notify":
-        return Next("propose", thread.but(told=True, proposal=None))
+        called = proposal.parameters.get("audience") != "owner"  # an owner is told; whoever is on duty is called
+        return Next("propose", thread.but(told=thread.told or called, proposal=None))
     if helped:
         unhelped = "" if proposal.parameters.get("operation") in REPAIRS else thread.unhelped
         return Next("propose", thread.but(helped=(*thread.helped, proposal.id), unhelped=unhelped, proposal=None))

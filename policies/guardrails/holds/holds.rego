@@ -7,7 +7,10 @@ package watchkeeper.guardrails.holds
 
 longest := object.get(data.limits, ["holds", "reservation"], "4h")
 
-until_s := 0 - data.watchkeeper.lib.age_s(input.proposal.parameters.until)
+until_s := 0 - data.watchkeeper.lib.age_s(moment) if {
+	moment := input.proposal.parameters.until
+	is_string(moment)
+}
 
 ends if {
 	until_s <= data.watchkeeper.lib.seconds(longest)
