@@ -1,6 +1,6 @@
 """What the agent needs from the world, as Protocols. Two worlds and many stores stand behind them; nothing is mocked.
 
-Faults are exceptions of this module's hierarchy, with the cause chained. A refusal is data (domain.Refusal).
+Faults are the exceptions of `agent.faults`, with the cause chained. A refusal is data (domain.Refusal).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,83 +15,23 @@ from agent.domain.incident import Incident, IncidentState
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction
 from agent.domain.signal import Signal
+from agent.faults import (
+    ClusterFault as ClusterFault,
+    ClusterUnavailable as ClusterUnavailable,
+    Conflict as Conflict,
+    DeskUnavailable as DeskUnavailable,
+    Fault as Fault,
+    Invalid as Invalid,
+    LedgerUnavailable as LedgerUnavailable,
+    MetricsUnavailable as MetricsUnavailable,
+    NotFound as NotFound,
+    PolicyUnavailable as PolicyUnavailable,
+    RepairUnavailable as RepairUnavailable,
+    StoreUnavailable as StoreUnavailable,
+    TooManyRequests as TooManyRequests,
+)
 
 JsonObject = dict[str, Any]
-
-
-# --- faults ---------------------------------------------------------------------------------------------------------
-
-
-class Fault(Exception):
-    """Something outside did not work. `place` names it: 'apiserver', 'log', 'prometheus', 'policy' …"""
-
-    place = "outside"
-    passes = True  # worth asking again; False for what fails alike each time, such as an expression on its facts
-
-
-class ClusterFault(Fault):
-    """The API server refused or failed. `status` is the HTTP code (0: no answer)."""
-
-    place = "apiserver"
-    status = 0
-
-
-class NotFound(ClusterFault):
-    status = 404
-
-
-class Conflict(ClusterFault):
-    """A stale resourceVersion, a failed precondition, or an object that exists already."""
-
-    status = 409
-
-
-class Invalid(ClusterFault):
-    status = 422
-
-
-class TooManyRequests(ClusterFault):
-    """A PodDisruptionBudget forbids the eviction, or the server sheds load."""
-
-    status = 429
-
-
-class ClusterUnavailable(ClusterFault):
-    status = 503
-
-
-class MetricsUnavailable(Fault):
-    place = "prometheus"
-
-
-class LedgerUnavailable(Fault):
-    """No durable record, no action."""
-
-    place = "log"
-
-
-class PolicyUnavailable(Fault):
-    """The engine gave no decision: the stage turns this into a deny with the code given."""
-
-    place = "policy"
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code  # policy.not_loaded | policy.error | policy.timeout | policy.undefined | policy.ill_typed …
-
-
-class RepairUnavailable(Fault):
-    place = "repair"
-
-
-class DeskUnavailable(Fault):
-    place = "approvals"
-
-
-class StoreUnavailable(Fault):
-    """The inbox, the timers or the projections could not be read or written."""
-
-    place = "store"
 
 
 # --- time and order -------------------------------------------------------------------------------------------------
