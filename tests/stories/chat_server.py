@@ -3,13 +3,29 @@
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Reply = str | int | float | None
-"""What it says; or the status that it fails with; or for how many seconds it says nothing; or no completion at all."""
+
+class Drip:
+    """An answer without end: a piece of it, again and again, as long as somebody listens."""
+
+    def __init__(self, every_s: float, piece: bytes = b" ") -> None:
+        self.every_s, self.piece = every_s, piece
+
+
+class Redirect:
+    """The answer is said to be elsewhere."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+Reply = str | int | float | None | Drip | Redirect | Callable[[dict[str, Any]], str]
+"""What it says; or the status that it fails with; or for how many seconds it says nothing; or no completion at all;
+or what it makes of the request."""
 
 
 class ChatServer:
@@ -51,6 +67,15 @@ class ChatServer:
                 http.close_connection = True
             case None:
                 _send(http, 200, {"hello": "this is another API"})
+            case Drip():
+                _drip(http, reply)
+            case Redirect():
+                http.send_response(307)
+                http.send_header("Location", reply.url)
+                http.send_header("Content-Length", "0")
+                http.end_headers()
+            case _:
+                _send(http, 200, completion(reply(body)))
 
     def forms(self) -> list[str]:
         return [request.get("response_format", {}).get("type", "prompt") for request in self.requests]
@@ -72,6 +97,16 @@ def _send(http: BaseHTTPRequestHandler, status: int, body: dict[str, Any]) -> No
     http.send_header("Content-Length", str(len(data)))
     http.end_headers()
     http.wfile.write(data)
+
+
+def _drip(http: BaseHTTPRequestHandler, drip: Drip) -> None:
+    http.send_response(200)
+    http.send_header("Content-Type", "application/json")
+    http.end_headers()
+    with suppress(OSError):  # nobody listens any more
+        while True:
+            http.wfile.write(drip.piece)
+            time.sleep(drip.every_s)
 
 
 @contextmanager
