@@ -9,6 +9,7 @@ from agent.adapters.simulated.controllers.daemonsets import DaemonSets
 from agent.adapters.simulated.controllers.deployments import Deployments
 from agent.adapters.simulated.controllers.finishing import Finishing
 from agent.adapters.simulated.controllers.garbage import GarbageCollection
+from agent.adapters.simulated.controllers.inferenceservices import InferenceServices
 from agent.adapters.simulated.controllers.jobs import Jobs
 from agent.adapters.simulated.controllers.jobsets import JobSets
 from agent.adapters.simulated.controllers.kubelet import Kubelets
@@ -44,6 +45,7 @@ def controllers(control: Control) -> tuple[Controller, ...]:
         JobSets(control),
         Jobs(control),
         Notebooks(control),
+        InferenceServices(control),
         HorizontalPodAutoscalers(control),
         Deployments(control),
         ReplicaSets(control),
