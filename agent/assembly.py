@@ -6,8 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
-from agent.adapters.checkpoints import close as close_checkpointer
-from agent.adapters.checkpoints import open_checkpointer
+from agent.adapters.checkpoints import close as close_checkpointer, open_checkpointer
 from agent.adapters.inbound.observing import Observer
 from agent.adapters.kubernetes.views import ClusterViews
 from agent.adapters.ledger import AuditLedger

@@ -2,8 +2,17 @@
 
 from datetime import datetime
 
-from agent.actions.base import ACTOR, ANNOTATION, NoParameters, Occasion, Plain, Repairs, Success, refused
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import (
+    ACTOR,
+    ANNOTATION,
+    NoParameters,
+    Occasion,
+    Plain,
+    Repairs,
+    Success,
+    refused,
+    unknown_target as unknown,
+)
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import find_node

@@ -9,8 +9,16 @@ from typing import Any
 
 from pydantic import Field, model_serializer, model_validator
 
-from agent.actions.base import NoParameters, Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import (
+    NoParameters,
+    Occasion,
+    Plain,
+    Repairs,
+    Success,
+    refused,
+    unknown_target as unknown,
+    wrong_kind,
+)
 from agent.actions.evict_pod import EvictPod, eviction
 from agent.actions.queue_switch import is_queue
 from agent.actions.requeue_gang import RequeueGang, RequeueParameters

@@ -6,8 +6,7 @@ disruption budget that says no is waited for by the executor.
 
 from datetime import datetime
 
-from agent.actions.base import NoParameters, Occasion, Plain, Repairs, Success, refused
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import NoParameters, Occasion, Plain, Repairs, Success, refused, unknown_target as unknown
 from agent.actions.cordon_node import CordonNode
 from agent.actions.evict_pod import eviction
 from agent.actions.requeue_gang import RequeueGang, RequeueParameters

@@ -5,8 +5,16 @@ Never a delete, never a member of a gang, and never a pod that nothing would sta
 
 from datetime import datetime
 
-from agent.actions.base import NoParameters, Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import (
+    NoParameters,
+    Occasion,
+    Plain,
+    Repairs,
+    Success,
+    refused,
+    unknown_target as unknown,
+    wrong_kind,
+)
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import active_pods, find_workload, pods_of

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from agent.actions.base import ACTOR, Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import ACTOR, Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.queue_switch import (
     HELD_BY,
     HOLD_INCIDENT,

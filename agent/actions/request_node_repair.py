@@ -7,8 +7,7 @@ would take a part of it, which is the one thing that never happens here.
 from datetime import datetime
 from typing import Literal
 
-from agent.actions.base import Occasion, Plain, Repairs, Success, refused, step_key
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import Occasion, Plain, Repairs, Success, refused, step_key, unknown_target as unknown
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb

@@ -8,8 +8,16 @@ from datetime import datetime
 
 from pydantic import Field
 
-from agent.actions.base import ANNOTATION, Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import (
+    ANNOTATION,
+    Occasion,
+    Plain,
+    Repairs,
+    Success,
+    refused,
+    unknown_target as unknown,
+    wrong_kind,
+)
 from agent.actions.exclusion import HOSTNAME, exclusion
 from agent.actions.levers import driver_of, evicted, lever, lever_of
 from agent.domain.base import Noun

@@ -11,8 +11,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from agent.actions.base import Occasion, Plain, Repairs, Success, refused
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown
 from agent.actions.exclusion import changed_templates
 from agent.actions.written import spec_of, uid_of
 from agent.domain.base import Noun, rfc3339

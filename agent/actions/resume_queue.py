@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from agent.actions.base import ACTOR, Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import ACTOR, Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.hold_queue import release_body
 from agent.actions.queue_switch import HELD_BY, OPEN, UNHELD, is_queue, stop_policy
 from agent.actions.written import annotations_of, uid_of

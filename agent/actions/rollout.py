@@ -3,8 +3,7 @@
 Only the pod template is ever written; how fast pods follow is the owner's own update strategy.
 """
 
-from agent.actions.base import refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import refused, unknown_target as unknown, wrong_kind
 from agent.actions.written import Manifest, driven_by_another, spec_of
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Refusal

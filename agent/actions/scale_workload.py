@@ -10,8 +10,7 @@ from typing import Self
 from pydantic import Field, ValidationError, model_validator
 
 from agent.actions.autoscaling import Autoscaler, autoscaler_of
-from agent.actions.base import Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.written import Manifest, driven_by_another, forget, remember, remembered, spec_of, uid_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef, Pod

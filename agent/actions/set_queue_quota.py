@@ -8,8 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from agent.actions.base import Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.queue_switch import is_queue
 from agent.actions.quotas import AMOUNTS, cohort, entry, field, list_of, quotas
 from agent.actions.written import Manifest, forget, managed_by, remember, remembered, spec_of, uid_of

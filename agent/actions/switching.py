@@ -5,8 +5,7 @@ Kueue's Workload and our Gang have one; for a Job or JobSet without a queue ther
 
 from typing import ClassVar
 
-from agent.actions.base import NoParameters, Occasion, Plain, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import NoParameters, Occasion, Plain, refused, unknown_target as unknown, wrong_kind
 from agent.actions.levers import lever
 from agent.actions.written import Manifest, forget, remember, remembered, spec_of, uid_of
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod

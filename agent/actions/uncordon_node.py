@@ -2,8 +2,16 @@
 
 from datetime import datetime
 
-from agent.actions.base import ACTOR, NoParameters, Occasion, Plain, Repairs, Success, refused
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import (
+    ACTOR,
+    NoParameters,
+    Occasion,
+    Plain,
+    Repairs,
+    Success,
+    refused,
+    unknown_target as unknown,
+)
 from agent.actions.cordon_node import CORDON_INCIDENT, CORDON_REASON, uncordon_body
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb

@@ -43,8 +43,7 @@ def checkpoint(
     db: DbOption = None,
 ) -> None:
     """Signs a checkpoint: size and root of the log, as a note that anybody with the public key can check."""
-    from audit.anchors import AnchorUnavailable, FolderAnchor, NotAnExtension
-    from audit.anchors import checkpoint as sign_and_keep
+    from audit.anchors import AnchorUnavailable, FolderAnchor, NotAnExtension, checkpoint as sign_and_keep
     from audit.checkpoints import Checkpoint
     from audit.notes import NoteRefused
 

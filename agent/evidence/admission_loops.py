@@ -14,8 +14,7 @@ from agent.domain.cluster import ClusterView, Condition, Gang, GangState
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Symptom
 from agent.domain.signal import EventBody
-from agent.evidence.condition import Condition as Found
-from agent.evidence.condition import Sight
+from agent.evidence.condition import Condition as Found, Sight
 from agent.evidence.holders import OPT_OUT
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, in_order, pods_of

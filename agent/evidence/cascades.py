@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.domain.base import rfc3339
-from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
-from agent.domain.cluster import Condition as Said
+from agent.domain.cluster import ClusterView, Condition as Said, Gang, GangState, ObjectRef
 from agent.domain.incident import Symptom
 from agent.domain.signal import EventBody
 from agent.evidence.condition import Condition, Sight

@@ -12,8 +12,7 @@ from typing import Any
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Condition, Gang, GangState, ObjectRef
 from agent.domain.incident import Symptom
-from agent.evidence.condition import Condition as Found
-from agent.evidence.condition import Sight
+from agent.evidence.condition import Condition as Found, Sight
 from agent.evidence.holders import OPT_OUT
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, in_order, pods_of, raw_object

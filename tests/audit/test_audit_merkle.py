@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import rfc9162
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from audit import merkle, proofs
 from audit.proofs import ProofRefused, verify_consistency, verify_inclusion

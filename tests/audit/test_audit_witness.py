@@ -9,8 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from starlette.testclient import TestClient
 
 from audit.checkpoints import Checkpoint
@@ -18,8 +17,7 @@ from audit.log import Log
 from audit.notes import SignatureType, read_note, verified
 from audit.signing import Signer, new_key
 from audit.storage.witnessed import WitnessFile
-from audit.witness import SIZE_TYPE, Answer, Witness, read_request, write_request
-from audit.witness import Refused as WitnessRefused
+from audit.witness import SIZE_TYPE, Answer, Refused as WitnessRefused, Witness, read_request, write_request
 from audit.witness_service import service
 
 ORIGIN = "example.com/gpu-cluster"

@@ -1,7 +1,6 @@
 """What must hold on every cluster that can be drawn, whatever happens to it."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from schedule_language import GPU, cluster
 
 from scheduler_core import (

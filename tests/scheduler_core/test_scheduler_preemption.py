@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from scheduler_core import Cohort, Gang, PodSet, Queue, Quota, Snapshot, run
 from scheduler_core.preemption import Cause, Victim, next_preemption, victims

@@ -1,8 +1,7 @@
 """Lending and borrowing: how much may each queue still take?"""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU, cluster
 
 from scheduler_core import Cohort, FlavorResource, Invalid, Queue, Quota, Unknown

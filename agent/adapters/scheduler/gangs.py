@@ -13,9 +13,7 @@ from agent.adapters.kubernetes.pod_sets import pod_sets_of
 from agent.adapters.scheduler.queues import Queues
 from agent.adapters.scheduler.shapes import shape_of
 from agent.domain.base import parse_rfc3339
-from agent.domain.cluster import ClusterView, ObjectRef, Pod
-from agent.domain.cluster import Gang as DomainGang
-from agent.domain.cluster import GangState as DomainState
+from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState as DomainState, ObjectRef, Pod
 from scheduler_core.model import Gang, PodSet
 from scheduler_core.state import Admission, GangState
 

@@ -10,8 +10,7 @@ from agent.adapters.scheduler.gangs import flavor_labels, gang_of, pod_name, pod
 from agent.adapters.scheduler.queues import Queues, queues_of
 from agent.adapters.scheduler.shapes import node_of, shape_of
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
-from scheduler_core.model import Gang
-from scheduler_core.model import Pod as CorePod
+from scheduler_core.model import Gang, Pod as CorePod
 from scheduler_core.snapshot import Snapshot
 
 

@@ -7,8 +7,7 @@ from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.quantities import pod_requests
 from agent.adapters.scheduler.amounts import asked_for, offered
 from agent.domain.cluster import Node
-from scheduler_core.model import Node as CoreNode
-from scheduler_core.model import NodeTerm, PodShape, Requirement, Taint, TaintEffect, Toleration
+from scheduler_core.model import Node as CoreNode, NodeTerm, PodShape, Requirement, Taint, TaintEffect, Toleration
 
 HOSTNAME = "kubernetes.io/hostname"
 

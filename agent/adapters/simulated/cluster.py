@@ -14,8 +14,7 @@ from agent.adapters.simulated.behaviour import as_seen
 from agent.adapters.simulated.clock import SimulatedClock
 from agent.adapters.simulated.effects import Effect
 from agent.adapters.simulated.faults import FaultBoard
-from agent.adapters.simulated.keys import key_of as key_of_manifest
-from agent.adapters.simulated.keys import ref_of
+from agent.adapters.simulated.keys import key_of as key_of_manifest, ref_of
 from agent.adapters.simulated.merge import copied, merged
 from agent.adapters.simulated.store import Change, ObjectStore, Origin
 from agent.domain.base import rfc3339

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from agent.adapters.inbound.alertmanager import read_alerts
 from agent.adapters.inbound.cloudevents import BATCHED, STRUCTURED, read_cloudevent, read_http

@@ -7,8 +7,7 @@ a queue that changed. What follows for an admitted gang's job and pods is `workl
 from collections.abc import Iterable
 from typing import Any
 
-from agent.adapters.kubernetes.owners import Key
-from agent.adapters.kubernetes.owners import key_of as key_of_ref
+from agent.adapters.kubernetes.owners import Key, key_of as key_of_ref
 from agent.adapters.scheduler.admitting import admit_waiting
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.adapters.simulated import pods

@@ -6,8 +6,7 @@ changed in a way that could make room: a node came or became usable, a pod left,
 
 from collections.abc import Iterable
 
-from agent.adapters.kubernetes.owners import Key
-from agent.adapters.kubernetes.owners import key_of as key_of_ref
+from agent.adapters.kubernetes.owners import Key, key_of as key_of_ref
 from agent.adapters.scheduler.binding import place_waiting
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
