@@ -99,7 +99,8 @@ class Workloads:
     # -- out -----------------------------------------------------------------------------------------------------------
 
     def _stop(self, gang: JsonObject, reason: str, message: str) -> None:
-        if holds_quota(gang) or any(_started(pod) for pod in pods_of(self._control.store, gang)):
+        runs = not pods.holds(gang, "Evicted") and any(_started(pod) for pod in pods_of(self._control.store, gang))
+        if holds_quota(gang) or runs:
             evict(self._control, gang, reason, message, status={"requeueState": None})
         self._halt(gang)
 
