@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.actions.base import Occasion, Plain, Repairs, Success, refused, wrong_kind
-from agent.actions.base import unknown_target as unknown
+from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
+from agent.actions.reclaim_gang import gang_of, refuse_gang, rests_on_gang, start_gang, stop_gang
 from agent.actions.reclaim_methods import METHODS
 from agent.actions.written import annotations_of
 from agent.domain.base import Noun
-from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.cluster import ClusterView, GangState, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step
 from agent.evidence.holders import RECLAIM_METHODS
 from agent.evidence.lookup import active_pods, find_workload, pods_of, raw_object
@@ -35,10 +35,12 @@ class ReclaimIdleGpu(Plain[ReclaimParameters]):
     verify_within_s = 600  # pods get their termination grace; a notebook writes its state
 
     def refuse(self, target: ObjectRef, params: ReclaimParameters, view: ClusterView) -> Refusal | None:
-        method = METHODS.get(target.kind)
+        method, gang = METHODS.get(target.kind), gang_of(target, view)
+        manifest = raw_object(view, target)
+        if gang is not None and manifest:
+            return refuse_gang(target, gang, params.method, view)
         if method is None:
             return wrong_kind(self.name, target, ", ".join(METHODS))
-        manifest = raw_object(view, target)
         if not manifest:
             return unknown(target)
         fitting = RECLAIM_METHODS[target.kind]
@@ -46,19 +48,26 @@ class ReclaimIdleGpu(Plain[ReclaimParameters]):
             return refused("precondition.method", f"{params.method} does not fit a {target.kind}", f"use {fitting}")
         if not method.holding(manifest):
             return refused("precondition.holds_nothing", f"{target} is stopped already", "nothing to do")
-        return _not_ours(target, manifest, view)
+        return _not_ours(target, manifest)
 
     def steps(
         self, target: ObjectRef, params: ReclaimParameters, view: ClusterView, occasion: Occasion
     ) -> tuple[Step, ...]:
+        gang = gang_of(target, view)
+        if gang is not None:
+            return stop_gang(target, gang, view, occasion.proposal)
         return METHODS[target.kind].stop(target, raw_object(view, target), occasion.proposal)
 
     def blast_radius(self, target: ObjectRef, params: ReclaimParameters, view: ClusterView) -> BlastRadius:
         pods = active_pods(pods_of(view, target))
-        return BlastRadius(workloads=(str(target),), pods=len(pods), gpus=sum(p.gpus for p in pods))
+        gang = gang_of(target, view)
+        gangs = (str(gang.ref),) if gang else ()
+        return BlastRadius(workloads=(str(target),), gangs=gangs, pods=len(pods), gpus=sum(p.gpus for p in pods))
 
     def rests_on(self, target: ObjectRef, params: ReclaimParameters, view: ClusterView) -> dict[str, object]:
-        manifest = raw_object(view, target)
+        manifest, gang = raw_object(view, target), gang_of(target, view)
+        if gang is not None and manifest:
+            return rests_on_gang(target, gang, view)
         method = METHODS.get(target.kind)
         if not manifest or method is None:
             return {"uid": None}
@@ -81,14 +90,15 @@ class ReclaimIdleGpu(Plain[ReclaimParameters]):
     def inverse(
         self, target: ObjectRef, params: ReclaimParameters, view: ClusterView, undoes: str
     ) -> tuple[Step, ...] | None:
+        gang = gang_of(target, view)
+        if gang is not None:
+            return start_gang(target, gang, view) or None
         method = METHODS.get(target.kind)
         return method.start(target, raw_object(view, target)) or None if method else None
 
 
-def _not_ours(target: ObjectRef, manifest: Mapping[str, Any], view: ClusterView) -> Refusal | None:
-    """Owners that something else would start again at once, or that cannot stop this way."""
-    if any(p.gang is not None for p in active_pods(pods_of(view, target))):
-        return refused("precondition.is_a_gang", f"{target} runs as a gang in a queue", "act on the gang")
+def _not_ours(target: ObjectRef, manifest: Mapping[str, Any]) -> Refusal | None:
+    """Owners that cannot stop this way."""
     mode = annotations_of(manifest).get("serving.kserve.io/deploymentMode", "")
     if target.kind == "InferenceService" and mode in ("RawDeployment", "Standard"):
         return refused("precondition.no_lever", f"{target} cannot scale to zero in mode {mode}", "ask its owner")
@@ -97,6 +107,10 @@ def _not_ours(target: ObjectRef, manifest: Mapping[str, Any], view: ClusterView)
 
 def _restored(proposal: Proposal, view: ClusterView) -> Success:
     """All of what was there before is ready again; pods that wait for GPUs are not."""
+    gang = gang_of(proposal.target, view)
+    if gang is not None:
+        back = gang.state in (GangState.RUNNING, GangState.QUEUED, GangState.FINISHED)
+        return Success(back or None, f"{gang.ref} is {gang.state}")
     workload = find_workload(view, proposal.target)
     wanted = (workload.replicas if workload else None) or 1
     ready = [p for p in pods_of(view, proposal.target) if p.ready and p.phase == "Running"]

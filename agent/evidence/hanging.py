@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from agent.domain.cluster import Pod
+from agent.evidence.host_work import TRAFFIC, at_work
 from agent.evidence.pod_series import PodKey, Points, fresh, key_of, read_pods
 from agent.evidence.witnesses import METRICS
 from agent.ports import Metrics, Series
 
 PROGRESS = tuple(sorted(name for name, metric in METRICS.items() if metric.family == "progress"))
 UTIL, POWER, TENSOR = "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE"
-OUTPUT = ("container_network_transmit_bytes_total", "container_fs_writes_bytes_total")  # cAdvisor's
 WINDOW = timedelta(hours=6)
 HANGS_AFTER_S = 1800  # evaluations and checkpoints of large models take many minutes
 GAPS = 3  # and none takes three times the longest pause so far
@@ -26,7 +26,6 @@ SPINS_PERCENT = 90.0
 POWER_FELL = 0.5  # of what it drew while it advanced
 COMPUTES = 0.8  # of the same: an evaluation draws about what training does
 TENSOR_WORKS, TENSOR_STILL = 0.03, 0.01
-WRITES_BYTES_PER_S = 10_000_000  # a checkpoint on its way
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def judge_hang(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> Hang:
     witnesses += ["tensor cores stand still"] if still else []
     against = ["GPUs draw what they drew in training"] if power and max(power) >= COMPUTES else []
     against += ["tensor cores work"] if any(now_ >= TENSOR_WORKS for _, now_ in tensor) else []
-    against += _writes(metrics, pods, now)
+    against += at_work(metrics, pods, now, TRAFFIC)
     idle = tuple(sorted(name for name, value in busy.items() if value < SPINS_PERCENT))
     spins = bool(busy) and len(idle) <= (1 if len(pods) > 2 else 0)
     return Hang(progress, tuple(witnesses), tuple(against), spins, idle if spins else ())
@@ -139,15 +138,3 @@ def _busy(read: _Read, pods: Sequence[Pod], at: datetime, now: datetime) -> dict
 
 def _since(points: Points, start: datetime) -> list[tuple[datetime, float]]:
     return [point for point in points if point[0] >= start]
-
-
-def _writes(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> list[str]:
-    """Pods that send or write much: a checkpoint on its way, whatever its GPUs look like."""
-    start = now - timedelta(seconds=TURN_S)
-    said = []
-    for name in OUTPUT:
-        for key, series in sorted(read_pods(metrics, name, pods, start, now).items()):
-            grown = sum(max(0.0, s.points[-1][1] - s.points[0][1]) for s in series if s.points)
-            if grown / TURN_S >= WRITES_BYTES_PER_S:
-                said.append(f"{key[1]} writes {int(grown / TURN_S / 1e6)} MB/s")
-    return said

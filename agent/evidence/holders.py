@@ -19,6 +19,7 @@ RECLAIM_METHODS: Mapping[str, str] = {
     "Notebook": "stop",
     "Job": "suspend",
 }
+GANGS_THAT_WAIT = frozenset({"Workload", "Gang", "Job", "JobSet"})  # those that can be told to
 # The default of the policies' data `idle.minimum`: how long idleness must last before it means something.
 IDLE_MINIMUM_S: Mapping[str, int] = {"notebook": 3600, "serving": 7200, "training": 3600, "batch": 3600}
 OPT_OUT = "watchkeeper.dev/opt-out"
@@ -39,9 +40,16 @@ class Holder:
 
     @property
     def method(self) -> str | None:
-        """None where nothing gentle works: an unknown kind, or a gang, which is its queue's business."""
-        in_a_gang = any(p.gang is not None for p in self.pods)
-        return None if in_a_gang else RECLAIM_METHODS.get(self.ref.kind)
+        """None where nothing gentle works: an unknown kind, or a part of a gang. A whole gang its queue can suspend."""
+        if not self.in_a_gang:
+            return RECLAIM_METHODS.get(self.ref.kind)
+        gangs = {str(p.gang) for p in self.pods}
+        fits = all(p.gang is not None and p.gang.kind in GANGS_THAT_WAIT for p in self.pods)
+        return "suspend" if fits and len(gangs) == 1 else None
+
+    @property
+    def in_a_gang(self) -> bool:
+        return any(p.gang is not None for p in self.pods)
 
 
 def holders(view: ClusterView) -> list[Holder]:

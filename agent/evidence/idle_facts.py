@@ -1,15 +1,22 @@
 """Facts about an owner of idle GPUs, and about one that wants back what was taken from it."""
 
+from datetime import timedelta
 from typing import Any
 
 from agent.domain.base import rfc3339
+from agent.domain.cluster import WorkloadClass
 from agent.domain.diagnosis import Evidence
+from agent.evidence.hanging import PROGRESS
 from agent.evidence.holders import Holder, find_holder, last_used, required_idle_s, taken_back
+from agent.evidence.host_work import PROCESSORS, TRAFFIC, at_work
 from agent.evidence.idle import IdleFinding
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import raw_object
+from agent.evidence.pod_series import read_pods, so_for_s
 from agent.evidence.reading import read_idle
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
+
+STEPS_WINDOW_S = 6 * 3600  # a training that has stood still for longer than this has stood still for long enough
 
 
 def idle_facts(scene: Scene) -> Findings:
@@ -20,9 +27,10 @@ def idle_facts(scene: Scene) -> Findings:
     needed_s = required_idle_s(holder.workload_class, scene.idle_minimum_s, wrong)
     finding = read_idle(scene.metrics, holder.pods, scene.now, needed_s) if scene.metrics else None
     idle_s = _idle_s(scene, holder, finding)
+    beside = _beside(scene, holder)
     values = {
         "holder": _holder(holder, wrong, needed_s),
-        "idle": _idle(holder, finding, idle_s) if finding else None,
+        "idle": {**_idle(holder, finding, idle_s), **beside} if finding else None,
     }
     return Findings(values, (_evidence(holder, finding, idle_s),) if finding and finding.observed_at else ())
 
@@ -34,6 +42,21 @@ def _idle_s(scene: Scene, holder: Holder, finding: IdleFinding | None) -> int:
     return idle_s if used is None else max(0, min(idle_s, int((scene.now - used).total_seconds())))
 
 
+def _beside(scene: Scene, holder: Holder) -> dict[str, Any]:
+    """What its pods do beside their GPUs, and for how long its step counters have stood still; null: it has none."""
+    if scene.metrics is None:
+        return {"at_work": [], "steps_stopped_s": None}
+    counters = {} if holder.workload_class is WorkloadClass.SERVING else {**TRAFFIC, **PROCESSORS}
+    start = scene.now - timedelta(seconds=STEPS_WINDOW_S)
+    read = [read_pods(scene.metrics, name, holder.pods, start, scene.now) for name in PROGRESS]
+    steps = [one for by_pod in read for series in by_pod.values() for one in series]
+    stopped = [so_for_s(one.points, scene.now, lambda v, one=one: v == one.points[-1][1] > 0) for one in steps]  # type: ignore[misc]
+    return {
+        "at_work": list(at_work(scene.metrics, holder.pods, scene.now, counters)),
+        "steps_stopped_s": min(stopped) if stopped else None,
+    }
+
+
 def _holder(holder: Holder, wrong: int, needed_s: int) -> dict[str, Any]:
     return {
         "ref": holder.ref.json_object(),
@@ -42,6 +65,7 @@ def _holder(holder: Holder, wrong: int, needed_s: int) -> dict[str, Any]:
         "gpus": holder.gpus,
         "pods": len(holder.pods),
         "method": holder.method,
+        "gang": holder.in_a_gang,
         "opted_out": holder.opted_out,
         "taken_back_7d": wrong,
         "needed_idle_s": needed_s,

@@ -29,9 +29,9 @@ class Reclaimed:
 
 def reclaimed(ref: ObjectRef, manifest: Mapping[str, Any]) -> Reclaimed | None:
     marks = manifest.get("metadata", {}).get("annotations") or {}
-    method = RECLAIM_METHODS.get(ref.kind)
-    if RECLAIMED_BY not in marks or method is None:
+    if RECLAIMED_BY not in marks:
         return None
+    method = RECLAIM_METHODS.get(ref.kind, "suspend")
     return Reclaimed(ref, str(marks[RECLAIMED_BY]), method, _stopped(ref.kind, manifest, marks))
 
 
@@ -55,8 +55,10 @@ def _stopped(kind: str, manifest: Mapping[str, Any], marks: Mapping[str, Any]) -
     match kind:
         case "Notebook":
             return KUBEFLOW_STOPPED in marks
-        case "Job":
+        case "Job" | "JobSet" | "TrainJob" | "PyTorchJob" | "MPIJob" | "RayJob":
             return bool(spec.get("suspend", False))
+        case "Gang":
+            return not spec.get("active", True)
         case "InferenceService":
             return bool(spec.get("predictor", {}).get("minReplicas", 1) == 0)
         case _:

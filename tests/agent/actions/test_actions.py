@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from evidence.field import Cluster, cluster, ref
 
-from actions.proposing import NODE, ours, propose, proposed, refusal, success
+from actions.proposing import NODE, after, ours, propose, proposed, refusal, success
 from agent.domain.cluster import ObjectRef
 from agent.domain.proposal import Proposal, Refusal, Verb
 
@@ -303,6 +303,24 @@ def test_an_inference_service_and_a_job_too() -> None:
     assert (made.steps[0].body["spec"], back.steps[0].body["spec"]) == ({"suspend": True}, {"suspend": False})
 
 
+def test_a_gang_gives_its_gpus_back_whole_by_its_queues_lever() -> None:
+    where = cluster().nodes("gpu-1", "gpu-2").gang("x", on=["gpu-1", "gpu-2"])
+    made = proposed("reclaim_idle_gpu", ref("Job", "x"), where, method="suspend")
+    assert [(str(step.target), step.body.get("spec")) for step in made.steps] == [
+        ("Job/lab/x", None), ("Workload/lab/x", {"active": False}),
+    ]  # fmt: skip
+    assert (made.blast_radius.gangs, made.blast_radius.pods, made.notice_s) == (("Workload/lab/x",), 2, 900)
+    where = after(made, where)
+    back = proposed("reclaim_idle_gpu", ref("Job", "x"), where, method="suspend", undoes=made.id)
+    assert [(str(step.target), step.body.get("spec")) for step in back.steps] == [
+        ("Workload/lab/x", {"active": True}), ("Job/lab/x", None),
+    ]  # fmt: skip
+    never = cluster().nodes("gpu-1").gang("x", on=["gpu-1"])
+    assert refusal("reclaim_idle_gpu", ref("Job", "x"), never, method="suspend", undoes="inc-0/0") == (
+        "precondition.nothing_to_undo"
+    )
+
+
 RAW = {"serving.kserve.io/deploymentMode": "RawDeployment"}
 
 
@@ -313,7 +331,8 @@ RAW = {"serving.kserve.io/deploymentMode": "RawDeployment"}
         ("Deployment", "scale_to_zero", cluster().deployment("x", on=[]), "precondition.holds_nothing"),
         ("Deployment", "scale_to_zero", cluster(), "precondition.target_unknown"),
         ("ConfigMap", "stop", cluster(), "precondition.kind"),
-        ("Job", "suspend", cluster().node("gpu-1").gang("x", on=["gpu-1"]), "precondition.is_a_gang"),
+        ("Job", "stop", cluster().node("gpu-1").gang("x", on=["gpu-1"]), "precondition.method"),
+        ("Job", "suspend", cluster().node("gpu-1").gang("x", on=["gpu-1"], waiting=1), "precondition.not_running"),
         (
             "InferenceService",
             "scale_to_zero",

@@ -223,15 +223,39 @@ def test_the_facts_of_idleness_have_the_form_that_policies_read() -> None:
         "workload_class": "serving",
         "gpus": 1,
         "observed_at": "2026-11-02T12:00:00Z",
+        "at_work": [],
+        "steps_stopped_s": None,
     }
     assert facts.evidence[-1].observed_at == NOW
 
 
-def test_who_opted_out_or_runs_as_a_gang_is_left_alone() -> None:
+def test_who_opted_out_is_left_alone() -> None:
     out = {"watchkeeper.dev/opt-out": "true"}
     assert idle(tts(annotations=out), idle_for(9000)) == ("idle-not-proven", [])
-    gang = cluster().node("gpu-1").gang("tts", on=["gpu-1"], gpus=1)
-    assert idle(gang, idle_for(9000), ref("Job", "tts")) == ("idle-not-proven", [])
+
+
+def test_an_idle_gang_is_finished_only_when_its_steps_say_so() -> None:
+    gang, told = cluster().node("gpu-1").gang("tts", on=["gpu-1"], gpus=1), idle_for(9000)
+    assert idle(gang, told, ref("Job", "tts")) == ("idle-not-proven", ["notify Job/lab/tts"])
+    told.series.append(series("train_steps_total", 900, "tts-0"))
+    assert idle(gang, told, ref("Job", "tts")) == ("idle-gpus", ["reclaim_idle_gpu Job/lab/tts"])
+    young = idle_for(9000)
+    young.series.append(series("train_steps_total", [0, *[900] * 30], "tts-0"))
+    assert idle(gang, young, ref("Job", "tts"))[0] == "idle-not-proven", "its last step is half an hour old"
+
+
+@pytest.mark.parametrize(("counter", "per_minute"), [
+    ("container_fs_writes_bytes_total", 6e9), ("container_network_transmit_bytes_total", 6e9),
+    ("container_cpu_usage_seconds_total", 120.0),
+])  # fmt: skip
+def test_a_job_that_is_at_work_beside_its_gpus_is_left_alone(counter: str, per_minute: float) -> None:
+    job, told = tts(kind="Job"), idle_for(9000)
+    assert idle(job, told, ref("Job", "tts")) == ("idle-gpus", ["reclaim_idle_gpu Job/lab/tts"])
+    told.series.append(series(counter, [n * per_minute for n in range(30)], "tts-0"))
+    assert idle(job, told, ref("Job", "tts")) == ("idle-not-proven", [])
+    if counter.startswith("container_cpu"):
+        told.series[-1] = series(counter, [n * 1.0 for n in range(30)], "tts-0")
+        assert idle(job, told, ref("Job", "tts"))[0] == "idle-gpus"
 
 
 def test_contradicting_metrics_are_told_to_a_person() -> None:

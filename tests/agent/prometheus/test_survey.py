@@ -161,10 +161,9 @@ def test_silence_neither_begins_nor_ends_it() -> None:
     "where",
     [
         tts(annotations={"watchkeeper.dev/opt-out": "true"}),
-        cluster().node("gpu-1").gang("tts", on=["gpu-1"], gpus=1),
         cluster().node("gpu-1").pod("tts-0", "gpu-1", gpus=1),
     ],
-    ids=["opted out", "a gang", "nobody's pod"],
+    ids=["opted out", "nobody's pod"],
 )
 def test_whose_gpus_cannot_be_taken_is_not_told_of(where: Cluster) -> None:
     assert surveyor(idle_for(300)).survey(where.view(), NOW) == []
@@ -175,12 +174,21 @@ def test_a_reclaim_that_was_wrong_makes_the_next_one_slower() -> None:
     assert surveyor(idle_for(200), wrong).survey(tts().view(), NOW) == []
 
 
+def test_an_idle_gang_is_told_of_in_the_name_of_its_job() -> None:
+    gang = cluster().node("gpu-1").gang("tts", on=["gpu-1"], gpus=1)
+    assert said(surveyor(idle_for(300)).survey(gang.view(), NOW)) == ["idle_gpu Job/lab/tts firing"]
+
+
 def test_the_number_of_queries_of_a_look_does_not_grow_with_the_pods() -> None:
-    where, busy = cluster().node("gpu-1", gpus=400), Told()
-    where.deployment("tts", on=["gpu-1"] * 200, gpus=1)
-    busy.series = [series(UTIL, 90, f"tts-{n}", gpu="0", for_s=600) for n in range(200)]
-    surveyor(busy).survey(where.view(), NOW)
-    assert busy.queries <= 4
+    def asked(pods: int) -> int:
+        where, busy = cluster().node("gpu-1", gpus=400), Told()
+        where.deployment("tts", on=["gpu-1"] * pods, gpus=1)
+        named = {"Hostname": "gpu-1", "gpu": "0"}
+        busy.series = [series(UTIL, 90, f"tts-{n}", for_s=600, **named) for n in range(pods)]
+        surveyor(busy).survey(where.view(), NOW)
+        return busy.queries
+
+    assert asked(200) == asked(2) <= 30  # once a scrape, whatever the size of the cluster
 
 
 # --- gangs and restores ---------------------------------------------------------------------------------------------
