@@ -13,6 +13,7 @@ from datetime import timedelta
 from agent.adapters.simulated.gangs import tops_of
 from agent.adapters.simulated.keys import key_of, shown
 from agent.adapters.simulated.merge import copied
+from agent.adapters.simulated.repair_rules import rules_in
 from agent.adapters.simulated.store import ObjectStore
 from agent.domain.duration import parse_duration
 from agent.ports import JsonObject
@@ -121,6 +122,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     LOAD: parse_load,
     CAPACITY: _parse_capacity,
     RUNS_FOR: parse_runs_for,
+    REPAIR: rules_in,
 }
 
 

@@ -6,62 +6,23 @@ replaced is lost at that moment, which is the end of the repair.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Literal
-
-import promql_parser
 
 from agent.adapters.kubernetes.owners import Key
 from agent.adapters.simulated import pods
+from agent.adapters.simulated.behaviour import BEHAVIOUR, REPAIR
 from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.effects import Effect
+from agent.adapters.simulated.repair_rules import OPERATIONS, Rule, rules_in, rules_of
 from agent.adapters.simulated.tsdb import SeriesStore
 from agent.domain.cluster import node_ref
 from agent.ports import JsonObject, RepairUnavailable
 
-OPERATIONS = ("diagnose", "reset_gpu", "reboot", "replace", "support")
-OUTCOMES = ("succeeded", "failed", "stuck")
 _KILLS = ("reboot", "replace")  # everything that runs on the node
 _KILLS_GPU_WORK = ("reset_gpu",)
 _GOOD_WHEN_TRUE = ("Ready", "AcceleratedHardwareReady")  # every other node condition is good when False
 
 State = Literal["unknown", "pending", "succeeded", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What the scenario says about one operation."""
-
-    takes: timedelta = timedelta(minutes=5)
-    outcome: str = "succeeded"
-    heals: bool = True
-
-
-def rules_of(settings: Mapping[str, Any]) -> dict[str, Rule]:
-    """Raises ValueError, naming the field."""
-    rules = {}
-    for operation, raw in settings.items():
-        where = f"repair.{operation}"
-        if operation not in OPERATIONS:
-            raise ValueError(f"{where}: the operations are {', '.join(OPERATIONS)}")
-        if not isinstance(raw, Mapping) or set(raw) - {"takes", "outcome", "heals"}:
-            raise ValueError(f"{where}: expected an object with takes, outcome and heals, found {raw!r}")
-        rule = Rule(_duration(where, raw.get("takes", "5m")), raw.get("outcome", "succeeded"), raw.get("heals", True))
-        if rule.outcome not in OUTCOMES:
-            raise ValueError(f"{where}.outcome: {rule.outcome!r} is none of {', '.join(OUTCOMES)}")
-        if not isinstance(rule.heals, bool):
-            raise ValueError(f"{where}.heals: expected true or false, found {rule.heals!r}")
-        rules[operation] = rule
-    return rules
-
-
-def _duration(where: str, value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    try:
-        return promql_parser.parse_duration(str(value))
-    except ValueError as wrong:
-        raise ValueError(f"{where}.takes: {wrong}") from wrong
 
 
 @dataclass
@@ -88,11 +49,18 @@ class SimulatedRepairs:
             return
         if operation not in OPERATIONS or self._control.get(Key("", "Node", "", node)) is None:
             raise RepairUnavailable(f"the repair system knows no {operation} of a node {node}")
-        rule = self._rules.get(operation, Rule())
+        rule = self._rule(node, operation)
         self._repairs[key] = _Repair(node, operation, gpu_uuid)
         self._note("request_repair", node, {"operation": operation, "gpu_uuid": gpu_uuid, "key": key})
         if rule.outcome != "stuck":
             self._control.after(rule.takes, lambda: self._end(key, rule))
+
+    def _rule(self, node: str, operation: str) -> Rule:
+        """What is said of this machine goes over what is said of all."""
+        found = self._control.get(Key("", "Node", "", node)) or {}
+        text = (found.get("metadata", {}).get("annotations") or {}).get(REPAIR)
+        own = rules_in(text) if text is not None else {}
+        return own.get(operation) or self._rules.get(operation, Rule())
 
     def state(self, key: str) -> State:
         self._gate()
@@ -136,7 +104,8 @@ class SimulatedRepairs:
                 if _is_bad(each)
             ]
             conditions = pods.with_conditions(node, self._control.now, *healed)
-            self._control.patch_repaired(node, {"status": {"conditions": conditions}})
+            behaves = {"metadata": {"annotations": {BEHAVIOUR: None}}} if _misbehaves(node) else {}
+            self._control.patch_repaired(node, {"status": {"conditions": conditions}, **behaves})
         self._series.heal(repair.node, repair.gpu_uuid, self._control.now)
 
     def _gate(self) -> None:
@@ -151,6 +120,10 @@ class SimulatedRepairs:
 
 def _is_bad(condition: JsonObject) -> bool:
     return (condition.get("status") == "True") != (condition.get("type") in _GOOD_WHEN_TRUE)
+
+
+def _misbehaves(node: JsonObject) -> bool:
+    return BEHAVIOUR in (node["metadata"].get("annotations") or {})
 
 
 def _uses_gpus(pod: JsonObject) -> bool:

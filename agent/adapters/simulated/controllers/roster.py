@@ -8,6 +8,7 @@ from agent.adapters.simulated.controllers.crashing import Crashing
 from agent.adapters.simulated.controllers.daemonsets import DaemonSets
 from agent.adapters.simulated.controllers.deployments import Deployments
 from agent.adapters.simulated.controllers.finishing import Finishing
+from agent.adapters.simulated.controllers.flapping import Flapping
 from agent.adapters.simulated.controllers.garbage import GarbageCollection
 from agent.adapters.simulated.controllers.inferenceservices import InferenceServices
 from agent.adapters.simulated.controllers.jobs import Jobs
@@ -32,6 +33,7 @@ from agent.adapters.simulated.plane import Controller
 def controllers(control: Control) -> tuple[Controller, ...]:
     return (
         GarbageCollection(control),
+        Flapping(control),
         NodeLifecycle(control),
         Queueing(control),
         Workloads(control),
