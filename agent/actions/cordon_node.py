@@ -16,9 +16,8 @@ from agent.actions.base import (
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import find_node
-from agent.evidence.nodes import CORDONED_BY
+from agent.evidence.nodes import CORDON_INCIDENT, CORDONED_BY
 
-CORDON_INCIDENT = ANNOTATION + "cordon-incident"
 CORDON_REASON = ANNOTATION + "cordon-reason"
 
 

@@ -12,11 +12,11 @@ from agent.actions.base import (
     refused,
     unknown_target as unknown,
 )
-from agent.actions.cordon_node import CORDON_INCIDENT, CORDON_REASON, uncordon_body
+from agent.actions.cordon_node import CORDON_REASON, uncordon_body
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import find_node
-from agent.evidence.nodes import CORDONED_BY
+from agent.evidence.nodes import CORDON_INCIDENT, CORDONED_BY
 
 
 class UncordonNode(Plain[NoParameters]):

@@ -28,6 +28,7 @@ class Symptom(StrEnum):
     GANG_WAITING = "gang_waiting"
     PREEMPTION_CASCADE = "preemption_cascade"
     HOLD_OVER = "hold_over"  # the agent holds nodes or a queue, and the reason is over
+    REMAP_PENDING = "remap_pending"  # a GPU's row remapping waits for a reset, and nobody is on the node
     TELEMETRY_FAULT = "telemetry_fault"
     ALERT = "alert"
 

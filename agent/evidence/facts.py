@@ -24,6 +24,7 @@ from agent.evidence.holding import hold_facts
 from agent.evidence.idle_facts import idle_facts, restore_facts
 from agent.evidence.look_facts import Findings, Scene
 from agent.evidence.node_facts import node_facts
+from agent.evidence.remaps import remap_facts
 from agent.evidence.serving_facts import service_facts
 from agent.evidence.starved import starved_facts
 from agent.evidence.telemetry_facts import exporter_facts
@@ -36,6 +37,7 @@ KEYS = (
     "xid",
     "left",
     "repair",
+    "remap",
     "trouble",
     "settle_until",
     "stay_until",
@@ -82,6 +84,7 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
     Symptom.GANG_WAITING: waiting_facts,
     Symptom.PREEMPTION_CASCADE: cascade_facts,
     Symptom.HOLD_OVER: hold_facts,
+    Symptom.REMAP_PENDING: remap_facts,
     Symptom.SERVICE_SATURATED: service_facts,
     Symptom.WORKLOAD_FAILING: failing_facts,
     Symptom.TELEMETRY_FAULT: exporter_facts,

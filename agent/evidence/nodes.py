@@ -13,6 +13,7 @@ _BAD_WHEN = {
     "ReadonlyFilesystem": ("True",),
 }
 CORDONED_BY = "watchkeeper.dev/cordoned-by"
+CORDON_INCIDENT = "watchkeeper.dev/cordon-incident"
 
 # Marks that other repairers leave. A value of "false", "none" or "" means that they have finished.
 _MARKS = (
@@ -43,6 +44,11 @@ def healthy(node: Node) -> bool:
 
 def cordoned_by_us(node: Node) -> bool:
     return node.unschedulable and CORDONED_BY in node.annotations
+
+
+def cordoned_for(node: Node, incident: str) -> bool:
+    """By us, and because of this incident: what another one keeps out is not this one's to repair."""
+    return cordoned_by_us(node) and node.annotations.get(CORDON_INCIDENT) == incident
 
 
 def others_at_work(node: Node) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from agent.evidence.hanging_facts import find_hanging
 from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
 from agent.evidence.holding import find_over
 from agent.evidence.lookup import find_gang, in_order, raw_object
+from agent.evidence.remaps import find_remaps
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
 from agent.evidence.serving_facts import find_saturated
 from agent.evidence.starved import find_starved
@@ -44,6 +45,7 @@ FINDERS: Mapping[Symptom, Finder] = {
     Symptom.GANG_WAITING: find_waiting,
     Symptom.PREEMPTION_CASCADE: find_cascades,
     Symptom.HOLD_OVER: find_over,
+    Symptom.REMAP_PENDING: find_remaps,
 }
 
 
