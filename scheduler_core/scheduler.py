@@ -107,7 +107,9 @@ def _bind_what_lacks_a_node(
     snapshot: Snapshot, now_s: Seconds, settings: Settings
 ) -> tuple[tuple[Assignment, ...], dict[str, str]]:
     gangs = [gang for gang in snapshot.gangs.values() if is_incomplete(snapshot, gang)]
-    lacking: list[tuple[tuple[int, Seconds, str], Gang | Pod]] = [(order(snapshot, gang), gang) for gang in gangs]
+    lacking: list[tuple[tuple[int, Seconds, str], Gang | Pod]] = [
+        (_order_let_in(snapshot, gang), gang) for gang in gangs
+    ]
     lacking += [((-pod.priority, pod.created_s, pod.name), pod) for pod in snapshot.waiting_pods.values()]
     completed: list[Assignment] = []
     placed: dict[str, str] = {}
@@ -121,6 +123,12 @@ def _bind_what_lacks_a_node(
             snapshot.bind(each, node)
             placed[each.name] = node
     return tuple(completed), placed
+
+
+def _order_let_in(snapshot: Snapshot, gang: Gang) -> tuple[int, Seconds, str]:
+    """Its pods exist since it was let in; until then they were no rivals of the pods that waited already."""
+    admission = snapshot.state_of(gang.name).admission
+    return order(snapshot, gang) if admission is None else (-gang.priority, admission.at_s, gang.name)
 
 
 def is_incomplete(snapshot: Snapshot, gang: Gang) -> bool:
