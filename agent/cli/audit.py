@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.audit_anchoring import anchored, checkpoint, witness
+from agent.cli.audit_export import export, prove
 from agent.cli.audit_migrate import migrate
 from agent.cli.house import ConfigOption, DbOption, WallClock, log_place, opened
 from agent.cli.output import (
@@ -38,6 +39,8 @@ app = typer.Typer(
 )
 
 app.command(epilog="Example: watchkeeper audit checkpoint --key log.key --into /mnt/worm")(checkpoint)
+app.command(epilog="Example: watchkeeper audit export --key log.key --into export")(export)
+app.command(epilog="Example: watchkeeper audit prove 17")(prove)
 app.command(epilog="Example: watchkeeper audit migrate postgresql://owner@db/audit --writer agent")(migrate)
 app.command(epilog="Example: watchkeeper audit witness --key w.key --log VKEY --state w.db")(witness)
 

@@ -48,7 +48,7 @@ def checkpoint(
     from audit.notes import NoteRefused
 
     asked = [_witness(text) for text in witnesses or []]
-    signer, before = _signer(key, new_key), _keys(earlier or [])
+    signer, before = signer_of(key, new_key), _keys(earlier or [])
     with opened(config, db) as house:
         try:
             if into is None:
@@ -117,7 +117,7 @@ def witness(
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    signer = _signer(key, new_key, SignatureType.COSIGNATURE)
+    signer = signer_of(key, new_key, SignatureType.COSIGNATURE)
     own = Witness(signer, _keys(logs), WitnessFile(state, STATE_LOCK_TIMEOUT_S).transaction)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal():
@@ -149,7 +149,7 @@ def anchored(file: Path, keys: list[str]) -> tuple[int, bytes]:
     return kept.size, kept.root
 
 
-def _signer(file: Path, new_name: str | None, kind: SignatureType | None = None) -> Signer:
+def signer_of(file: Path, new_name: str | None, kind: SignatureType | None = None) -> Signer:
     """For a log, unless another kind is asked for."""
     from audit.notes import KeyRefused, SignatureType
     from audit.signing import load_key, new_key

@@ -10,9 +10,7 @@ from agent.cli.output import EXIT_USAGE, fail, say
 
 
 def migrate(
-    url: Annotated[
-        str, typer.Argument(metavar="URL", help="postgresql://OWNER@HOST/DB; password by PGPASSFILE.")
-    ],
+    url: Annotated[str, typer.Argument(metavar="URL", help="postgresql://OWNER@HOST/DB; password by PGPASSFILE.")],
     writers: Annotated[
         list[str] | None, typer.Option("--writer", metavar="ROLE", help="May append and read: an agent. Repeatable.")
     ] = None,

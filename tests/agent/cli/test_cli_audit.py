@@ -229,3 +229,22 @@ def test_a_witness_cosigns_what_only_grows(site: Any, witness: tuple[str, str]) 
     away = call("checkpoint", "--key", "log.key", "--witness", f"http://127.0.0.1:9={key}")
     assert away.exit_code == 1 and "Not cosigned: http://127.0.0.1:9" in away.stderr
     assert away.stdout.startswith("example.com/lab\n7\n")
+
+
+def test_an_export_is_checked_by_what_is_in_it(site: Any) -> None:
+    key = json.loads(call("checkpoint", "--key", "log.key", "--new-key", "example.com/lab", "--json").stdout)["key"]
+    for folder, options in (("all", []), ("one", ["--incident", "inc-1"])):
+        made = call("export", "--key", "log.key", "--into", folder, *options)
+        assert made.exit_code == 0 and f"python3 verify.py --key {key}" in made.stdout
+        command = [sys.executable, "-I", "-S", f"{folder}/verify.py", "--key", key]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0 and checked.stdout.endswith("intact\n"), checked.stderr
+    again = call("export", "--key", "log.key", "--into", "all")
+    assert again.exit_code == 1 and "There is a all already" in again.stderr
+
+
+def test_a_proof_is_read_by_the_checker(site: Any) -> None:
+    claim = call("prove", "2").stdout
+    command = [sys.executable, "-S", "-m", "audit.proofs", "verify-inclusion"]
+    checked = subprocess.run(command, input=claim, cwd=_ROOT, capture_output=True, text=True, check=False)
+    assert checked.stdout == "ok\n"

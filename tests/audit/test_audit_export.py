@@ -1,0 +1,122 @@
+"""An export stands alone: checked by its own verifier, with nothing installed but Python, in another folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from log_contract import fill
+
+from audit.checkpoints import Checkpoint
+from audit.export import export
+from audit.log import Log
+from audit.notes import SignatureType
+from audit.signing import Signer, new_key
+
+ORIGIN = "example.com/gpu-cluster"
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    return new_key(ORIGIN, SignatureType.ED25519, tmp_path / "log.key")
+
+
+@pytest.fixture
+def exported(log: Log, signer: Signer, tmp_path: Path) -> Callable[..., Path]:
+    def make(**conditions: str) -> Path:
+        """What meets the conditions, or everything; moved away from where it was made."""
+        size = log.size()
+        note = signer.sign(Checkpoint(ORIGIN, size, log.root(size)))
+        records = log.query(**conditions) if conditions else None  # type: ignore[arg-type]
+        export(tmp_path / "made", log, note, size, records, signer.key)
+        return Path(shutil.move(tmp_path / "made", tmp_path / "elsewhere"))
+
+    return make
+
+
+def verify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", str(folder / "verify.py"), *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=60, env={**os.environ}
+    )
+
+
+def lines_of(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "records.ndjson").read_text(encoding="utf-8").splitlines()]
+
+
+def write_lines(folder: Path, lines: list[dict[str, object]]) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    (folder / "records.ndjson").write_text(text, encoding="utf-8")
+
+
+def test_the_whole_log(log: Log, signer: Signer, exported: Callable[..., Path]) -> None:
+    fill(log, 40)
+    log.append("heartbeat", actor="агент", payload={"odd": ["\x00", 1e21, "😀"]})
+    done = verify(exported(), "--key", str(signer.key))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "41 records, the whole log example.com/gpu-cluster of 41 records\nintact\n"
+
+
+def test_one_incident_with_its_proofs(log: Log, signer: Signer, exported: Callable[..., Path]) -> None:
+    fill(log, 40)
+    folder = exported(incident="i-3")
+    assert len(lines_of(folder)) == 8
+    done = verify(folder, "--key", str(signer.key))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "intact")
+    assert "8 records, a part of the log" in done.stdout
+
+
+def test_without_a_key_of_ones_own_it_says_what_that_is_worth(log: Log, exported: Callable[..., Path]) -> None:
+    fill(log, 3)
+    done = verify(exported())
+    assert done.returncode == 0 and "the key came with the export" in done.stdout
+
+
+@pytest.mark.parametrize("conditions", [{}, {"incident": "i-3"}], ids=["whole", "part"])
+@pytest.mark.parametrize("tamper", ["changed", "removed", "reordered", "added", "unreadable"])
+def test_what_was_changed_in_the_export_is_found(
+    log: Log, signer: Signer, exported: Callable[..., Path], conditions: dict[str, str], tamper: str
+) -> None:
+    fill(log, 40)
+    folder = exported(**conditions)
+    lines = lines_of(folder)
+    match tamper:
+        case "changed":
+            lines[3]["record"] = str(lines[3]["record"]).replace('"actor":"agent-', '"actor":"Agent-')
+        case "removed":
+            del lines[3]
+        case "reordered":
+            lines[3], lines[4] = lines[4], lines[3]
+        case "added":
+            lines.insert(4, lines[3])
+        case "unreadable":
+            lines[3] = {"nothing": 1}
+    write_lines(folder, lines)
+    done = verify(folder, "--key", str(signer.key))
+    if tamper == "removed" and conditions:
+        assert done.returncode == 0, "a part never claims to be all; who wants all takes the whole log"
+        return
+    assert done.returncode == 1 and done.stdout.endswith("NOT INTACT\n"), done.stdout
+    if tamper == "changed" and conditions:
+        assert "record 18: is not in the log of the checkpoint" in done.stdout
+
+
+def test_another_key_vouches_for_nothing(log: Log, tmp_path: Path, exported: Callable[..., Path]) -> None:
+    fill(log, 3)
+    stranger = new_key(ORIGIN, SignatureType.ED25519, tmp_path / "stranger.key")
+    done = verify(exported(), "--key", str(stranger.key))
+    assert done.returncode == 2 and "signed by no known key" in done.stderr
+
+
+def test_an_export_is_never_mixed_with_another(log: Log, signer: Signer, tmp_path: Path) -> None:
+    fill(log, 1)
+    note = signer.sign(Checkpoint(ORIGIN, 1, log.root()))
+    export(tmp_path / "export", log, note, 1, None, signer.key)
+    with pytest.raises(FileExistsError):
+        export(tmp_path / "export", log, note, 1, None, signer.key)
