@@ -41,9 +41,7 @@ def exported(log: Log, signer: Signer, tmp_path: Path) -> Callable[..., Path]:
 
 def verify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-S", str(folder / "verify.py"), *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=60, env={**os.environ}
-    )
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 
 def lines_of(folder: Path) -> list[dict[str, object]]:
