@@ -26,6 +26,7 @@ from agent.evidence.look_facts import Findings, Scene
 from agent.evidence.node_facts import node_facts
 from agent.evidence.remaps import remap_facts
 from agent.evidence.serving_facts import service_facts
+from agent.evidence.spare_facts import spare_facts
 from agent.evidence.starved import starved_facts
 from agent.evidence.telemetry_facts import exporter_facts
 from agent.evidence.unused_quota import unused_facts
@@ -47,6 +48,7 @@ KEYS = (
     "gang",
     "plan",
     "service",
+    "spare",
     "failing",
     "exporter",
     "hang",
@@ -86,6 +88,7 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
     Symptom.HOLD_OVER: hold_facts,
     Symptom.REMAP_PENDING: remap_facts,
     Symptom.SERVICE_SATURATED: service_facts,
+    Symptom.SERVICE_OVERSIZED: spare_facts,
     Symptom.WORKLOAD_FAILING: failing_facts,
     Symptom.TELEMETRY_FAULT: exporter_facts,
     Symptom.WORKLOAD_HANGS: hang_facts,

@@ -17,6 +17,7 @@ from agent.ports import Ports, Remedy
 from agent.recording import once
 
 TWIN_LOOK_S = 60
+_ONLY_SAVES = (Symptom.IDLE_GPU, Symptom.RESTORE_NEEDED, Symptom.SERVICE_OVERSIZED)
 SEEN_AT_MOST = 5  # pieces of evidence that a person is told at once
 SAID_CHARS, SEEN_CHARS = 1200, 700  # both together are a message that is shown without folding
 ROUNDS = 32  # more proposals than this for one incident is a loop, not a remedy
@@ -136,7 +137,7 @@ def _worth_telling(thread: Thread, look: Look) -> bool:
         case IncidentState.REJECTED | IncidentState.EXPIRED | IncidentState.CANCELLED:
             return False  # somebody was asked already
         case IncidentState.REFUSED:
-            return only_suggests or look.incident.symptom not in (Symptom.IDLE_GPU, Symptom.RESTORE_NEEDED)
+            return only_suggests or look.incident.symptom not in _ONLY_SAVES
         case _:
             return True
 

@@ -29,6 +29,7 @@ from agent.evidence.lookup import find_gang, in_order, raw_object
 from agent.evidence.remaps import find_remaps
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
 from agent.evidence.serving_facts import find_saturated
+from agent.evidence.spare_facts import find_oversized
 from agent.evidence.starved import find_starved
 from agent.evidence.telemetry_facts import find_exporters
 from agent.evidence.unused_quota import find_unused
@@ -37,6 +38,7 @@ from agent.ports import Ledger, LedgerUnavailable, Metrics, MetricsUnavailable, 
 
 FINDERS: Mapping[Symptom, Finder] = {
     Symptom.SERVICE_SATURATED: find_saturated,
+    Symptom.SERVICE_OVERSIZED: find_oversized,
     Symptom.TELEMETRY_FAULT: find_exporters,
     Symptom.WORKLOAD_HANGS: find_hanging,
     Symptom.QUOTA_UNUSED: find_unused,
