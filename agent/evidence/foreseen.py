@@ -123,13 +123,21 @@ def _service(service: ServiceForecast, after: int, view: ClusterView) -> Foresee
 
 def _gpus(prediction: Prediction, now: Prediction | None, *, others_kept: bool) -> Iterator[Foreseen]:
     told = prediction.gpus
-    if told is None or told.before == told.after:
+    if told is None:
         return
-    effect = f"free GPUs {told.before.free} -> {told.after.free}"
-    if now is None or now.gpus is None:
-        yield Foreseen(kind="gpus", effect=effect, came="unknown", reason="the scheduler cannot count them now")
-        return
-    free = now.gpus.before.free
-    came: Came = "kept" if free == told.after.free else "unknown" if others_kept else "missed"
-    reason = f"{free} are free" + (": others came or went" if came == "unknown" else "")
-    yield Foreseen(kind="gpus", effect=effect, came=came, reason=reason)
+    for name, said in (("free", "free GPUs"), ("idle_held", "GPUs held idle")):
+        before, after = getattr(told.before, name), getattr(told.after, name)
+        if before != after:
+            seen = getattr(now.gpus.before, name) if now is not None and now.gpus is not None else None
+            yield _count(f"{said} {before} -> {after}", after, seen, others_kept=others_kept)
+
+
+def _count(effect: str, told: int, seen: int | None, *, others_kept: bool) -> Foreseen:
+    if seen is None:
+        reason = "the scheduler cannot count them now"
+        return Foreseen(kind="gpus", effect=effect, came="unknown", reason=reason)
+    if seen == told:
+        return Foreseen(kind="gpus", effect=effect, came="kept", reason=f"{seen} now")
+    if others_kept:
+        return Foreseen(kind="gpus", effect=effect, came="unknown", reason=f"{seen} now: others came or went")
+    return Foreseen(kind="gpus", effect=effect, came="missed", reason=f"{seen} now")

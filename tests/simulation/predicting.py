@@ -95,7 +95,9 @@ def _proposal(chance: Random, view: ClusterView) -> Proposal | None:
     wishes = [wish for draw in _DRAWN for wish in draw(chance, view)]
     action, target, parameters = chance.choice(wishes)
     about = Incident(id="inc-1", symptom=Symptom.GANG_STUCK, subject=target, opened_at=START, signals=())
-    told = Diagnosis(incident="inc-1", cause="drawn", statement="", source="playbook:p", playbook="p", confidence=1.0, evidence=())
+    told = Diagnosis(
+        incident="inc-1", cause="drawn", statement="", source="playbook:p", playbook="p", confidence=1.0, evidence=()
+    )
     made = build_proposal(CATALOGUE[action], about, 0, Wish(target, parameters, "drawn"), view, told)
     if not isinstance(made, Proposal):
         return None
@@ -113,7 +115,7 @@ Wishes = list[tuple[str, ObjectRef, Json]]
 
 def _on_nodes(chance: Random, view: ClusterView) -> Wishes:
     name = chance.choice(sorted(view.nodes))
-    cordoned = [("uncordon_node", node_ref(n), {}) for n in sorted(view.nodes) if view.nodes[n].unschedulable]
+    cordoned: Wishes = [("uncordon_node", node_ref(n), {}) for n in sorted(view.nodes) if view.nodes[n].unschedulable]
     return [("cordon_node", node_ref(name), {}), ("drain_node", node_ref(name), {}), *cordoned]
 
 
@@ -189,7 +191,9 @@ def _job(name: str, chance: Random) -> Json:
     pods = chance.randrange(1, 4)
     spec = {"parallelism": pods, "completions": pods, "completionMode": "Indexed", "suspend": True,
             "template": {"spec": _pod_spec(8, restartPolicy="OnFailure")}}  # fmt: skip
-    return _object("batch/v1", "Job", name, "lab", metadata={"labels": {"kueue.x-k8s.io/queue-name": "main"}}, spec=spec)
+    return _object(
+        "batch/v1", "Job", name, "lab", metadata={"labels": {"kueue.x-k8s.io/queue-name": "main"}}, spec=spec
+    )
 
 
 def _deployment(name: str, chance: Random) -> Json:
