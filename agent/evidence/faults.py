@@ -71,7 +71,9 @@ def node_fault(
     are GPUs that were reset and since when: where another is sick too, that one is meant now.
     """
     told_of = sightings_in(incident, gpus)
-    seen = [s for s in told_of if s.gpu not in mended or s.at > mended[s.gpu]] or told_of
+    seen = [s for s in told_of if s.gpu not in mended or s.at > mended[s.gpu]]
+    if not seen and not any(_harmful(code) for gpu, code in (current or {}).items() if gpu not in mended):
+        seen = told_of
     shown = [Sighting(code, gpu, incident.opened_at) for gpu, code in sorted((current or {}).items()) if code]
     if seen:
         tales = [_told(incident, gpu, seen, history, gpus) for gpu in sorted({s.gpu for s in seen})]
@@ -80,6 +82,7 @@ def node_fault(
     if not tales:
         return None
     told = max(tales, key=lambda t: (severity(t.action), bool(t.gpu), t.gpu))
+    told = _placed(told, current)
     code = worst(told.codes - CONSEQUENCES) or worst(told.codes) or 0
     return NodeFault(
         code=code,
@@ -93,6 +96,12 @@ def node_fault(
         confirmed=not current or told.gpu not in current or current[told.gpu] in told.codes,
         last_seen=max((s.at for s in seen if s.xid in told.codes), default=incident.opened_at),
     )
+
+
+def _placed(tale: _Tale, current: Mapping[str, int] | None) -> _Tale:
+    """A line whose bus id no series names belongs to the one GPU whose gauge reads its code."""
+    same = [gpu for gpu, code in sorted((current or {}).items()) if code in tale.codes]
+    return tale if tale.gpu in (current or {}) or len(same) != 1 else replace(tale, gpu=same[0])
 
 
 def _told(incident: Incident, gpu: str, seen: Sequence[Sighting], history: Sequence[Sighting], gpus: Gpus) -> _Tale:

@@ -15,11 +15,11 @@ from agent.domain.signal import AlertBody, ConditionBody, EventBody
 from agent.evidence.faults import NodeFault
 from agent.evidence.look_facts import Scene
 from agent.evidence.nodes import bad_conditions
-from agent.evidence.xid import HARMLESS_TO_THE_GPU
+from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction
 
 NOT_READY_S = 300  # as long as Kubernetes itself tolerates before it evicts
 QUIET_S = 900  # after a recovery: a flapping kubelet is back well within this
-SECOND_WITNESS_S = 45  # the exporter reads a GPU every few seconds and is scraped every 15 or 30: by then it has spoken
+SECOND_WITNESS_S = 60  # an exporter reads its GPUs and is scraped every 15 or 30 s: by then it has spoken
 THERMAL_S = 1800  # GPUs throttle and cool by themselves; what is hot for longer has a broken fan or a blocked rack
 GIVEN_UP_S = 3600  # how long a node that is sick for nobody knows what is watched after a person was told
 FLAPS = 3  # came back so often after it had recovered: four spells within one incident
@@ -36,7 +36,8 @@ def settling(scene: Scene, node: Node, fault: NodeFault | None) -> dict[str, Any
     told_ready = any(_about_ready(s.body) for s in incident.signals)
     sick_gpu = fault is not None and fault.action not in HARMLESS_TO_THE_GPU
     until = None if sick_gpu or flaps >= FLAPS else _until(incident, node, told_ready=told_ready)
-    if fault is not None and sick_gpu and not fault.confirmed:
+    nameless = fault is not None and fault.action is FirstAction.RESET_GPU and fault.gpu_uuid is None
+    if fault is not None and sick_gpu and (nameless or not fault.confirmed):
         until = incident.opened_at + timedelta(seconds=SECOND_WITNESS_S)
     stay = None if sick_gpu or not told_ready else _stay(incident, flaps)
     well_s = int((scene.now - incident.recovered_at).total_seconds()) if incident.recovered_at else 0

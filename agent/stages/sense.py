@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from agent.domain.cluster import ClusterView
 from agent.domain.incident import SIGNALS_KEPT, Incident, incident_id, incident_key
-from agent.domain.signal import AlertBody, ConditionBody, FindingBody, Signal
+from agent.domain.signal import AlertBody, ConditionBody, FindingBody, Signal, XidBody
 from agent.evidence.echoes import Closed, is_echo
 from agent.evidence.symptoms import Tells, related, tells
 
@@ -128,7 +128,10 @@ def _same_tale(a: Signal, b: Signal) -> bool:
 
 
 def _code(signal: Signal) -> object:
-    return getattr(signal.body, "xid", None) or getattr(signal.body, "reason", None)
+    body = signal.body
+    if isinstance(body, XidBody):
+        return body.xid, body.gpu_uuid or body.pci_bus_id or body.gpu  # on another GPU it is another tale
+    return getattr(body, "reason", None)
 
 
 def _is_state(signal: Signal) -> bool:
