@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent.adapters.kubernetes.owners import Key
-from agent.adapters.simulated import pods
+from agent.adapters.simulated import admitted_pods, pods
 from agent.adapters.simulated.clock import SimulatedClock
 from agent.adapters.simulated.faults import FaultBoard
-from agent.adapters.simulated.keys import key_of, ref_of
+from agent.adapters.simulated.keys import controller_key, key_of, ref_of
 from agent.adapters.simulated.merge import merged
 from agent.adapters.simulated.overview import Overview
 from agent.adapters.simulated.pinning import Pinning
@@ -36,6 +36,8 @@ class Control:
     pinning: Pinning
     series: SeriesStore
     overview: Overview = field(init=False)
+    wake: Callable[[Key], None] = field(default=lambda key: None)  # the control plane's, once there is one
+    _refused: dict[Key, None] = field(default_factory=dict)  # whose pods no quota had room for
     _suffixes: int = field(default=0)
 
     def __post_init__(self) -> None:
@@ -64,10 +66,32 @@ class Control:
         self.store.merge(key_of(manifest), patch, Origin.WORLD)
 
     def create(self, manifest: JsonObject) -> JsonObject | None:
-        """None when there is one of that name already."""
+        """None when there is one of that name already, or a quota has no room for it."""
         if self.store.get(key_of(manifest)) is not None:
             return None
-        return self.store.create(manifest, Origin.WORLD)
+        if manifest["kind"] != "Pod":
+            return self.store.create(manifest, Origin.WORLD)
+        pod = admitted_pods.with_priority(self.store, manifest)
+        why = admitted_pods.refused(self.store, pod)
+        if why:
+            self._refuse(pod, why)
+            return None
+        made = self.store.create(pod, Origin.WORLD)
+        admitted_pods.charge(self.store, made)
+        return made
+
+    def _refuse(self, pod: JsonObject, why: str) -> None:
+        key = controller_key(pod)
+        owner = self.store.get(key) if key is not None else None
+        if key is not None and owner is not None:
+            self._refused[key] = None
+            self.event(owner, "Warning", "FailedCreate", f"Error creating: {why}")
+
+    def try_again(self, namespace: str) -> None:
+        """There may be room now for those whose pods were refused."""
+        for key in [key for key in self._refused if key.namespace == namespace]:
+            del self._refused[key]
+            self.wake(key)
 
     def delete(self, manifest: JsonObject) -> None:
         """A pod on a node is given its grace; anything else is gone at once."""

@@ -45,6 +45,12 @@ class ControlPlane:
                 if heeds(controller, change):
                     queue[key] = None
 
+    def wake(self, key: Key) -> None:
+        """Lets those who work at that object look at it again, as if somebody had touched it."""
+        manifest = self._control.get(key)
+        if manifest is not None:
+            self.note(Change(0, "MODIFIED", key, manifest, manifest, Origin.WORLD))
+
     def settle(self) -> None:
         """Earlier controllers first, each in the order of its news; the scheduler is last and sees the result."""
         for _ in range(RECONCILES_LIMIT):

@@ -6,6 +6,7 @@ from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.owners import Key
 from agent.adapters.kubernetes.pod_sets import PodSet, pod_sets_of
 from agent.adapters.simulated import pods
+from agent.adapters.simulated.admitted_pods import priority_class
 from agent.adapters.simulated.gangs import KUEUE_GROUP
 from agent.adapters.simulated.queued import (
     INDEX_ANNOTATION,
@@ -90,8 +91,5 @@ def pod_priority(store: ObjectStore, spec: JsonObject) -> int:
     """As the API server's priority admission fills it in."""
     if isinstance(spec.get("priority"), int):
         return int(spec["priority"])
-    named = spec.get("priorityClassName")
-    for each in store.of_kind("scheduling.k8s.io", "PriorityClass"):
-        if each["metadata"]["name"] == named if named else each.get("globalDefault"):
-            return int(each.get("value") or 0)
-    return 0
+    chosen = priority_class(store, spec)
+    return int(chosen.get("value") or 0) if chosen is not None else 0

@@ -11,6 +11,7 @@ from typing import Any
 import rfc8785
 
 from agent.adapters.kubernetes.owners import key_of as key_of_ref
+from agent.adapters.simulated.admitted_pods import with_priority
 from agent.adapters.simulated.behaviour import behaviour_of
 from agent.adapters.simulated.clock import SimulatedClock
 from agent.adapters.simulated.cluster import SimulatedCluster
@@ -54,6 +55,7 @@ class World:
         control = Control(seed, self._store, self.clock, self._timers, self._faults, self._pinning, self._series)
         self._overview = control.overview
         self._plane = ControlPlane(control, controllers(control))
+        control.wake = self._plane.wake
         self._store.listeners += [self._pinning.note, self._plane.note]
         self.cluster = SimulatedCluster(self._store, self.clock, self._faults, self.effects)
         self.metrics = SimulatedMetrics(self._series, self._faults)
@@ -99,12 +101,14 @@ class World:
     # -- what the scenario does ----------------------------------------------------------------------------------------
 
     def load(self, manifests: Iterable[JsonObject]) -> None:
-        """The initial objects, taken as they are. Raises ValueError, naming the object."""
+        """The initial objects as they are, pods with their class's priority. Raises ValueError, naming the object."""
         for manifest in manifests:
             if self._store.get(key_of(manifest)) is not None:
                 raise ValueError(f"{shown(key_of(manifest))} is there twice")
             check_wellformed(manifest)
             self._store.create(manifest, Origin.LOADED)
+        for pod in self._store.of_kind("", "Pod"):
+            self._store.replace(key_of(pod), with_priority(self._store, pod), Origin.LOADED)
 
     def apply(self, manifest: JsonObject) -> None:
         """Creates the object, or merges into it (RFC 7386): what the manifest does not name stays.
@@ -116,7 +120,8 @@ class World:
         wanted = manifest if known is None else merged(known, {**manifest, "apiVersion": known["apiVersion"]})
         check_wellformed(wanted)
         if known is None:
-            self._store.create(wanted, Origin.SCENARIO)
+            made = with_priority(self._store, wanted) if key.kind == "Pod" else wanted
+            self._store.create(made, Origin.SCENARIO)
             return
         if names_pinning(manifest):
             self._pinning.pin_again(key)

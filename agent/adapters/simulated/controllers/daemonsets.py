@@ -46,7 +46,7 @@ class DaemonSets:
             self._revisions.note(change)
             if change.origin is Origin.LOADED:
                 self._as_written.add(change.key)
-            return () if change.status_only else (change.key,)
+            return (change.key,)
         if change.key.kind == "Node" and not change.key.group:
             moved = _offers(change.before) != _offers(change.after)
             return [key_of(each) for each in self._control.store.of_kind(*KIND)] if moved else ()

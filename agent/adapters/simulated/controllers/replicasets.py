@@ -34,7 +34,9 @@ class ReplicaSets:
             self._control.delete(pod)
         for _ in range(len(mine), wanted):
             name = f"{key.name}-{self._control.suffix()}"
-            self._control.create(pods.from_template(spec.get("template") or {}, name, replica_set))
+            made = self._control.create(pods.from_template(spec.get("template") or {}, name, replica_set))
+            if made is None:
+                break  # no quota for one is none for the others
         mine = [pod for pod in self._control.store.owned_by(key, "Pod") if pods.active(pod)]
         ready = sum(1 for pod in mine if pods.ready(pod)) or None
         status = {"replicas": len(mine), "readyReplicas": ready, "availableReplicas": ready}

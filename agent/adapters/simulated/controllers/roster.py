@@ -21,6 +21,7 @@ from agent.adapters.simulated.controllers.podgroups import PodGroups
 from agent.adapters.simulated.controllers.pods_ready import PodsReadyTimeouts
 from agent.adapters.simulated.controllers.pytorchjobs import PyTorchJobs
 from agent.adapters.simulated.controllers.queueing import Queueing
+from agent.adapters.simulated.controllers.quotas import ResourceQuotas
 from agent.adapters.simulated.controllers.rayjobs import RayClusters, RayJobs
 from agent.adapters.simulated.controllers.replicasets import ReplicaSets
 from agent.adapters.simulated.controllers.scheduling import PodScheduler
@@ -57,6 +58,7 @@ def controllers(control: Control) -> tuple[Controller, ...]:
         Crashing(control),
         Finishing(control),
         Budgets(control),
+        ResourceQuotas(control),
         PodGroups(control),
         PodScheduler(control),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from agent.adapters.kubernetes.quantities import parse_quantity
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.exporters.devices import gpus_at, gpus_of
 from agent.adapters.simulated.exporters.sample import Sample
@@ -76,6 +77,14 @@ def _autoscaler(autoscaler: JsonObject) -> _Told:
     yield "kube_horizontalpodautoscaler_status_desired_replicas", labels, status.get("desiredReplicas") or 0
 
 
+def _quota(quota: JsonObject) -> _Told:
+    labels, status = _named(quota, "resourcequota"), quota.get("status") or {}
+    for kind in ("hard", "used"):
+        said = status.get(kind) or ((quota.get("spec") or {}).get("hard") if kind == "hard" else None) or {}
+        for resource, text in said.items():
+            yield "kube_resourcequota", {**labels, "resource": resource, "type": kind}, float(parse_quantity(str(text)))
+
+
 def _named(manifest: JsonObject, kind: str) -> dict[str, str]:
     return {"namespace": manifest["metadata"].get("namespace") or "", kind: manifest["metadata"]["name"]}
 
@@ -86,4 +95,5 @@ _OF_KIND: Mapping[tuple[str, str], Callable[[JsonObject], _Told]] = {
     ("batch", "Job"): _job,
     ("apps", "Deployment"): _deployment,
     ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler,
+    ("", "ResourceQuota"): _quota,
 }
