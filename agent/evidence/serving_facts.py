@@ -88,7 +88,8 @@ def _step(
 def _fits(before: Prediction, after: Prediction, gpus: int) -> bool:
     """All of it starts, and everybody who would start without it starts all the same."""
     used = before.gpus_free_after - after.gpus_free_after
-    return used == gpus > 0 and set(before.gangs_started) <= set(after.gangs_started)
+    hurts = {*after.stops, *after.delays} | (set(before.gangs_started) - set(after.gangs_started))
+    return used == gpus > 0 and not hurts
 
 
 def _scaler(scaler: Scaler | None) -> dict[str, Any] | None:
