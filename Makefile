@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RESULTS := $(VENV)/results.json
 
 .PHONY: demo test check live lint format lock pictures docs clean
 
@@ -11,7 +12,8 @@ demo: $(STAMP)  ## three incidents on a simulated GPU cluster, with you as the p
 
 test: lint  ## the quick suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	$(BIN)/watchkeeper evaluate scenarios/ --jobs 2
+	$(BIN)/watchkeeper evaluate scenarios/ --jobs 2 --report $(RESULTS)
+	$(BIN)/python docs/write_results.py --check $(RESULTS)
 
 check: test live  ## what CI calls: the quick suite, then everything that needs real servers
 
@@ -48,3 +50,6 @@ pictures: $(STAMP)  ## draws the pictures of the README anew
 
 docs: $(STAMP)  ## writes the generated parts of the docs anew
 	$(BIN)/python docs/write_policies.py
+	$(BIN)/python docs/write_actions.py
+	$(BIN)/watchkeeper evaluate scenarios/ --jobs 2 --report $(RESULTS)
+	$(BIN)/python docs/write_results.py $(RESULTS)

@@ -1,5 +1,6 @@
 """Commands in the docs run: each `$ watchkeeper …` line of a `console` block, in a checkout, and succeeds."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = [
@@ -58,8 +60,39 @@ def test_help_of_every_command_carries_an_example() -> None:
 
 
 def test_the_reason_codes_in_the_docs_are_those_of_the_policies() -> None:
-    sys.path.insert(0, str(ROOT / "docs"))
     from write_policies import PAGE, written
 
     page = PAGE.read_text(encoding="utf-8")
     assert page == written(page), "run `make docs`"
+
+
+def test_the_actions_in_the_docs_are_those_of_the_catalogue() -> None:
+    from write_actions import PAGE, written
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == written(page), "run `make docs`"
+
+
+def test_the_results_in_the_docs_are_of_the_scenarios_that_are_there() -> None:
+    """What became of them is compared where they run anyway: in `make test`."""
+    from write_results import PAGE, names
+
+    files = sorted(file.stem for file in (ROOT / "scenarios").glob("*.yaml"))
+    assert names(PAGE.read_text(encoding="utf-8")) == files, "run `make docs`"
+
+
+def test_a_page_that_is_not_what_happened_is_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import write_results
+
+    run = {"name": "demo", "incidents": [], "actions": [], "escalations": 0, "wrong_actions": []}
+    for root in ("a1", "b2"):
+        report = {"scenarios": [{**run, "log": {"root": root}}], "passed": 1, "failed": 0, "wrong_actions": 0}
+        (tmp_path / root).write_text(json.dumps(report), encoding="utf-8")
+    monkeypatch.setattr(write_results, "PAGE", tmp_path / "page.md")
+    assert write_results.main([str(tmp_path / "a1")]) == 0
+    assert write_results.main(["--check", str(tmp_path / "a1")]) == 0
+    assert write_results.main(["--check", str(tmp_path / "b2")]) == 1
+    said = capsys.readouterr().err
+    assert "page: | [demo]" in said and "now : | [demo]" in said and "run `make docs`" in said

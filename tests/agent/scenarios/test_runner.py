@@ -326,8 +326,11 @@ def test_every_bundled_scenario_is_read_and_named_after_its_file() -> None:
     assert [load_scenario(file).metadata.name for file in files] == [file.stem for file in files]
 
 
-def test_the_smallest_scenario_of_the_docs_passes(tmp_path: Path) -> None:
+def test_the_scenarios_of_the_docs_pass(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "scenarios.md").read_text()
-    (tmp_path / "smallest.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
-    result = run_file_json(tmp_path / "smallest.yaml")
-    assert (result["failures"], len(result["actions"])) == ([], 3)
+    blocks = [block.split("```")[0] for block in page.split("```yaml\n")[1:]]
+    for number, block in enumerate(blocks):
+        (tmp_path / f"{number}.yaml").write_text(block)
+    results = [run_file_json(tmp_path / f"{number}.yaml") for number in range(len(blocks))]
+    assert [result["failures"] for result in results] == [[], []]
+    assert [len(actions(result)) for result in results] == [3, 0]
