@@ -106,7 +106,9 @@ def _drain(snapshot: Snapshot, now_s: Seconds) -> tuple[str, ...]:
 def _bind_what_lacks_a_node(
     snapshot: Snapshot, now_s: Seconds, settings: Settings
 ) -> tuple[tuple[Assignment, ...], dict[str, str]]:
-    gangs = [gang for gang in snapshot.gangs.values() if is_incomplete(snapshot, gang)]
+    gangs = [
+        gang for gang in snapshot.gangs.values() if is_incomplete(snapshot, gang) and not snapshot.is_parked(gang.name)
+    ]
     lacking: list[tuple[tuple[int, Seconds, str], Gang | Pod]] = [
         (_order_let_in(snapshot, gang), gang) for gang in gangs
     ]
@@ -119,6 +121,8 @@ def _bind_what_lacks_a_node(
             if assignment is not None and (assignment.pods or snapshot.state_of(each.name).admission is None):
                 commit(snapshot, assignment)
                 completed.append(assignment)
+            else:
+                snapshot.park(each.name)  # until capacity changes
         elif (node := _node_for(snapshot, each, settings)) is not None:
             snapshot.bind(each, node)
             placed[each.name] = node

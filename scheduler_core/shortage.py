@@ -75,10 +75,10 @@ def _excluded(snapshot: Snapshot, demands: Sequence[Demand], settings: Settings)
 
 
 def _unavailable(snapshot: Snapshot, demands: Sequence[Demand], settings: Settings) -> Shortage | None:
-    healed = {name: replace(node, ready=True, unschedulable=False) for name, node in snapshot.nodes.items()}
-    if not _fits(snapshot, demands, settings, healed):
-        return None
     away = [name for name, node in sorted(snapshot.nodes.items()) if node.unschedulable or not node.ready]
+    healed = {name: _in_service(node) for name, node in snapshot.nodes.items()}
+    if not away or not _fits(snapshot, demands, settings, healed):
+        return None
     useful = [
         name for name in away if any(barrier(healed[name], each.shape) is None for each in demands)
     ]  # a cordoned node that these pods could not use anyway is nobody's remedy
@@ -92,9 +92,12 @@ def _unavailable(snapshot: Snapshot, demands: Sequence[Demand], settings: Settin
 
 
 def _unmatched(snapshot: Snapshot, demand: Demand) -> Shortage | None:
-    found = [barrier(_in_service(node), demand.shape) for _, node in sorted(snapshot.nodes.items())]
-    if any(each is None or each is Barrier.EXCLUDED for each in found):
-        return None
+    barriers = (barrier(_in_service(node), demand.shape) for _, node in sorted(snapshot.nodes.items()))
+    found: list[Barrier] = []
+    for each in barriers:
+        if each is None or each is Barrier.EXCLUDED:
+            return None
+        found.append(each)
     told = ", ".join(f"{found.count(each)} by {each}" for each in Barrier if each in found) or "there are none"
     return Shortage(
         PlacementReason.NO_MATCHING_NODE,
@@ -104,7 +107,7 @@ def _unmatched(snapshot: Snapshot, demand: Demand) -> Shortage | None:
 
 
 def _in_service(node: Node) -> Node:
-    return replace(node, ready=True, unschedulable=False)
+    return replace(node, ready=True, unschedulable=False) if node.unschedulable or not node.ready else node
 
 
 def _too_large(snapshot: Snapshot, demand: Demand) -> Shortage | None:
