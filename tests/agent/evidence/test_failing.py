@@ -71,7 +71,8 @@ def test_what_fails_on_one_node_alone_while_others_run_puts_it_under_suspicion()
     [
         (loops(training("gpu-1", "gpu-2", "gpu-3"), "llama-0"), "one rank alone"),
         (on_one_node().change("Pod", "llama-3", {"status": {"conditions": []}}), "only one peer is well"),
-        (loops(on_one_node(), "llama-2"), "it fails elsewhere too"),
+        (loops(loops(loops(training("gpu-1", "gpu-1", "gpu-2", "gpu-3", "gpu-4"), "llama-0"), "llama-1"), "llama-2"),
+         "it fails on a second node, and two others are well"),
         (loops(loops(training(*["gpu-1"] * 3, "gpu-2", "gpu-3"), "llama-0"), "llama-1"), "a peer is well there"),
         (loops(loops(training("gpu-1", "gpu-1", "gpu-2", "gpu-3"), "llama-0", waiting="ErrImagePull"), "llama-1",
                waiting="ErrImagePull"), "an image is no node's fault"),

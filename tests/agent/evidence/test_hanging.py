@@ -8,6 +8,7 @@ import pytest
 from agent.domain.incident import Symptom
 from agent.evidence.condition import Sight
 from agent.evidence.facts import gather
+from agent.evidence.hanging import progress_of
 from agent.evidence.hanging_facts import find_hanging
 from agent.ports import Series
 from evidence.field import NOW, Cluster, Foresees, Told, cluster, incident, past, ref, series
@@ -94,6 +95,19 @@ def test_what_is_no_hang(where: Cluster, metrics: list[Series], why: str) -> Non
 def test_a_counter_that_moved_a_little_ago_means_no_hang_whatever_the_others_say() -> None:
     metrics = [*told(), counted("llama-1", flat=2, name="training_step")]
     assert hang(training(), metrics)["flat_s"] == 120
+
+
+@pytest.mark.parametrize(
+    ("steps", "stopped", "why"),
+    [
+        (counted("llama-0"), True, "steady, and then nothing"),
+        (counted("llama-0", flat=45, every=25), False, "a pause of this length is usual"),
+        (series(STEPS, [0.0] * 60 + [float(n) for n in range(10)] + [9.0] * 60, "llama-0"), False, "it had just begun"),
+        (series(STEPS, [5.0] * 200, "llama-0"), False, "it was never seen to move"),
+    ],
+)
+def test_when_steps_count_as_stopped(steps: Series, stopped: bool, why: str) -> None:
+    assert progress_of([steps], NOW).stopped is stopped, why
 
 
 def test_the_one_rank_that_does_not_spin_is_named() -> None:

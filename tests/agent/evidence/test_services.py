@@ -182,6 +182,7 @@ def test_a_whole_days_peak_that_half_of_them_could_carry() -> None:
     ("where", "told", "why"),
     [
         (old(), day(0.05, peak=0.7), "the peak needs them"),
+        (old(), day(0.05, peak=0.4), "the peak needs four of six: that is not half"),
         (old(), day(0.05, for_s=12 * 3600), "half a day is known"),
         (old(age=timedelta(hours=3)), day(0.05), "its replicas are new"),
         (old(2), day(0.05, pods=2), "of two, one is there for the other"),

@@ -97,6 +97,11 @@ def test_one_counter_against_another_proves_neither(missing: str) -> None:
     assert exporter(site(), metrics)["fault"] == "none"
 
 
+def test_idle_gpus_are_no_stuck_counter() -> None:
+    idle = [Series(s.labels, tuple((at, value * 0.1) for at, value in s.points)) for s in told(stuck=NODES)]
+    assert exporter(site(), idle)["fault"] == "none"
+
+
 def test_an_exporter_is_known_by_name_label_or_image_and_must_be_one() -> None:
     assert exporter(site(name="gpu-metrics"), told(["gpu-2"]))["pod"] is None
     image = {"spec": {"template": {"spec": {"containers": [{"name": "x", "image": "nvcr.io/k8s/dcgm-exporter:4"}]}}}}
