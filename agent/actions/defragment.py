@@ -67,6 +67,7 @@ class Defragment(Plain[DefragmentParameters]):
     name = "defragment"
     parameters = DefragmentParameters
     verify_within_s = 1200  # what moves stops, starts elsewhere and loads its weights; then the gang pulls its images
+    for_others = True
 
     def refuse(self, target: ObjectRef, params: DefragmentParameters, view: ClusterView) -> Refusal | None:
         if not is_queue(target):

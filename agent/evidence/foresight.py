@@ -4,7 +4,7 @@ A proposal whose effect no scheduler can tell says what can be told all the same
 down at once, which GPUs are out of use. What is not known is said in words and never guessed as a number.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from agent.domain.cluster import ClusterView, Workload
@@ -30,12 +30,12 @@ def foretold(proposal: Proposal, forecast: Prediction | None, why_not: str, view
     whole = told.model_copy(
         update={"services": tuple(moved[ref] for ref in sorted(moved)), "not_foretold": tuple(dict.fromkeys(unknown))}
     )
-    return bounded(_with_idle(whole, proposal), proposal)
+    return bounded(_with_idle(whole, proposal), {str(proposal.target), *proposal.blast_radius.gangs})
 
 
-def bounded(told: Prediction, proposal: Proposal) -> Prediction:
-    """What the record lists of it: those that the proposal is about come first, the rest is counted."""
-    about = {str(proposal.target), *proposal.blast_radius.gangs, *told.stops, *told.delays}
+def bounded(told: Prediction, named: Collection[str]) -> Prediction:
+    """What is listed of it: those that it is about come first, the rest is counted."""
+    about = {*named, *told.stops, *told.delays}
     pending = sorted(told.gangs_pending, key=lambda name: (name not in about, name))[:LISTED]
     waits = {name: wait_s for name, wait_s in told.waits_at_most_s.items() if name in pending}
     kept: dict[str, Any] = {"gangs_pending": {n: told.gangs_pending[n] for n in pending}, "waits_at_most_s": waits}
@@ -44,8 +44,8 @@ def bounded(told: Prediction, proposal: Proposal) -> Prediction:
         listed: tuple[object, ...] = getattr(told, name)
         kept[name] = listed[:LISTED]
         left_out[name] = len(listed) - len(listed[:LISTED])
-    named = {*kept["starts"], *kept["stops"], *kept["delays"]}
-    kept["gpus_of"] = {name: gpus for name, gpus in told.gpus_of.items() if name in named}
+    listed_gangs = {*kept["starts"], *kept["stops"], *kept["delays"]}
+    kept["gpus_of"] = {name: gpus for name, gpus in told.gpus_of.items() if name in listed_gangs}
     kept["left_out"] = {name: count for name, count in left_out.items() if count}
     return told.model_copy(update=kept)
 

@@ -19,6 +19,7 @@ from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.incident import Incident
 from agent.domain.proposal import Refusal
+from agent.evidence.foresight import bounded
 from agent.look import action_changes
 from agent.ports import Fault, Forecaster, JsonObject, Metrics, Remedy
 
@@ -63,7 +64,8 @@ class ExplainQueue(Noun):
 
 
 class WhatIf(Noun):
-    """What the scheduler would do after an action, without doing it."""
+    """What an action would bring, without doing it: who starts or waits by it, GPUs, queues and services before and
+    after, and `without` it."""
 
     action: str
     target: ObjectRef
@@ -157,7 +159,8 @@ class Tools:
         if isinstance(params, Refusal):
             raise ValueError(params.message)
         remedy = Remedy(action.name, asked.target, params.model_dump(mode="json", exclude_none=True), "", "stop")
-        return self.sources.forecaster.what_if(self.view, action_changes(remedy)).json_object()
+        told = self.sources.forecaster.what_if(self.view, action_changes(remedy))
+        return bounded(told, {str(asked.target)}).json_object()
 
 
 def _seen_by_models(kind: str) -> None:
