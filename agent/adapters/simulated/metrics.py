@@ -7,7 +7,7 @@ from typing import Any
 import promql_parser as promql
 
 from agent.adapters.simulated.faults import FaultBoard
-from agent.adapters.simulated.promql import evaluate, parse, selected_over, stands_still
+from agent.adapters.simulated.promql import evaluate, parse, selected_over, stands_since
 from agent.adapters.simulated.promql_operators import Labels
 from agent.adapters.simulated.tsdb import SeriesStore
 from agent.ports import MetricsUnavailable, Series
@@ -39,12 +39,13 @@ class SimulatedMetrics:
         What was before they stood still is another matter."""
         writes = self._store.writes.get(selector.name or "", 0)
         known = self._standing.get(query)
-        if known is not None and known[0] == writes and known[1] <= at_us:
+        if known is not None and known[0] == writes and known[1] <= at_us - at_us % self._store.step_us:
             return known[2]
         plain = selected_over(self._store, selector, [at_us])
         found: list[Sample] = [(log.named, samples[0][1]) for log, samples in plain]
-        if selector.name and stands_still(self._store, selector, at_us):
-            self._standing[query] = (writes, at_us, found)
+        since_us = stands_since(self._store, selector) if selector.name else None
+        if since_us is not None and since_us <= at_us - at_us % self._store.step_us:
+            self._standing[query] = (writes, since_us, found)
         return found
 
     def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> list[Series]:

@@ -75,10 +75,12 @@ def selected_over(store: SeriesStore, selector: Any, moments_us: Sequence[int]) 
     return found
 
 
-def stands_still(store: SeriesStore, selector: Any, at_us: int) -> bool:
-    """Does every later moment show the same as this one, as long as nobody writes?"""
-    scrape_us = _moment(selector, at_us) // store.step_us * store.step_us
-    return store.step_us < LOOKBACK_US and all(log.stands_from(scrape_us) for log in store.select(selector))
+def stands_since(store: SeriesStore, selector: Any) -> int | None:
+    """From which scrape on every moment shows the same, as long as nobody writes; None where something grows."""
+    logs = store.select(selector)
+    if selector.offset or selector.at or store.step_us >= LOOKBACK_US or any(log.grows for log in logs):
+        return None
+    return max((log.current.from_us for log in logs), default=None)
 
 
 def _samples(log: SeriesLog, moments: Sequence[tuple[int, int, int]]) -> list[Sample]:

@@ -83,9 +83,9 @@ class SeriesLog:
         index = bisect_right(self._starts, moment_us) - 1
         return self._segments[index] if index >= 0 and not self._segments[index].gone else None
 
-    def stands_from(self, moment_us: int) -> bool:
-        """Is its last word said by then, and does it not grow?"""
-        return self.current.from_us <= moment_us and not self.current.per_second
+    @property
+    def grows(self) -> bool:
+        return bool(self.current.per_second)
 
     def steady(self, from_us: int, until_us: int) -> bool:
         """Does one segment hold from the one moment to the other?"""
