@@ -188,6 +188,20 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Closes or opens one gang's way into its queue; with `drain` it gives up what it has."""
+
+    gang: str
+    held: bool = True
+    drain: bool = False
+
+    def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
+        snapshot.replace_gang(replace(snapshot.gang(self.gang), held=self.held))
+        if self.drain:
+            snapshot.evict(self.gang, now_s)
+
+
+@dataclass(frozen=True)
 class SetQuota:
     """New amounts for one flavor and resource of a queue; what is not given stays as it is."""
 

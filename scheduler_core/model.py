@@ -186,6 +186,7 @@ class Gang:
     priority: int = 0
     created_s: Seconds = 0
     active: bool = True
+    held: bool = False  # the way into its queue is closed to it; what it has it keeps
     excluded_nodes: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

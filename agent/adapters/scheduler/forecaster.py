@@ -23,6 +23,7 @@ from scheduler_core.changes import (
     Cordon,
     Drain,
     Evict,
+    Hold,
     Mend,
     Remove,
     Requeue,
@@ -118,11 +119,14 @@ def _requeue(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
 
 
 def _stop(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:
-    """The core holds whole queues; a LocalQueue is none of them."""
-    queue = change["stop"]
-    if queue.kind == "LocalQueue":
-        raise ValueError(f"what-if: the core does not know {queue}")
-    return [Stop(f"{queue.kind}/{queue.name}", StopPolicy(change["policy"]))]
+    """The core holds whole queues. A LocalQueue is none of them but the way of some gangs into one."""
+    queue, policy = change["stop"], StopPolicy(change["policy"])
+    if queue.kind != "LocalQueue":
+        return [Stop(f"{queue.kind}/{queue.name}", policy)]
+    there = (gang for gang in view.gangs.values() if gang.state is not GangState.FINISHED)
+    of_it = sorted(str(g.ref) for g in there if (g.ref.namespace, g.queue) == (queue.namespace, queue.name))
+    held, drain = policy is not StopPolicy.NONE, policy is StopPolicy.HOLD_AND_DRAIN
+    return [Hold(name, held, drain) for name in of_it]
 
 
 def _quota(view: ClusterView, change: Mapping[str, Any]) -> list[Change]:

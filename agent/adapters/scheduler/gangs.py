@@ -49,6 +49,7 @@ def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
         priority=gang.priority,
         created_s=seconds(gang.created_at),
         active=gang.state is not DomainState.SUSPENDED,
+        held=queues.is_held(gang),
     )
 
 

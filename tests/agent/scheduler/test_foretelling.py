@@ -138,3 +138,35 @@ def test_one_view_is_read_once_and_answers_alike_each_time() -> None:
     for change in ({"cordon": "n1"}, {"requeue": ref("Gang", "g"), "exclude_nodes": ["n2"]}, {"drain": "n2"}):
         assert forecaster.what_if(view, [change]) == SchedulerForecaster().what_if(view, [change])
     assert forecaster.what_if(view, []) == first
+
+
+def through_kueue(stop: str = "None") -> list[Json]:
+    """A Workload that waits for its turn in a LocalQueue."""
+    resource = {"name": "nvidia.com/gpu", "nominalQuota": "64"}
+    group = {"coveredResources": ["nvidia.com/gpu"], "flavors": [{"name": "any", "resources": [resource]}]}
+    sets = [{"name": "main", "count": 1, "template": {"spec": SHAPE}}]
+    return [
+        node("n1"),
+        obj(KUEUE, "ResourceFlavor", "any", None, spec={}),
+        obj(KUEUE, "ClusterQueue", "all", None, spec={"resourceGroups": [group]}),
+        obj(KUEUE, "LocalQueue", "main", "a", spec={"clusterQueue": "all", "stopPolicy": stop}),
+        obj(KUEUE, "Workload", "w", "a", spec={"queueName": "main", "podSets": sets}),
+    ]
+
+
+def test_a_local_queue_that_is_stopped_lets_nobody_in_and_its_release_does() -> None:
+    local = ref("LocalQueue", "main", KUEUE)
+    held = what_if(through_kueue("Hold"), {"stop": local, "policy": "None"})
+    assert held.starts == ("Workload/a/w",)
+    stopped = what_if(through_kueue(), {"stop": local, "policy": "Hold"})
+    assert (stopped.delays, stopped.gangs_started) == (("Workload/a/w",), ())
+    assert "closed" in stopped.gangs_pending["Workload/a/w"]
+
+
+def test_a_local_queue_that_is_drained_sends_its_gangs_back() -> None:
+    pods = [{**each} for each in through_kueue()]
+    workload = pods[-1]
+    workload["status"] = {"conditions": [{"type": "QuotaReserved", "status": "True"}]}
+    running = pod("w-0", "n1", workload)
+    told = what_if([*pods, running], {"stop": ref("LocalQueue", "main", KUEUE), "policy": "HoldAndDrain"})
+    assert told.stops == ("Workload/a/w",)
