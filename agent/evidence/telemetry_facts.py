@@ -58,7 +58,7 @@ def _fault(metrics: Metrics, scene: Scene, subject: ObjectRef) -> tuple[str, str
     if subject.kind == "DaemonSet":
         return ("silent", f"{len(found.silent)} nodes are silent, {found.heard} are heard") if _most(found) else WELL
     if subject.name in found.silent:
-        why = f"no GPU metric of {subject.name} for 15 minutes while its pods run; {found.heard} nodes are heard"
+        why = f"no GPU metric of {subject.name} for ten minutes while its pods run; {found.heard} nodes are heard"
         return "silent", why
     liars = stuck_counter(metrics, scene.view, subject.name, scene.now)
     if liars:

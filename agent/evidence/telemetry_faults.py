@@ -20,7 +20,7 @@ from agent.ports import Metrics, Series
 UTIL, ENGINE, POWER = "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_PROF_GR_ENGINE_ACTIVE", "DCGM_FI_DEV_POWER_USAGE"
 HEARD = (POWER, UTIL, ENGINE, "DCGM_FI_DEV_FB_USED")  # GPU_UTIL is absent on MIG
 ALIVE = ("up", "kube_pod_status_phase", "kube_node_status_allocatable")  # Prometheus scrapes something at least
-SILENT_AT_MIN = (0, 5, 10)  # an instant looks back 5 minutes: heard at none of these is silent for 15
+SILENT_AT_MIN = (0, 5, 10)  # heard at none of these is silent for ten minutes at least, looks back included
 SPOKE_AT_MIN = (30, 120, 360)  # and it did speak at one of these
 SETTLED = timedelta(minutes=30)  # a pod that has only just started has no series yet
 STUCK_S = 1200
