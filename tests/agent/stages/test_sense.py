@@ -190,3 +190,20 @@ def test_a_gang_that_was_not_stuck_long_enough_may_be_found_stuck_later() -> Non
 def test_an_alert_about_a_pod_that_is_gone_has_ended_with_it(name: str) -> None:
     assert sensed(alert(name, namespace="research", pod="llama-7")) == []
     assert sensed(alert(name, namespace="research", pod="llama-7", deployment="chat"))
+
+
+def ready(status: str, name: str) -> Signal:
+    return signal(ConditionBody(node="gpu-1", condition="Ready", status=status, healthy=status == "True"), name)
+
+
+def test_what_comes_back_after_it_had_recovered_is_counted_by_its_name() -> None:
+    spells = [ready(status, f"{n}{status}") for n in range(3) for status in ("False", "Unknown", "True")]
+    last = sensed(*spells, alert("KubeNodeNotReady", node="gpu-1"))[-1].incident
+    assert last.relapses == {"Ready": 2}
+
+
+def test_the_same_code_on_another_gpu_is_another_tale() -> None:
+    two = [signal(XidBody(node="gpu-1", xid=95, gpu_uuid=gpu), gpu, subject="gpu-1") for gpu in ("GPU-1", "GPU-2")]
+    changes = sensed(*two, two[1])
+    assert [c.kind for c in changes] == [ChangeKind.OPENED, ChangeKind.EXTENDED, ChangeKind.REPEATED]
+    assert len(changes[-1].incident.signals) == 2

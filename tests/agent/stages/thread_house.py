@@ -1,7 +1,9 @@
 """A real agent on a world with one node, and a thread that has something to ask: for tests of single stages."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from step_field import NODE, STEPS, manifests, proposal
 
@@ -32,8 +34,8 @@ ESCALATED = Verdict(
 class House:
     """`asking` is a thread that stands before its approval."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world = World(7, START, timedelta(seconds=15))
+    def __init__(self, folder: Path, repair: Mapping[str, Any] | None = None) -> None:
+        self.world = World(7, START, timedelta(seconds=15), repair)
         self.world.load(manifests())
         self.world.advance_to(START)
         self.kills, self.pager = Kills(), Pager()
