@@ -138,6 +138,19 @@ def test_a_service_follows_its_load() -> None:
     assert shows(made, "DCGM_FI_DEV_GPU_UTIL", "chat-1") == 0
 
 
+def test_a_model_over_several_pods_serves_whole_or_not_at_all() -> None:
+    made = {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet"}
+    template = {"spec": {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": "8"}}}]}}
+    spec = {"replicas": 1, "leaderWorkerTemplate": {"size": 2, "workerTemplate": template}}
+    big = marked({**made, "metadata": {"name": "big", "namespace": "a"}, "spec": spec}, "20", LOAD)
+    shown = playing(node("n0"), node("n1"), big, pod("big-0", "n0", big), pod("big-0-1", "n1", big))
+    assert shows(shown, "DCGM_FI_DEV_GPU_UTIL", "big-0") > 15
+    assert shown.metrics.instant("train_steps_total", shown.clock.now()) == []
+    shown.delete(ref("v1", "Pod", "big-0-1"))
+    shown.advance_to(at(1))
+    assert shows(shown, "DCGM_FI_DEV_GPU_UTIL", "big-0") == 0
+
+
 def test_requests_for_a_service_without_replicas_wait_at_the_gateway() -> None:
     made = playing(*service(5))
     made.cluster.scale(ref("apps/v1", "Deployment", "chat"), 0)

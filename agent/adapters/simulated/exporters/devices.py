@@ -8,11 +8,11 @@ from agent.ports import JsonObject
 Devices = dict[str, tuple[int, ...]]  # pod's uid -> the GPUs it has on its node
 
 
-def assigned(nodes: list[JsonObject], everything: list[JsonObject], before: Devices) -> Devices:
-    """A pod keeps what it has; a new one takes the lowest that are free."""
+def assigned(nodes: list[JsonObject], holding: list[JsonObject], before: Devices) -> Devices:
+    """Of pods that hold GPUs. Each keeps what it has; a new one takes the lowest that are free."""
     by_node: dict[str, list[JsonObject]] = {}
-    for pod in everything:
-        if pods.node_of(pod) and not pods.finished(pod) and gpus_of(pod):
+    for pod in holding:
+        if pods.node_of(pod) and not pods.finished(pod):
             by_node.setdefault(pods.node_of(pod) or "", []).append(pod)
     result: Devices = {}
     for node in nodes:

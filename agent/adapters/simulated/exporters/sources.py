@@ -12,7 +12,6 @@ from agent.adapters.kubernetes.owners import Key
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.behaviour import Behaviour, behaviour_of
 from agent.adapters.simulated.exporters import dcgm, kube_state, kueue, scraped, serving, training
-from agent.adapters.simulated.exporters.activity import NOTHING
 from agent.adapters.simulated.exporters.devices import Devices, assigned, gpus_at
 from agent.adapters.simulated.exporters.kueue_tally import KueueTally
 from agent.adapters.simulated.exporters.sample import Sample
@@ -62,16 +61,17 @@ class Exporters:
         for pod in self._store.of_kind("", "Pod"):
             said = behaviour_of(self._store, pod)
             if said is not None:
-                found[pod["metadata"].get("namespace") or "", pod["metadata"]["name"]] = said
+                found[_place(pod)] = said
         return found
 
     # -- GPUs ----------------------------------------------------------------------------------------------------------
 
     def _of_nodes(self, at_work: dict[Place, Work]) -> Iterator[Source]:
-        nodes, everything = self._store.of_kind("", "Node"), self._store.of_kind("", "Pod")
-        self._devices = assigned(nodes, everything, self._devices)
+        nodes = self._store.of_kind("", "Node")
+        holding = [pod for pod in self._store.of_kind("", "Pod") if _place(pod) in at_work]
+        self._devices = assigned(nodes, holding, self._devices)
         holders: dict[tuple[str, int], dcgm.Holder] = {}
-        for pod in everything:
+        for pod in holding:
             for index in self._devices.get(pod["metadata"]["uid"], ()):
                 holders[pods.node_of(pod) or "", index] = _holder(pod, at_work)
         heard = scraped.hearing(self._store)
@@ -102,10 +102,12 @@ def _of_services(served: dict[Key, dict[Key, serving.Replica]], unserved: dict[K
 
 
 def _holder(pod: JsonObject, at_work: dict[Place, Work]) -> dcgm.Holder:
-    metadata = pod["metadata"]
-    place = (metadata.get("namespace") or "", metadata["name"])
     container = (pod["spec"].get("containers") or [{}])[0].get("name", "main")
-    return (*place, container, at_work[place].activity if place in at_work else NOTHING)
+    return (*_place(pod), container, at_work[_place(pod)].activity)
+
+
+def _place(pod: JsonObject) -> Place:
+    return pod["metadata"].get("namespace") or "", pod["metadata"]["name"]
 
 
 def _new(series: Callable[..., Series], *about: object) -> Callable[[Series], Series]:

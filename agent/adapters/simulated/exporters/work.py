@@ -54,11 +54,18 @@ def _work(scene: Scene, place: Place, pod: Pod, members: Mapping[ObjectRef, list
         return Work(activity.NOTHING, 0.0 if _trains(scene, pod) else None)
     if pod.gang is not None or _trains(scene, pod):
         others = members.get(pod.gang, [place]) if pod.gang is not None else [place]
-        return _training(scene, place, pod, [_word(scene, each) for each in others])
+        together = _together(scene, place, pod, [_word(scene, each) for each in others])
+        return together if _class(scene, pod) is not WorkloadClass.SERVING else _serving(scene, place, together)
     return Work(_alone(scene, place, pod))
 
 
-def _training(scene: Scene, place: Place, pod: Pod, words: list[str]) -> Work:
+def _serving(scene: Scene, place: Place, together: Work) -> Work:
+    """A model over several pods serves as one trains, whole or not at all; it counts no steps."""
+    follows_load = together.steps_per_second and place in scene.busy
+    return Work(activity.serving(scene.busy[place]) if follows_load else together.activity)
+
+
+def _together(scene: Scene, place: Place, pod: Pod, words: list[str]) -> Work:
     gang = scene.view.gangs.get(pod.gang) if pod.gang is not None else None
     own = _word(scene, place)
     if own == "finished":
