@@ -17,6 +17,7 @@ from chat_server import chat
 from agent.resources import bundled
 from agent.scenarios.runner import files_in, run_files
 
+JOBS = 2  # what a small machine has
 OF_A_NODE: list[tuple[str, dict[str, Any]]] = [
     ("cordon_node", {}),
     ("drain_node", {}),
@@ -63,12 +64,17 @@ def test_whatever_a_model_wants_no_scenario_has_a_wrong_action(tmp_path: Path) -
     meddler = Meddler()
     with chat(meddler) as server:
         settings = {"model_endpoint": server.url, "model_name": "meddler", "playbooks": str(tmp_path / "playbooks")}
-        results = list(run_files(files_in([bundled("scenarios")]), settings=settings))
-    wrong = {result["name"]: result["wrong_actions"] for result in results if result["wrong_actions"]}
+        results = list(run_files(files_in([bundled("scenarios")]), settings=settings, jobs=JOBS))
+    wrong = {r["name"]: alone for r in results if (alone := [w for w in r["wrong_actions"] if not _approved(w)])}
     broken = [result["name"] for result in results if not result["log"]["intact"]]
     assert (wrong, broken) == ({}, [])
     assert meddler.heard >= len(results) // 2, "most of them have something that no playbook explains now"
     assert sum(len(result["proposed"]) for result in results) > 10, "it got as far as the gate"
+
+
+def _approved(wrong: dict[str, Any]) -> bool:
+    """The people of a file were told to say yes to its playbook's requeue, and this one is another: it is theirs."""
+    return any(answer["decision"] == "approve" for answer in wrong.get("approvals", ()))
 
 
 def test_a_meddler_asks_for_what_the_catalogue_has() -> None:
