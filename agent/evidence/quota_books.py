@@ -4,13 +4,15 @@ GPUs alone, over all flavors; the scheduler's forecast knows the rest and has th
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
-from agent.evidence.lookup import raw_object
-from agent.evidence.queues import KUEUE, OURS, cohort_of, gangs_of, group_of, has_quota, said, whole
+from agent.evidence.lookup import in_order, raw_object
+from agent.evidence.queues import KUEUE, OURS, cohort_of, group_of, has_quota, queue_of, said, whole
 
 Raw = Mapping[str, Any]
+_QUEUES = frozenset({(KUEUE, "ClusterQueue"), (OURS, "Queue")})
 
 
 def is_gpu(resource: Any) -> bool:
@@ -21,12 +23,50 @@ def needs(gang: Gang) -> int:
     return gang.minimum * gang.gpus_per_pod
 
 
-def nominal(view: ClusterView, queue: ObjectRef) -> int:
-    return sum(count(amount) for amount in _nominal(raw_object(view, queue).get("spec")))
+class Books:
+    """The accounts of one view: who waits in which queue, and what each queue has and holds. Reckoned once a look."""
 
+    def __init__(self, view: ClusterView) -> None:
+        self.view = view
+        self._used: dict[ObjectRef, int] = {}
+        self._gangs: dict[ObjectRef, list[Gang]] = {}
+        for gang in in_order(view.gangs):
+            queue = queue_of(view, gang)
+            if queue is not None:
+                self._gangs.setdefault(queue, []).append(gang)
+        self._cohorts = {ref: cohort_of(view, ref) for ref in view.objects if (group_of(ref), ref.kind) in _QUEUES}
 
-def used(view: ClusterView, queue: ObjectRef) -> int:
-    return sum(held(view, gang) for gang in gangs_of(view, queue))
+    @cached_property
+    def free(self) -> dict[str, int]:
+        return free_gpus(self.view)
+
+    def gangs(self, queue: ObjectRef) -> list[Gang]:
+        return self._gangs.get(queue, [])
+
+    def nominal(self, queue: ObjectRef) -> int:
+        return sum(count(amount) for amount in _nominal(raw_object(self.view, queue).get("spec")))
+
+    def used(self, queue: ObjectRef) -> int:
+        if queue not in self._used:
+            self._used[queue] = sum(held(self.view, gang) for gang in self.gangs(queue))
+        return self._used[queue]
+
+    def siblings(self, queue: ObjectRef) -> list[ObjectRef]:
+        """The other queues of its cohort."""
+        cohort = self._cohorts.get(queue, "")
+        return sorted(
+            (ref for ref, name in self._cohorts.items() if cohort and name == cohort and ref != queue), key=str
+        )
+
+    def borrowers(self, queue: ObjectRef) -> list[ObjectRef]:
+        """Queues of its cohort whose gangs hold more than is theirs."""
+        return [ref for ref in self.siblings(queue) if self.used(ref) > self.nominal(ref)]
+
+    def waiting_beside(self, queue: ObjectRef | None, but: Gang) -> list[Gang]:
+        """Gangs without quota that wait in this queue or in its cohort."""
+        near = sorted({queue, *self.siblings(queue)}, key=str) if queue is not None else []
+        gangs = (gang for ref in near for gang in self.gangs(ref) if gang.state is GangState.QUEUED)
+        return [gang for gang in gangs if gang.ref != but.ref and not has_quota(said(self.view, gang.ref))]
 
 
 def held(view: ClusterView, gang: Gang) -> int:
@@ -36,32 +76,6 @@ def held(view: ClusterView, gang: Gang) -> int:
     if not has_quota(said(view, gang.ref)):
         return len(gang.running) * gang.gpus_per_pod
     return _admitted_gpus(view, gang) or needs(gang)
-
-
-def siblings(view: ClusterView, queue: ObjectRef) -> list[ObjectRef]:
-    """The other queues of its cohort."""
-    cohort = cohort_of(view, queue)
-    kinds = ((KUEUE, "ClusterQueue"), (OURS, "Queue"))
-    refs = [ref for ref in sorted(view.objects, key=str) if (group_of(ref), ref.kind) in kinds and ref != queue]
-    return [ref for ref in refs if cohort and cohort_of(view, ref) == cohort]
-
-
-def borrowers(view: ClusterView, queue: ObjectRef) -> list[ObjectRef]:
-    """Queues of its cohort whose gangs hold more than is theirs."""
-    return [ref for ref in siblings(view, queue) if used(view, ref) > nominal(view, ref)]
-
-
-def waiting_beside(view: ClusterView, queue: ObjectRef | None, but: Gang) -> list[Gang]:
-    """Gangs without quota that wait in this queue or in its cohort."""
-    if queue is None:
-        return []
-    near = {queue, *siblings(view, queue)}
-    gangs = [gang for ref in sorted(near, key=str) for gang in gangs_of(view, ref)]
-    return [
-        gang
-        for gang in gangs
-        if gang.ref != but.ref and gang.state is GangState.QUEUED and not has_quota(said(view, gang.ref))
-    ]
 
 
 def free_gpus(view: ClusterView) -> dict[str, int]:

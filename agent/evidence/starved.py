@@ -30,7 +30,7 @@ from agent.evidence.queues import (
     said,
     waits_since,
 )
-from agent.evidence.quota_books import borrowers, needs, nominal, used
+from agent.evidence.quota_books import Books, needs
 
 STARVED_AFTER_S = 1800  # a borrower that ends by itself does so within its last checkpoint's time more often than not
 RECLAIMS_AFTER_S = 3600  # Kueue's own preemption works within a cycle; after an hour it evidently will not
@@ -62,19 +62,22 @@ def find_starved(sight: Sight) -> list[Condition]:
 
 def starved(view: ClusterView, now: datetime) -> list[Share]:
     """Who matters most first, then who waits longest."""
-    shares = [share for gang in in_order(view.gangs) if (share := _share(view, gang, now)) is not None]
+    waits = [gang for gang in in_order(view.gangs) if _waits(view, gang, now)]
+    books = Books(view) if waits else None
+    shares = [share for gang in waits if books and (share := _share(books, gang, now)) is not None]
     return sorted(shares, key=lambda share: (-share.gang.priority, share.since, str(share.gang.ref)))
 
 
-def _share(view: ClusterView, gang: Gang, now: datetime) -> Share | None:
+def _share(books: Books, gang: Gang, now: datetime) -> Share | None:
+    view = books.view
     queue, since = queue_of(view, gang), waits_since(view, gang)
-    if queue is None or since is None or not _waits(view, gang, now):
+    if queue is None or since is None:
         return None
     after_s = RECLAIMS_AFTER_S if reclaims(view, queue) else STARVED_AFTER_S
-    taken, share = used(view, queue), nominal(view, queue)
+    taken, share = books.used(queue), books.nominal(queue)
     if (now - since).total_seconds() < after_s or not 0 < needs(gang) <= share - taken:
         return None
-    lenders = tuple(borrowers(view, queue))
+    lenders = tuple(books.borrowers(queue))
     return Share(queue, gang, since, share, taken, lenders) if lenders else None
 
 

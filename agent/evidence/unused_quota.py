@@ -17,7 +17,7 @@ from agent.evidence.holders import OPT_OUT
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, in_order, pods_of, raw_object
 from agent.evidence.queues import has_quota, holds, is_queued, queue_of, said
-from agent.evidence.quota_books import held, waiting_beside
+from agent.evidence.quota_books import Books, held
 
 EMPTY_AFTER_S = 600  # twice Kueue's usual PodsReady time-out: whoever would act by himself has had his time
 LONG_S = 3600  # quota that nobody has asked for yet is still quota that nobody uses
@@ -26,18 +26,19 @@ _DONE = ("Complete", "Completed", "Failed", "Succeeded", "Finished")  # a job's 
 
 def find_unused(sight: Sight) -> list[Found]:
     found = []
-    for gang in in_order(sight.view.gangs):
-        since = empty_since(sight.view, gang)
-        if since is not None and worth_telling(sight.view, gang, since, sight.now):
+    empty = [(gang, empty_since(sight.view, gang)) for gang in in_order(sight.view.gangs)]
+    books = Books(sight.view) if any(since is not None for _, since in empty) else None
+    for gang, since in empty:
+        if books is not None and since is not None and worth_telling(books, gang, since, sight.now):
             found.append(Found(Symptom.QUOTA_UNUSED, gang.ref, rfc3339(since)))
     return found
 
 
-def worth_telling(view: ClusterView, gang: Gang, since: datetime, now: datetime) -> bool:
+def worth_telling(books: Books, gang: Gang, since: datetime, now: datetime) -> bool:
     empty_s = (now - since).total_seconds()
     if empty_s < EMPTY_AFTER_S:
         return False
-    return empty_s >= LONG_S or bool(waiting_beside(view, queue_of(view, gang), gang))
+    return empty_s >= LONG_S or bool(books.waiting_beside(queue_of(books.view, gang), gang))
 
 
 def empty_since(view: ClusterView, gang: Gang) -> datetime | None:
@@ -47,7 +48,7 @@ def empty_since(view: ClusterView, gang: Gang) -> datetime | None:
     conditions = said(view, gang.ref)
     if not has_quota(conditions) or not _fully_admitted(view, gang, conditions):
         return None
-    if any(not pod.terminating for pod in pods_of(view, gang.ref)) or _leaving(view, gang):
+    if pods_of(view, gang.ref):
         return None  # pods that ended, or that still go: the job is at its end, not before its beginning
     job = job_state(view, gang)
     if job in ("done", "active") or (holds(conditions, "PodsReady") and job != "gone"):
@@ -55,10 +56,6 @@ def empty_since(view: ClusterView, gang: Gang) -> datetime | None:
     times = [each.since for kind, each in conditions.items() if kind in ("QuotaReserved", "Admitted", "PodsReady")]
     known = [each for each in times if each is not None]
     return max(known) if known else None
-
-
-def _leaving(view: ClusterView, gang: Gang) -> bool:
-    return any(pod.terminating for pod in pods_of(view, gang.ref))
 
 
 def _fully_admitted(view: ClusterView, gang: Gang, conditions: Mapping[str, Condition]) -> bool:
@@ -101,10 +98,10 @@ def unused_facts(scene: Scene) -> Findings:
     gang = find_gang(scene.view, scene.incident.subject)
     if gang is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
-    since = empty_since(scene.view, gang)
-    if since is None or not worth_telling(scene.view, gang, since, scene.now):
+    since, books = empty_since(scene.view, gang), Books(scene.view)
+    if since is None or not worth_telling(books, gang, since, scene.now):
         return Findings({}, (seen_object(scene, f"{gang.ref} is {gang.state}, and its quota is not idle"),))
-    waiting = waiting_beside(scene.view, queue_of(scene.view, gang), gang)
+    waiting = books.waiting_beside(queue_of(scene.view, gang), gang)
     quota = {
         "ref": gang.ref.json_object(),
         "name": str(gang.ref),

@@ -30,7 +30,7 @@ from agent.evidence.queues import (
     said,
     waits_since,
 )
-from agent.evidence.quota_books import free_gpus, needs, nominal, used
+from agent.evidence.quota_books import Books, needs
 
 WAITING_AFTER_S = 900  # pods that go by themselves, images that are pulled: a quarter of an hour settles most
 _NODE_LOST = frozenset({"NodeFailures", "NodeFailure"})  # Kueue's reasons for a gang whose node failed
@@ -45,15 +45,19 @@ class Waiting:
 
 
 def find_waiting(sight: Sight) -> list[Condition]:
+    queued = [gang for gang in in_order(sight.view.gangs) if gang.state is GangState.QUEUED and is_queued(gang)]
+    books = Books(sight.view) if queued else None
+    found = [waiting(books, gang, sight.history, sight.now) for gang in queued if books is not None]
     return [
         Condition(Symptom.GANG_WAITING, each.gang.ref, f"{each.kind} {rfc3339(each.since)}", {"kind": each.kind})
-        for gang in in_order(sight.view.gangs)
-        if (each := waiting(sight.view, gang, sight.history, sight.now)) is not None
+        for each in found
+        if each is not None
     ]
 
 
-def waiting(view: ClusterView, gang: Gang, history: Sequence[PastAction], now: datetime) -> Waiting | None:
+def waiting(books: Books, gang: Gang, history: Sequence[PastAction], now: datetime) -> Waiting | None:
     """How and since when it waits; None where it only waits for its turn."""
+    view = books.view
     if not is_queued(gang) or gang.state is not GangState.QUEUED or gang.running or not needs(gang):
         return None
     until = backs_off_until(view, gang)
@@ -62,7 +66,7 @@ def waiting(view: ClusterView, gang: Gang, history: Sequence[PastAction], now: d
     lost = lost_at(view, gang, history)
     if lost is not None and (now - lost).total_seconds() >= WAITING_AFTER_S and took_its_place(view, gang, lost):
         return Waiting(gang, "lost", lost)
-    since = _scattered_since(view, gang)
+    since = _scattered_since(books, gang)
     if since is not None and (now - since).total_seconds() >= WAITING_AFTER_S:
         return Waiting(gang, "scattered", since)
     return None
@@ -103,19 +107,18 @@ def _began_after(view: ClusterView, gang: Gang, moment: datetime) -> bool:
     return began is not None and began > moment
 
 
-def _scattered_since(view: ClusterView, gang: Gang) -> datetime | None:
-    since = waits_since(view, gang)
-    conditions = said(view, gang.ref)
+def _scattered_since(books: Books, gang: Gang) -> datetime | None:
+    since, conditions = waits_since(books.view, gang), said(books.view, gang.ref)
     admitted = conditions["Admitted"].since if holds(conditions, "Admitted") else None
-    if since is None or not (has_quota(conditions) or _quota_is_there(view, gang)):
+    if since is None or not (has_quota(conditions) or _quota_is_there(books, gang)):
         return None
-    free = {name: gpus for name, gpus in free_gpus(view).items() if not is_reserved(view.nodes[name])}
-    places = sum(gpus // gang.gpus_per_pod for gpus in free.values())
-    if sum(free.values()) < needs(gang) or places >= gang.minimum:
+    free = [gpus for name, gpus in books.free.items() if not is_reserved(books.view.nodes[name])]
+    places = sum(gpus // gang.gpus_per_pod for gpus in free)
+    if sum(free) < needs(gang) or places >= gang.minimum:
         return None
     return max(since, admitted) if admitted else since
 
 
-def _quota_is_there(view: ClusterView, gang: Gang) -> bool:
-    queue = queue_of(view, gang)
-    return queue is not None and used(view, queue) + needs(gang) <= nominal(view, queue)
+def _quota_is_there(books: Books, gang: Gang) -> bool:
+    queue = queue_of(books.view, gang)
+    return queue is not None and books.used(queue) + needs(gang) <= books.nominal(queue)

@@ -18,7 +18,7 @@ from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, find_workload, in_order, pods_of
 from agent.evidence.nodes import cordoned_by_us
 from agent.evidence.queues import queue_of
-from agent.evidence.quota_books import free_gpus, needs, nominal, used
+from agent.evidence.quota_books import Books, free_gpus, needs
 from agent.evidence.starved import cheapest, requeued_lately
 from agent.evidence.waiting import Waiting, took_its_place, waiting
 from agent.ports import Relocation
@@ -45,7 +45,7 @@ def waiting_facts(scene: Scene) -> Findings:
     gang = find_gang(scene.view, scene.incident.subject)
     if gang is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
-    found = waiting(scene.view, gang, scene.history, scene.now)
+    found = waiting(Books(scene.view), gang, scene.history, scene.now)
     if found is None:
         return Findings({}, (seen_object(scene, f"{gang.ref} is {gang.state}; nothing but its turn is missing"),))
     plan = _plan(found, scene)
@@ -182,7 +182,8 @@ def _yields(each: Gang, gang: Gang, scene: Scene) -> bool:
 
 def _borrows(gang: Gang, view: ClusterView) -> bool:
     queue: ObjectRef | None = queue_of(view, gang)
-    return queue is not None and used(view, queue) > nominal(view, queue)
+    books = Books(view)
+    return queue is not None and books.used(queue) > books.nominal(queue)
 
 
 def _comes_back(name: str, scene: Scene) -> bool:
