@@ -187,3 +187,11 @@ def test_hours_of_hundreds_of_series_are_read_quickly() -> None:
     assert len(made.metrics.range("util", at(-7200), at(0), timedelta(seconds=15))) == 300
     assert len(made.metrics.range("avg_over_time(util[1h])", at(-7200), at(0), timedelta(minutes=1))) == 300
     assert time.perf_counter() - began < 2, "288,000 scrapes an hour are arithmetic, not a loop"
+
+
+def test_a_moment_of_the_past_is_not_answered_with_what_stands_still_now() -> None:
+    made = measured()
+    made.drop_metrics(['{pod="q"}'])
+    made.advance_to(at(400))
+    assert values(made, "DCGM_FI_DEV_GPU_UTIL", 400) == {"p/a/0": 10, "p/a/1": 30}
+    assert values(made, "DCGM_FI_DEV_GPU_UTIL", -30) == {"p/a/0": 10, "p/a/1": 30, "q/b/0": 80}
