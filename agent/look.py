@@ -11,14 +11,15 @@ from typing import Any
 
 from agent.actions.base import Wish, build_proposal
 from agent.actions.catalogue import CATALOGUE
-from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.cluster import ClusterView, ObjectRef, WorkloadClass
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction, Proposal, Refusal
 from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
-from agent.ports import Forecaster, PlaybookMatch, Ports, Remedy, RepairUnavailable
+from agent.evidence.services import requests_waiting
+from agent.ports import Forecaster, Metrics, PlaybookMatch, Ports, Remedy, RepairUnavailable
 
 TAKES_BACK = frozenset({"uncordon_node"})  # undoes an earlier action of the agent's own
 HISTORY_S = 7 * 24 * 3600  # as far back as attempt caps count
@@ -129,7 +130,8 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
     made = build_proposal(action, look.incident, round_number, wish, look.view, seen_now)
     if isinstance(made, Refusal):
         return made
-    return made.model_copy(update={"prediction": _predicted(remedy, made, look.view, ports.forecaster)})
+    told = _predicted(remedy, made, look.view, ports.forecaster)
+    return made.model_copy(update={"prediction": _with_requests(told, look, ports.metrics) if told else None})
 
 
 def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Forecaster) -> Prediction | None:
@@ -143,6 +145,18 @@ def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Fo
     if forecast is not None and not changes:  # that some wait, or start anyway, has nothing to do with it
         forecast = Prediction(gpus=forecast.gpus)
     return foretold(made, forecast, why_not, view)
+
+
+def _with_requests(told: Prediction, look: Look, metrics: Metrics) -> Prediction:
+    """How many requests wait for the services that it touches, where somebody knows."""
+    serving = {str(ref): ref for ref, w in look.view.workloads.items() if w.workload_class is WorkloadClass.SERVING}
+    services = tuple(
+        each.model_copy(update={"requests_waiting": requests_waiting(look.view, serving[each.ref], metrics, look.now)})
+        if each.ref in serving
+        else each
+        for each in told.services
+    )
+    return told.model_copy(update={"services": services})
 
 
 def action_changes(remedy: Remedy) -> list[Mapping[str, object]]:

@@ -161,7 +161,8 @@ class Relocation:
 class Forecaster(Protocol):
     """A what-if on a fork of the scheduler's snapshot.
 
-    A change is {'requeue': ObjectRef, 'exclude_nodes': [...]}, {'cordon': node}, {'drain': node}, {'evict': pod},
+    The effect is told against what the scheduler does anyway; no change is that alone. A change is {'uncordon': node},
+    {'requeue': ObjectRef, 'exclude_nodes': [...]}, {'cordon': node}, {'drain': node}, {'evict': pod},
     {'remove': owner}, {'scale': owner, 'replicas': n}, {'activate': gang, 'active': bool}, {'stop': queue, 'policy': …}
     {'mend': node}, {'reserve': gang, 'nodes': […]}, {'defragment': queue, 'moves': […]}
     or {'quota': queue, 'flavor', 'resource', 'nominal', 'borrowing_limit', 'lending_limit'}; things are ObjectRefs.

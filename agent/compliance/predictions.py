@@ -18,7 +18,7 @@ def predicted(prediction: Prediction | None) -> str:
         return ""
     parts = [", ".join(_gangs(prediction)), *_gpus(prediction), *_queues(prediction), *_services(prediction)]
     said = "; ".join(part for part in parts if part)
-    unknown = f"not known: {', '.join(prediction.not_foretold)}" if prediction.not_foretold else ""
+    unknown = f"not foretold: {', '.join(prediction.not_foretold)}" if prediction.not_foretold else ""
     return "; ".join(part for part in (said or ("" if unknown else "nothing else changes"), unknown) if part)
 
 
@@ -109,7 +109,8 @@ def _services(prediction: Prediction) -> Iterator[str]:
             f", at least {service.ready_at_worst} meanwhile" if service.ready_at_worst < service.ready_before else ""
         )
         floor = f" (its budget: {service.minimum})" if service.minimum is not None else ""
-        yield f"{_short(service.ref)}: ready {service.ready_before} -> {after}{least}{floor}"
+        wait = f", {service.requests_waiting} requests wait" if service.requests_waiting else ""
+        yield f"{_short(service.ref)}: ready {service.ready_before} -> {after}{least}{floor}{wait}"
 
 
 def _short(name: str) -> str:

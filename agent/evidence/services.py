@@ -3,10 +3,14 @@
 Shared by what is predicted and by what is looked at afterwards, so that both count alike.
 """
 
+from datetime import datetime, timedelta
 from math import ceil, floor
 
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.evidence.lookup import pods_of, raw_object
+from agent.evidence.pod_series import STALE_S, fresh, key_of, read_pods
+from agent.evidence.restore import WAITING_METRIC
+from agent.ports import Metrics, MetricsUnavailable
 
 ROLLED_AT_ONCE = "25%"  # Kubernetes' own default for a Deployment
 
@@ -25,6 +29,19 @@ def floor_of(view: ClusterView, owner: ObjectRef) -> int | None:
         and any(budget.selector.items() <= dict(pod.labels).items() for pod in ready)
     ]
     return max(0, len(ready) - min(allowed)) if allowed else None
+
+
+def requests_waiting(view: ClusterView, owner: ObjectRef, metrics: Metrics, now: datetime) -> int | None:
+    """Over all its pods, as their servers count now; None where any of them does not say, or nobody can be asked."""
+    pods = ready_pods(view, owner)
+    try:
+        read = read_pods(metrics, WAITING_METRIC, pods, now - timedelta(seconds=STALE_S), now)
+    except MetricsUnavailable:
+        return None
+    series = [one for found in read.values() for one in found]
+    if not pods or set(read) != {key_of(pod) for pod in pods} or not all(fresh(one.points, now) for one in series):
+        return None
+    return int(sum(one.points[-1][1] for one in series))
 
 
 def down_at_once(view: ClusterView, owner: ObjectRef, wanted: int) -> int:

@@ -1,5 +1,6 @@
 """What a proposal's record says will come of it, for actions of every kind."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from agent.domain.incident import Symptom
 from agent.domain.proposal import Prediction, Proposal
 from agent.evidence.foresight import LISTED, foretold
 from agent.look import action_changes
-from agent.ports import Remedy
+from agent.evidence.services import requests_waiting
+from agent.ports import Remedy, Series
 
-from .field import Cluster, cluster, diagnosis, incident, ref
+from .field import NOW, Cluster, Told, cluster, diagnosis, incident, ref
 
 NODE = ref("Node", "gpu-7")
 
@@ -138,3 +140,24 @@ def test_the_record_stays_small_and_counts_what_it_leaves_out() -> None:
     assert told.starts == told.gangs_started == tuple(f"Gang/lab/g{index:02}" for index in range(LISTED))
     assert len(told.gangs_pending) == LISTED
     assert told.left_out == {"gangs_pending": 2, "gangs_started": 2, "starts": 2}
+
+
+def _waiting(pod: str, value: float, **at: float) -> Series:
+    labels = {"__name__": "vllm:num_requests_waiting", "namespace": "lab", "pod": pod}
+    return Series(labels, ((NOW - timedelta(**at), value),))
+
+
+@pytest.mark.parametrize(
+    ("series", "known"),
+    [
+        ([_waiting("web-0", 3), _waiting("web-1", 4)], 7),
+        ([_waiting("web-0", 3)], None),  # the other one does not say
+        ([_waiting("web-0", 3), _waiting("web-1", 4, minutes=20)], None),
+    ],
+)
+def test_requests_wait_as_many_as_every_server_says(series: list[Series], known: int | None) -> None:
+    assert requests_waiting(web(2).view(), WEB, Told(*series), NOW) == known
+
+
+def test_nobody_says_how_many_requests_wait_when_the_telemetry_is_away() -> None:
+    assert requests_waiting(web(2).view(), WEB, Told(_waiting("web-0", 3), down=True), NOW) is None
