@@ -76,7 +76,9 @@ def _attempts(
     place = ("queue", queue.name)
     under = all(snapshot.usage.get((place, key), 0) < snapshot.quota_tree.nominal(place, key) for key in short)
     theirs = (each for each in _candidates(snapshot, gang, short, False) if each.cause is not Cause.IN_QUEUE)
-    if all(each.gang in spared for each in theirs) or not (queue.preemption.borrow or under):
+    if not any(each.gang not in spared and _borrows(snapshot, each, short) for each in theirs) or not (
+        queue.preemption.borrow or under
+    ):
         return (True,)
     return (True, False) if queue.preemption.borrow else (False, True)
 
