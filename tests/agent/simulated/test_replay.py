@@ -3,6 +3,9 @@
 import time
 from datetime import timedelta
 
+from test_autoscaling import autoscaler
+from test_behaviours import marked, service
+from test_daemon_sets import exporters
 from world_builders import START, at, deployment, gang, job, node, own_queue, pod, pod_ref, queues, ref, workload
 
 from agent.adapters.simulated.world import World
@@ -82,3 +85,27 @@ def _pass_time(made: World, hours: int) -> None:
         while (moment := made.next_event_at()) is not None and moment <= end - timedelta(hours=4 - index):
             made.advance_to(moment)
     made.metrics.range("avg_over_time(util[1h])", end - timedelta(hours=2), end, timedelta(minutes=1))
+
+
+def lively(seed: int) -> World:
+    """With exporters, an autoscaler under load, a crash loop, a straggler and a node that flaps."""
+    made = World(seed, START, timedelta(seconds=15), {}, world_metrics=True)
+    made.load([marked(node("n1"), "flaps"), *(node(f"n{index}") for index in range(2, 6)), exporters()])
+    made.load([*service(60)[1:], autoscaler(), job("train", 2)])
+    made.load([marked(pod("bad", "n3", gpus=1), "crashes"), marked(pod("nb", "n4", gpus=1), "bursts")])
+    return made
+
+
+def test_one_seed_is_one_world_with_all_that_its_pods_tell() -> None:
+    first, second = lively(7), lively(7)
+    for made in (first, second):
+        made.advance_to(at(1800))
+    assert first.dump() == second.dump()
+
+
+def test_steps_do_not_matter_to_what_the_exporters_tell() -> None:
+    strides, steps = lively(7), lively(7)
+    strides.advance_to(at(1800))
+    while (moment := steps.next_event_at()) is not None and moment <= at(1800):
+        steps.advance_to(moment)
+    assert steps.dump() == strides.dump()
