@@ -13,8 +13,8 @@ from agent.domain.forecast import ServiceForecast
 from agent.domain.incident import Symptom
 from agent.domain.proposal import Prediction, Proposal
 from agent.evidence.foresight import LISTED, foretold
-from agent.look import action_changes
 from agent.evidence.services import requests_waiting
+from agent.look import action_changes
 from agent.ports import Remedy, Series
 
 from .field import NOW, Cluster, Told, cluster, diagnosis, incident, ref
