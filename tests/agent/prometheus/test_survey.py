@@ -70,9 +70,15 @@ def test_a_new_process_tells_it_with_the_same_id() -> None:
     assert other.id != once.id
 
 
-@pytest.mark.parametrize("code", [0, 43, 63])
+@pytest.mark.parametrize("code", [0, 43, 92])
 def test_no_code_and_codes_that_ask_for_nothing_are_not_told(code: int) -> None:
     assert surveyor(Told(gauge(code))).survey(quiet().view(), NOW) == []
+
+
+def test_a_pending_remapping_is_told_where_nobody_is() -> None:
+    assert surveyor(Told(gauge(63))).survey(quiet().deployment("chat", on=["gpu-7"]).view(), NOW) == []
+    (told,) = surveyor(Told(gauge(63))).survey(quiet().view(), NOW)
+    assert isinstance(told.body, FindingBody) and told.body.symptom == "remap_pending"
 
 
 @pytest.mark.parametrize("label", ["Hostname", "hostname", "node", "exported_node"])
