@@ -12,7 +12,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from agent.adapters.kubernetes.views import ClusterViews
-from agent.domain.cluster import ClusterView, Gang, GangState, Node, Pod
+from agent.domain.cluster import ClusterView, Gang, GangState, Node, ObjectRef, Pod
+from agent.evidence.queues import KUEUE, OURS, group_of, is_closed
+from agent.evidence.quota_books import Books
 from agent.ports import Clock, Cluster, Fault, Metrics
 
 GPU = "nvidia.com/gpu"
@@ -49,10 +51,22 @@ class GangRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueRow:
+    """GPUs that its gangs hold, of those that are its own; more is borrowed."""
+
+    name: str
+    used: int
+    nominal: int
+    waiting: int  # gangs
+    held: bool  # lets nobody in
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     nodes: tuple[NodeRow, ...] = ()
     gangs: tuple[GangRow, ...] = ()
     waiting: int = 0  # pods without a node
+    queues: tuple[QueueRow, ...] = ()
 
     @property
     def gpus(self) -> tuple[int, int]:
@@ -105,6 +119,7 @@ def facts_of(view: ClusterView, busy: Mapping[tuple[str, int, str], float], faul
     gangs = sorted(view.gangs.values(), key=lambda gang: str(gang.ref))
     return Facts(
         nodes=tuple(_node_row(node, view, busy, faulty) for node in nodes if node.gpus or node.allocatable.get(GPU)),
+        queues=_queue_rows(view),
         gangs=tuple(_gang_row(gang) for gang in gangs if gang.state is not GangState.FINISHED),
         waiting=sum(pod.node is None and pod.phase == "Pending" for pod in view.pods.values()),
     )
@@ -144,6 +159,20 @@ def _who(pod: Pod) -> str:
 def _gang_row(gang: Gang) -> GangRow:
     name = gang.job.name if gang.job else gang.ref.name
     return GangRow(name, gang.queue or "", gang.state.value, len(gang.running), gang.minimum)
+
+
+def _queue_rows(view: ClusterView) -> tuple[QueueRow, ...]:
+    books = Books(view)
+    return tuple(_queue_row(books, ref) for ref in sorted(view.objects, key=str) if _is_queue(ref))
+
+
+def _queue_row(books: Books, ref: ObjectRef) -> QueueRow:
+    waiting = sum(gang.state is GangState.QUEUED for gang in books.gangs(ref))
+    return QueueRow(ref.name, books.used(ref), books.nominal(ref), waiting, is_closed(books.view, ref))
+
+
+def _is_queue(ref: ObjectRef) -> bool:
+    return (group_of(ref), ref.kind) in ((KUEUE, "ClusterQueue"), (OURS, "Queue"))
 
 
 def _natural(name: str) -> tuple[Any, ...]:

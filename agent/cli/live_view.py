@@ -16,12 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.heat_map import HeatMap
-from agent.cli.live_facts import Facts
+from agent.cli.live_facts import Facts, GangRow, QueueRow
 from agent.cli.live_feed import Feed, FeedLine
 from agent.cli.output import clean
 
 WIDE = 120  # columns from which the decisions stand beside the map, not below it
-FEED_LEAST = 6  # lines of decisions, frame included
+LIST_LEAST = 6  # lines of queues, and of gangs, frame included, beside which the map may grow
+MIDDLE_LEAST = 5  # lines of queues and incidents, frame included
+BAR, BAR_SHORT = 20, 6  # columns of a queue's gauge
 BORDERS = 2
 GANG_MARKS = {"running": "=", "stuck": "!", "queued": ".", "suspended": "-"}
 STATE_STYLES = {"open": "bold red", "resolved": "green", "cancelled": "green", "no_action": "dim"}
@@ -50,42 +52,53 @@ def screen(moment: Moment, facts: Facts, feed: Feed, width: int, height: int) ->
 
 
 def _beside(page: Layout, facts: Facts, feed: Feed, width: int, height: int) -> None:
-    heat = HeatMap(facts.nodes, height - BORDERS, width // 2)
-    page.split_row(Layout(heat.panel, size=heat.width), Layout(name="right"))
-    gangs, incidents = len(facts.gangs), max(len(feed.incidents), 1)
-    gangs = min(gangs, height // 4)
-    incidents = min(incidents, height // 4)
-    decisions = height - gangs - incidents - 3 * BORDERS
+    """The map and those who wait on the left; what is wrong and what was decided on the right."""
+    heat = HeatMap(facts.nodes, height - 2 * LIST_LEAST - BORDERS, width // 2)
+    page.split_row(Layout(name="left", size=max(heat.width, width * 2 // 5)), Layout(name="right"))
+    left = height - heat.height - BORDERS
+    queues = _rows(len(facts.queues), left // 2 - BORDERS)
+    page["left"].split_column(
+        Layout(heat.panel, size=heat.height + BORDERS),
+        Layout(_queues(facts, queues), size=queues + BORDERS),
+        Layout(_gangs(facts, left - queues - 2 * BORDERS)),
+    )
+    incidents = _rows(len(feed.incidents), height // 3)
     page["right"].split_column(
-        Layout(_gangs(facts, gangs), size=gangs + BORDERS),
         Layout(_incidents(feed, incidents, wide=True), size=incidents + BORDERS),
-        Layout(_decisions(feed.lines, decisions)),
+        Layout(_decisions(feed.lines, height - incidents - 2 * BORDERS)),
     )
 
 
 def _below(page: Layout, facts: Facts, feed: Feed, width: int, height: int) -> None:
-    decisions = max(FEED_LEAST, height // 3 + 1)
-    body = height - decisions
-    heat = HeatMap(facts.nodes, body - BORDERS, width // 2 + width // 20)
-    gangs = min(len(facts.gangs), max(body // 2 - BORDERS, 1))
-    page.split_column(Layout(name="body", size=body), Layout(_decisions(feed.lines, decisions - BORDERS)))
-    page["body"].split_row(Layout(heat.panel, size=heat.width), Layout(name="right"))
-    page["right"].split_column(
-        Layout(_gangs(facts, gangs), size=gangs + BORDERS),
-        Layout(_incidents(feed, body - gangs - 2 * BORDERS, wide=False)),
+    """The map over the whole width; below it, those who wait beside what is wrong; then what was decided."""
+    heat = HeatMap(facts.nodes, height // 2 - BORDERS, width)
+    middle = max(MIDDLE_LEAST, (height - heat.height - BORDERS) // 2)
+    decisions = height - heat.height - BORDERS - middle
+    page.split_column(
+        Layout(heat.panel, size=heat.height + BORDERS),
+        Layout(name="middle", size=middle),
+        Layout(_decisions(feed.lines, decisions - BORDERS)),
     )
+    page["middle"].split_row(
+        Layout(_waiting(facts, middle - BORDERS), size=width // 2 - 2),
+        Layout(_incidents(feed, middle - BORDERS, wide=False)),
+    )
+
+
+def _rows(there: int, most: int) -> int:
+    return max(1, min(there, most))
 
 
 def _headline(moment: Moment, facts: Facts, feed: Feed, width: int) -> RenderableType:
     used, total = facts.gpus
     closed = sum(incident.state != "open" for incident in feed.incidents.values())
-    line = Text(" watchkeeper ", style="reverse bold")
-    line.append(f" {moment.now:%H:%M:%S}", style="bold")
+    line = Text(style="reverse")
+    line.append(f" watchkeeper  {moment.now:%H:%M:%S}", style="bold")
     line.append(f"  {clean(moment.note)}" if moment.note else "", style="bold yellow")
     if width >= WIDE:
         line.append(f"  {moment.begun:%F %T} and {moment.end - moment.begun} on, seed {moment.seed}")
     line.append(f"  {used}/{total} GPUs  {facts.waiting} pods wait  {closed}/{len(feed.incidents)} closed")
-    line.truncate(width)
+    line.truncate(width, pad=True)
     return line
 
 
@@ -101,14 +114,59 @@ def _framed(table: Table, title: str, left_out: int = 0) -> Panel:
     return Panel(table, title=f"{title}{more}", title_align="left", padding=(0, 1))
 
 
-def _gangs(facts: Facts, rows: int) -> RenderableType:
-    """Stuck ones first."""
+def _queues(facts: Facts, rows: int) -> RenderableType:
+    """Those in which somebody waits first, then the fullest."""
     table = _grid(0, 0, 0, 1)
-    for gang in sorted(facts.gangs, key=lambda gang: gang.state != "stuck")[:rows]:
-        style = "bold red" if gang.state == "stuck" else "green" if gang.state == "running" else ""
-        state = Text(gang.state, style=style)
-        table.add_row(GANG_MARKS.get(gang.state, "?"), clean(gang.name), f"{gang.running}/{gang.minimum}", state)
+    for queue in _in_need(facts)[:rows]:
+        table.add_row(*_queue(queue, BAR))
+    return _framed(table, "queues: GPUs taken of quota", len(facts.queues) - rows)
+
+
+def _in_need(facts: Facts) -> list[QueueRow]:
+    return sorted(facts.queues, key=lambda q: (-q.waiting, -(q.used / q.nominal if q.nominal else 0), q.name))
+
+
+def _queue(queue: QueueRow, bar: int) -> tuple[Text, Text, Text, Text]:
+    full = min(bar, round(bar * queue.used / queue.nominal)) if queue.nominal else 0
+    borrows = queue.used - queue.nominal
+    style = "yellow" if borrows > 0 else "green"
+    gauge = Text("█" * full, style=style)
+    gauge.append("░" * (bar - full), style="bright_black")
+    state = Text("held ", style="bold red") if queue.held else Text()
+    state.append(f"+{borrows} " if borrows > 0 else "", style="yellow")
+    state.append(f"{queue.waiting} wait" if queue.waiting else "", style="bold yellow")
+    return Text(clean(queue.name)), gauge, Text(f"{queue.used}/{queue.nominal}", justify="right"), state
+
+
+def _gangs(facts: Facts, rows: int) -> RenderableType:
+    table = _grid(0, 0, 0, 1)
+    for gang in _in_trouble(facts)[:rows]:
+        table.add_row(*_gang(gang))
     return _framed(table, "gangs: running of minimum", len(facts.gangs) - rows)
+
+
+def _in_trouble(facts: Facts) -> list[GangRow]:
+    """Stuck ones first, then those that wait."""
+    rank = {"stuck": 0, "queued": 1, "suspended": 2}
+    return sorted(facts.gangs, key=lambda gang: rank.get(gang.state, len(rank)))
+
+
+def _gang(gang: GangRow) -> tuple[str | Text, ...]:
+    style = {"stuck": "bold red", "running": "green", "queued": "yellow"}.get(gang.state, "")
+    mark = Text(GANG_MARKS.get(gang.state, "?"), style=style)
+    return mark, clean(gang.name), f"{gang.running}/{gang.minimum}", Text(gang.state, style=style)
+
+
+def _waiting(facts: Facts, rows: int) -> RenderableType:
+    """Little room: gangs that stand still, then queues."""
+    gangs = [gang for gang in _in_trouble(facts) if gang.state == "stuck"][: max(1, rows // 2)]
+    table = _grid(0, 0, 0, 1)
+    for gang in gangs:
+        mark, name, count, state = _gang(gang)
+        table.add_row(Text(f"{mark} {name}", style="bold red"), "", count, state)
+    for queue in _in_need(facts)[: max(0, rows - len(gangs))]:
+        table.add_row(*_queue(queue, BAR_SHORT))
+    return _framed(table, "stuck gangs; queues: GPUs of quota", len(facts.queues) - max(0, rows - len(gangs)))
 
 
 def _incidents(feed: Feed, rows: int, *, wide: bool) -> RenderableType:

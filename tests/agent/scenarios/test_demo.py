@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from agent.cli.heat_map import HeatMap
-from agent.cli.live_facts import Cell, Facts, GangRow, Lookout, NodeRow
+from agent.cli.live_facts import Cell, Facts, GangRow, Lookout, NodeRow, QueueRow
 from agent.cli.live_feed import Feed, FeedLine, IncidentLine
 from agent.cli.live_view import Moment, screen
 from agent.cli.main import app
@@ -40,7 +40,8 @@ def busy_day(nodes: int) -> tuple[Facts, Feed]:
     feed.incidents["inc-1"] = IncidentLine("gpu fault", "gpu-7", doing="allow cordon_node")
     feed.incidents["inc-2"] = IncidentLine("idle gpu", "vision/anna", state="no_action")
     feed.lines += [FeedLine(NOW, "!", f"line {i} {'x' * 300}", "red") for i in range(99)]
-    return Facts(tuple(node(i) for i in range(1, nodes + 1)), tuple(gangs), waiting=3), feed
+    queues = (QueueRow("quiet", 8, 64, 0, False), QueueRow("busy", 72, 64, 2, False), QueueRow("shut", 0, 8, 1, True))
+    return Facts(tuple(node(i) for i in range(1, nodes + 1)), tuple(gangs), 3, queues), feed
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (200, 60)])
@@ -58,11 +59,15 @@ def test_the_screen_fits_exactly(width: int, height: int, nodes: int) -> None:
         "incidents",
         "decisions",
         "grasp",
-        "4/6 stuck",
+        "busy",
+        "72/64",
+        "+8 2 wait",
+        "held 1 wait",
         "line 98",
         "a person is asked",
     ):
         assert word in text
+    assert re.search(r"grasp +4/6 +stuck", text)
 
 
 @pytest.mark.parametrize(("rows", "columns_of_screen"), [(13, 44), (57, 100)])
@@ -116,12 +121,19 @@ def demo(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
+STORY = str(bundled("scenarios") / "demo.yaml")
+
+
 def test_the_closing_json_and_the_log_that_it_names() -> None:
-    status, out, _ = demo("--approve", "all", "--json")
+    status, out, _ = demo("--scenario", STORY, "--approve", "all", "--json")
     told = json.loads(out)
     assert status == 0
     assert told["wrong_actions"] == 0
     assert [i["state"] for i in told["incidents"]].count("resolved") >= 3
+    hours = told["gpu_hours"]
+    assert told["gpu_hours_won_back"] == pytest.approx(
+        hours["lost_without_agent"]["all"] - hours["lost"]["all"], abs=0.11
+    )
     assert told["gpu_hours_won_back"] > 10
     assert told["log"]["intact"] is True
     check = ["--db", told["log"]["database"], "--size", str(told["log"]["records"]), "--root", told["log"]["root"]]
@@ -132,22 +144,26 @@ def test_a_seed_alone_is_a_day_of_its_own_beside_the_same_day_without_the_agent(
     status, out, _ = demo("--seed", "1", "--approve", "all", "--json")
     told = json.loads(out)
     assert status == 0
-    assert told["wrong_actions"] == 0
+    assert (told["wrong_actions"], told["partial_gangs"]) == (0, [])
     hours = told["gpu_hours"]
-    assert hours["won_back"] == pytest.approx(hours["lost_without_agent"] - hours["lost"], abs=0.11)
-    assert hours["won_back"] > hours["lost_without_agent"] / 4 > 0
+    assert hours["lost"]["all"] == pytest.approx(sum(hours["lost"].values()) / 2, abs=0.4)
+    assert told["gpu_hours_won_back"] > hours["lost_without_agent"]["all"] / 4 > 0
+    assert told["waits_s"]["with_agent"]["gangs"] > 10
 
 
 def test_with_nobody_to_ask_less_is_done_and_nothing_wrong() -> None:
-    told = json.loads(demo("--approve", "none", "--json")[1])
+    told = json.loads(demo("--scenario", STORY, "--approve", "none", "--json")[1])
     assert "reclaim_idle_gpu" not in [action["action"] for action in told["actions"]]
     assert told["wrong_actions"] == 0
 
 
-def test_the_closing_page_names_the_command_that_checks_the_log() -> None:
-    _, out, _ = demo()
+def test_the_closing_page_says_what_was_won_and_names_the_command_that_checks_the_log() -> None:
+    _, out, _ = demo("--scenario", STORY)
     assert re.search(r"watchkeeper audit fsck --db \S+ --size \d+ --root [0-9a-f]{64}", out)
-    assert "wrong actions  0" in out
+    assert re.search(r"wrong actions +0\n", out)
+    assert re.search(r"incidents +\d+ resolved", out)
+    assert re.search(r"gangs below their minimum +\d+\.\d", out)
+    assert re.search(r"won back +\d+% of what the same day loses without the agent", out)
     assert max(len(line) for line in out.splitlines() if "--db" not in line) <= 80
 
 
