@@ -67,6 +67,16 @@ def is_suspended(job: JsonObject) -> bool:
     return here is True
 
 
+def is_at_work(job: JsonObject) -> bool:
+    """Does its own status say that pods of it run? A job that a scenario brings in the middle of its life says so."""
+    status = job.get("status") or {}
+    counts = [status, *(status.get("replicatedJobsStatus") or ()), *(status.get("jobsStatus") or ())]
+    counts += list((status.get("replicaStatuses") or {}).values())
+    if any(each.get("active") or each.get("ready") for each in counts):
+        return True
+    return status.get("jobDeploymentStatus") == "Running" or pods.holds(job, "Running")
+
+
 def suspended(job: JsonObject, suspend: bool) -> JsonObject:
     """The merge patch that stops the job or lets it go. A kind we do not know is taken to have spec.suspend."""
     switch = _SWITCHES.get(kind_of(job))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from queued_kinds import KINDS, ended, events, held, of_kind, only, plain_job, queued, site
-from world_builders import KUEUE, at, pod_names, ref, running, workload
+from world_builders import KUEUE, at, pod, pod_names, ref, running, workload, world
 
 from agent.actions.base import Occasion
 from agent.actions.catalogue import CATALOGUE
@@ -170,3 +170,47 @@ def test_priority_comes_from_kueues_class_and_else_from_the_pods() -> None:
     made.apply(queued(plain_job("second")))
     made.advance_to(at(1))
     assert [each["spec"]["priority"] for each in of_kind(made, "Workload")] == [1000, 10]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_cluster_is_found_with_is_requeued_like_what_came_later(kind: str) -> None:
+    """The objects of one world as the initial objects of another: nobody has seen them come."""
+    first = site()
+    first.apply(queued(KINDS[kind]()))
+    first.advance_to(at(60))
+    made = world(*(each for each in first.objects() if each["kind"] != "Event"))
+    made.advance_to(at(30))
+    assert running(made) == running(first)
+    left = sorted(running(made).values())[0]
+    made.cluster.patch(ref("v1", "Node", left, None), {"spec": {"unschedulable": True}})
+    requeue(made)
+    assert view(made).gangs[kueues(made)].state is GangState.RUNNING
+    assert left not in running(made).values() and len(running(made)) == len(running(first))
+
+
+def test_a_job_that_comes_in_the_middle_of_its_life_goes_on() -> None:
+    """Job first, then its pods, then its Workload, all in one moment, as a timeline tells them."""
+    made = site()
+    train = queued(plain_job(pods=2))
+    for each in (
+        {**train, "status": {"active": 2, "ready": 2}},
+        pod("train-0", "n1", train),
+        pod("train-1", "n2", train),
+        workload("job-train-abcde", train),
+    ):
+        made.apply(each)
+        made.advance_to(at(1))
+    made.advance_to(at(60))
+    assert running(made) == {"train-0": "n1", "train-1": "n2"}
+    assert only(made, "Workload")["metadata"]["name"] == "job-train-abcde"
+
+
+def test_a_workload_that_the_scenario_brings_late_takes_the_place_of_ours() -> None:
+    made = site()
+    train = queued(plain_job(pods=2))
+    made.apply(train)
+    made.advance_to(at(1))
+    made.apply(workload("by-hand", train, admitted=False))
+    made.advance_to(at(60))
+    assert only(made, "Workload")["metadata"]["name"] == "by-hand"
+    assert len(running(made)) == 2

@@ -10,9 +10,10 @@ from agent.adapters.kubernetes.owners import Key
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.gangs import WORKLOAD, gangs_with, is_of_a_group, pods_under
-from agent.adapters.simulated.keys import owner_keys
+from agent.adapters.simulated.keys import key_of, owner_keys
 from agent.adapters.simulated.queued import (
     LEADER_WORKER_SET,
+    is_at_work,
     is_queued_kind,
     is_suspended,
     outcome_of,
@@ -31,9 +32,10 @@ class Queueing:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._made: set[Key] = set()
 
     def wants(self, change: Change) -> Iterable[Key]:
-        if (change.key.group, change.key.kind) == WORKLOAD and change.after is None:
+        if (change.key.group, change.key.kind) == WORKLOAD and (change.before is None or change.after is None):
             return [key for key in owner_keys(change.object) if _may_be_queued(key)]
         if not _may_be_queued(change.key) or change.after is None or change.status_only:
             return ()
@@ -43,12 +45,20 @@ class Queueing:
         job = self._control.get(key)
         if job is None or queue_of(job) is None or outcome_of(job) is not None:
             return
-        known = gangs_with(self._control.store, key)
+        known = self._without_ours(gangs_with(self._control.store, key))
         if (key.group, key.kind) == LEADER_WORKER_SET:
             self._follow_groups(job, known)
-        elif not known and (is_suspended(job) or not self._runs(key)):
+        elif not known and (is_suspended(job) or not (is_at_work(job) or self._runs(key))):
             self._control.patch(job, suspended(job, True))
             self._make(job)
+
+    def _without_ours(self, known: list[Key]) -> list[Key]:
+        """Where the scenario has brought the job's Workload after all, the one we made goes."""
+        theirs = [key for key in known if key not in self._made]
+        for key in known if theirs else ():
+            if key in self._made and (ours := self._control.get(key)) is not None:
+                self._control.delete(ours)
+        return theirs or known
 
     def _follow_groups(self, job: JsonObject, known: list[Key]) -> None:
         """A Workload for each group, unless the scenario wrote them."""
@@ -66,6 +76,7 @@ class Queueing:
     def _make(self, job: JsonObject, group: int | None = None) -> None:
         made = self._control.create(workload_for(self._control.store, job, group))
         if made is not None:
+            self._made.add(key_of(made))
             name = f"{made['metadata'].get('namespace') or ''}/{made['metadata']['name']}"
             self._control.event(job, "Normal", "CreatedWorkload", f"Created Workload: {name}")
 

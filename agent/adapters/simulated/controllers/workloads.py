@@ -18,7 +18,6 @@ from agent.adapters.simulated.gangs import (
     describes_pods,
     gangs_with,
     holds_quota,
-    is_active,
     is_admitted,
     is_gang,
     is_workload,
@@ -39,6 +38,7 @@ from agent.adapters.simulated.queued import (
     ungated,
 )
 from agent.adapters.simulated.readiness import readiness
+from agent.adapters.simulated.stopping import draining, switched_off
 from agent.adapters.simulated.store import Change
 from agent.ports import JsonObject
 
@@ -74,7 +74,7 @@ class Workloads:
         gang = self._control.get(key)
         if gang is None or pods.holds(gang, "Finished"):
             return
-        stopped = _switched_off(gang) or self._drained(gang)
+        stopped = switched_off(gang) or self._drained(gang)
         if stopped is not None:
             self._stop(gang, *stopped)
         elif (outcome := self._outcome(gang)) is not None:
@@ -89,12 +89,12 @@ class Workloads:
     def _drained(self, gang: JsonObject) -> tuple[str, str] | None:
         spec, namespace = gang.get("spec") or {}, gang["metadata"].get("namespace") or ""
         if key_of(gang).group == GANG[0]:
-            return _draining((self._control.get(Key(GANG[0], "Queue", "", spec.get("queue") or "")),))
+            return draining((self._control.get(Key(GANG[0], "Queue", "", spec.get("queue") or "")),))
         local = self._control.get(Key(KUEUE_GROUP, "LocalQueue", namespace, spec.get("queueName") or ""))
         if local is None:
             return None
         cluster = self._control.get(Key(KUEUE_GROUP, "ClusterQueue", "", local["spec"].get("clusterQueue") or ""))
-        return _draining((local, cluster))
+        return draining((local, cluster))
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
@@ -189,22 +189,5 @@ class Workloads:
         self._control.patch(current, {"status": {"conditions": conditions}})
 
 
-def _switched_off(gang: JsonObject) -> tuple[str, str] | None:
-    if is_active(gang):
-        return None
-    why = pods.condition(gang, "DeactivationTarget")
-    if why is None:
-        return "Deactivated", "The workload is deactivated"
-    return f"DeactivatedDueTo{why.get('reason')}", f"The workload is deactivated due to {why.get('message')}"
-
-
 def _started(pod: JsonObject) -> bool:
     return pods.active(pod) and not gated(pod)
-
-
-def _draining(queues: Iterable[JsonObject | None]) -> tuple[str, str] | None:
-    """The first of these queues that sends its gangs back, as a reason and a message."""
-    for queue in queues:
-        if queue is not None and (queue.get("spec") or {}).get("stopPolicy") == "HoldAndDrain":
-            return f"{queue['kind']}Stopped", f"The {queue['kind']} is stopped"
-    return None
