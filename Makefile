@@ -7,7 +7,7 @@ RESULTS := $(VENV)/results.json
 
 .PHONY: demo test check live lint format lock pictures docs clean
 
-demo: $(STAMP)  ## three incidents on a simulated GPU cluster, with you as the person who is asked
+demo: $(STAMP)  ## a bad day on a simulated GPU cluster, with you as the person who is asked
 	$(BIN)/watchkeeper demo
 
 test: lint  ## the quick suite
