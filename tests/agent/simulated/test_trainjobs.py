@@ -3,6 +3,9 @@
 from queued_kinds import ended, held, of_kind, only, site, train_job
 from world_builders import Json, at, ref, running, template
 
+from agent.actions.catalogue import CATALOGUE
+from agent.adapters.kubernetes.views import ClusterViews
+
 TRAIN = ref("trainer.kubeflow.org/v1alpha1", "TrainJob", "train")
 
 
@@ -69,3 +72,13 @@ def test_it_is_complete_when_all_its_jobs_are() -> None:
     made.advance_to(at(60))
     assert held(made.cluster.get(TRAIN))["Complete"] == "AllJobsCompleted"
     assert made.cluster.get(TRAIN)["status"]["jobsStatus"][0]["succeeded"] == 1
+
+
+def test_its_jobset_is_not_requeued_under_its_hands() -> None:
+    made = site()
+    made.apply(train_job())
+    made.advance_to(at(30))
+    action, jobset = CATALOGUE["requeue_gang"], ref("jobset.x-k8s.io/v1alpha2", "JobSet", "train")
+    refusal = action.refuse(jobset, action.parameters(), ClusterViews(made.cluster, made.clock).take())
+    assert refusal is not None and refusal.code == "precondition.owned_by_controller"
+    assert "TrainJob/train drives JobSet/a/train" in refusal.message
