@@ -48,6 +48,9 @@ class Queues:
         return name if any(each.name == name for each in self.queues) else None
 
     def is_held(self, gang: Gang) -> bool:
+        """By its LocalQueue; our own gangs go through none, whatever their queue is called."""
+        if group_of(gang.ref.api_version) == WATCHKEEPER:
+            return False
         return (gang.ref.namespace or "", gang.queue or "") in self.held
 
 
