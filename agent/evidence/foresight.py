@@ -10,7 +10,7 @@ from typing import Any
 from agent.domain.cluster import ClusterView, Workload
 from agent.domain.forecast import Gpus, ServiceForecast
 from agent.domain.proposal import Prediction, Proposal, Verb
-from agent.evidence.lookup import in_order
+from agent.evidence.lookup import find_gang, in_order
 from agent.evidence.services import down_at_once, floor_of, ready_pods
 
 LISTED = 8  # names in one list of a record: what a person reads; the rest is counted
@@ -22,7 +22,8 @@ def foretold(proposal: Proposal, forecast: Prediction | None, why_not: str, view
     if all(step.verb is Verb.NOTIFY for step in proposal.steps):
         return None
     told = forecast or Prediction()
-    touched = [w for w in in_order(view.workloads) if str(w.ref) in proposal.blast_radius.workloads]
+    named = proposal.blast_radius.workloads
+    touched = [w for w in in_order(view.workloads) if str(w.ref) in named and find_gang(view, w.ref) is None]
     moved = {service.ref: service for service in told.services}
     for workload in touched:
         moved[str(workload.ref)] = _service(proposal, workload, moved.get(str(workload.ref)), forecast, view)

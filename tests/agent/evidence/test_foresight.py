@@ -130,6 +130,13 @@ def test_who_reclaims_has_found_them_idle() -> None:
     assert (told.gpus.before.free, told.gpus.after.free) == (6, 8)
 
 
+def test_a_gang_is_no_service_even_where_it_is_reclaimed_whole() -> None:
+    where = cluster().nodes("gpu-7", "gpu-8").gang("sweep", on=["gpu-7", "gpu-8"], kind="Gang")
+    told = predicted("reclaim_idle_gpu", ref("Gang", "sweep"), where, method="suspend")
+    assert told is not None and told.gpus is not None
+    assert (told.services, told.gpus.after.free) == ((), 16)
+
+
 def test_the_record_stays_small_and_counts_what_it_leaves_out() -> None:
     marks = {"watchkeeper.dev/cordoned-by": "watchkeeper"}
     where = cluster().node("gpu-7", 10, cordoned=True, annotations=marks).queue("main", "Queue")
