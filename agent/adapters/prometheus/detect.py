@@ -17,6 +17,7 @@ from agent.adapters.prometheus.xids import XidWatch
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState
 from agent.domain.incident import Symptom
+from agent.domain.outcome import PastAction
 from agent.domain.signal import Signal
 from agent.evidence.admission_loops import find_loops
 from agent.evidence.cascades import find_cascades
@@ -58,11 +59,13 @@ class Surveyor:
         self._metrics = metrics
         self._ledger = ledger
         self._standing = Standing()
+        self._past: list[PastAction] | None = None
         self._xids = XidWatch(metrics)
         self._idle = IdleWatch(metrics, idle_minimum_s(limits))
 
     def survey(self, view: ClusterView, now: datetime) -> list[Signal]:
         """What began and what ended since the last look. Raises MetricsUnavailable when that is all there is to say."""
+        self._past = None
         signals, fault = [*self._gangs(view, now), *self._restores(view, None, now)], None
         for look in self._looks(view, now):
             try:
@@ -87,8 +90,11 @@ class Surveyor:
         sight = Sight(view, self._metrics, now, self._reclaims(now))
         return finder_watch.look(symptom, find, self._standing, sight)
 
-    def _reclaims(self, now: datetime) -> list[Any]:
-        return self._ledger.past_actions(now - timedelta(seconds=WRONG_WITHIN_S))
+    def _reclaims(self, now: datetime) -> list[PastAction]:
+        """Read once a look, since every finder asks."""
+        if self._past is None:
+            self._past = self._ledger.past_actions(now - timedelta(seconds=WRONG_WITHIN_S))
+        return self._past
 
     def _gangs(self, view: ClusterView, now: datetime) -> list[Signal]:
         """One finding for gangs that stand in each other's way: about the one that should start first."""
