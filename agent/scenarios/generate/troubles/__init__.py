@@ -16,6 +16,7 @@ from agent.scenarios.generate.troubles import (
     repair_fails,
     stuck_gang_completes,
     throttling,
+    training_hangs,
     two_stuck_gangs,
     xid_79_on_empty_node,
     xid_79_under_gang,
@@ -36,4 +37,5 @@ ALL: tuple[Trouble, ...] = (
     flapping_node.TROUBLE,
     repair_fails.TROUBLE,
     alert_unknown.TROUBLE,
+    training_hangs.TROUBLE,
 )
