@@ -14,6 +14,7 @@ from agent.scenarios.generate.troubles import (
     idle_serving,
     notebook_wakes,
     repair_fails,
+    service_saturated,
     stuck_gang_completes,
     throttling,
     training_hangs,
@@ -38,4 +39,5 @@ ALL: tuple[Trouble, ...] = (
     repair_fails.TROUBLE,
     alert_unknown.TROUBLE,
     training_hangs.TROUBLE,
+    service_saturated.TROUBLE,
 )
