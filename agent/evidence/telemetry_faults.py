@@ -61,9 +61,17 @@ def working_nodes(view: ClusterView) -> list[Node]:
     return [node for name, node in sorted(view.nodes.items()) if node.ready and name in busy]
 
 
-def heard_at(metrics: Metrics, moment: datetime) -> set[str]:
-    """The nodes of which any GPU series tells. Raises MetricsUnavailable."""
-    return {node_of(s.labels) for name in HEARD for s in metrics.instant(name, moment) if s.points}
+def heard_at(metrics: Metrics, moment: datetime, wanted: set[str]) -> set[str]:
+    """The nodes of which a GPU series tells; no further metric is read once all wanted ones are among them.
+
+    Raises MetricsUnavailable.
+    """
+    heard: set[str] = set()
+    for name in HEARD:
+        heard |= {node_of(s.labels) for s in metrics.instant(name, moment) if s.points}
+        if wanted <= heard:
+            break
+    return heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +86,16 @@ class Silence:
 def silence(metrics: Metrics, view: ClusterView, now: datetime) -> Silence:
     """Raises MetricsUnavailable."""
     expected = {node.name for node in working_nodes(view)}
-    heard: set[str] = heard_at(metrics, now)
-    if expected <= heard:
-        return Silence(heard=len(heard))
+    heard = heard_at(metrics, now, expected)
     for minutes in SILENT_AT_MIN[1:]:
-        heard |= heard_at(metrics, now - timedelta(minutes=minutes))
-    missing = expected - heard
-    earlier = [now - timedelta(minutes=minutes) for minutes in SPOKE_AT_MIN] if missing else []
-    silent = sorted(missing & {node for moment in earlier for node in heard_at(metrics, moment)})
+        if expected <= heard:
+            return Silence(heard=len(heard))
+        heard |= heard_at(metrics, now - timedelta(minutes=minutes), expected - heard)
+    missing, spoke = expected - heard, set[str]()
+    for minutes in SPOKE_AT_MIN:
+        if not missing <= spoke:
+            spoke |= heard_at(metrics, now - timedelta(minutes=minutes), missing - spoke)
+    silent = sorted(missing & spoke)
     if heard or _alive(metrics, now):
         return Silence(tuple(silent), len(heard))
     return Silence(blind=len(silent) >= BLIND_NODES)

@@ -51,6 +51,9 @@ FINDERS: Mapping[Symptom, Finder] = {
     Symptom.REMAP_PENDING: find_remaps,
 }
 
+SELDOM_S: Mapping[Symptom, int] = {Symptom.TELEMETRY_FAULT: 120, Symptom.SERVICE_OVERSIZED: 300}
+"""What takes ten minutes or a day to become so need not be looked for at every scrape."""
+
 
 class Surveyor:
     """Keeps in memory what it has told; all of it can be found again after a restart."""
@@ -60,6 +63,7 @@ class Surveyor:
         self._ledger = ledger
         self._standing = Standing()
         self._past: list[PastAction] | None = None
+        self._next: dict[Symptom, datetime] = {}
         self._xids = XidWatch(metrics)
         self._idle = IdleWatch(metrics, idle_minimum_s(limits))
 
@@ -87,8 +91,12 @@ class Surveyor:
         ]
 
     def _find(self, symptom: Symptom, find: Finder, view: ClusterView, now: datetime) -> list[Signal]:
+        if now < self._next.get(symptom, now):
+            return []
         sight = Sight(view, self._metrics, now, self._reclaims(now))
-        return finder_watch.look(symptom, find, self._standing, sight)
+        signals = finder_watch.look(symptom, find, self._standing, sight)
+        self._next[symptom] = now + timedelta(seconds=SELDOM_S.get(symptom, 0))
+        return signals
 
     def _reclaims(self, now: datetime) -> list[PastAction]:
         """Read once a look, since every finder asks."""
