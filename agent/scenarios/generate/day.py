@@ -60,7 +60,7 @@ def draw(request: Generate, seed: int, start: datetime, statistics: Statistics =
     cluster = [*ground.manifests(kinds), *queues(ground.tenants, quota), _our_queue(request.gpus), *own.cluster]
     cluster += [*(each for one in injected for each in one.cluster), *filler]
     timeline = [*(entry for one in injected for entry in one.timeline), *own.timeline]
-    return Day(cluster, timeline, expectation(injected), duration)
+    return Day(cluster, timeline, expectation([*injected, own]), duration)
 
 
 def _work(rng: Random, ground: Ground, statistics: Statistics, duration: timedelta) -> Injected:
@@ -74,7 +74,13 @@ def _work(rng: Random, ground: Ground, statistics: Statistics, duration: timedel
     return Injected(
         cluster=work.queues(ground.tenants, batch.gpus * len(batch.nodes)),
         timeline=[*jobs, *work.notebooks(rng, desks, ground.tenants, duration)],
+        allowed=[_gives_back(work.space(tenant)) for tenant in ground.tenants],
     )
+
+
+def _gives_back(namespace: str) -> Json:
+    """A job that runs on quota which its owner wants back may be asked to wait: that is what borrowing means."""
+    return {"action": "requeue_gang", "target": {"kind": "Workload", "namespace": namespace}}
 
 
 def _programme(rng: Random, count: int, ground: Ground, statistics: Statistics) -> Sequence[tuple[Trouble, timedelta]]:

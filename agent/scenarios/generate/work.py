@@ -43,11 +43,16 @@ def jobs(rng: Random, site: Site, tenants: Sequence[Tenant], statistics: Statist
     """Timeline entries: each job names its queue, and from there on it is Kueue's."""
     found = []
     for number, arrival in enumerate(arrivals(rng, site, statistics, day), 1):
-        owner = replace(site, tenant=rng.choice(tenants))
+        owner = replace(site, tenant=Tenant(space(rng.choice(tenants))))
         name = f"{rng.choice(FAMILIES)}-{number:02}"
         made = _jobset if arrival.pods > 1 and rng.random() < JOBSETS else _job
         found.append({"at": seconds(arrival.at), "apply": made(owner, name, arrival)})
     return found
+
+
+def space(tenant: Tenant) -> str:
+    """The namespace of a tenant's jobs, and the name of its queue."""
+    return f"{tenant.name}-{POOL}"
 
 
 def arrivals(rng: Random, site: Site, statistics: Statistics, day: timedelta) -> list[Arrival]:
@@ -93,11 +98,10 @@ def queues(tenants: Sequence[Tenant], gpus: int) -> list[Json]:
     flavor = {"apiVersion": KUEUE, "kind": "ResourceFlavor", "metadata": {"name": POOL, "uid": uid("flavor", POOL)},
               "spec": {"nodeLabels": {POOL_LABEL: POOL}}}  # fmt: skip
     shares = [gpus // len(tenants) + (number < gpus % len(tenants)) for number in range(len(tenants))]
-    return [flavor, *(each for t, share in zip(tenants, shares, strict=True) for each in _queue(t.name, share))]
+    return [flavor, *(each for t, share in zip(tenants, shares, strict=True) for each in _queue(space(t), share))]
 
 
-def _queue(tenant: str, gpus: int) -> list[Json]:
-    name = f"{tenant}-{POOL}"
+def _queue(name: str, gpus: int) -> list[Json]:
     quota = {"name": POOL, "resources": [{"name": GPU, "nominalQuota": str(gpus)}]}
     spec = {
         "cohortName": POOL,
@@ -109,9 +113,10 @@ def _queue(tenant: str, gpus: int) -> list[Json]:
     }
     active = {"type": "Active", "status": "True", "reason": "Ready", "message": "Can admit new workloads"}
     return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
         {"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": name, "uid": uid("cq", name)},
          "spec": spec, "status": {"conditions": [active]}},
-        {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": {"name": POOL, "namespace": tenant,
+        {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": {"name": POOL, "namespace": name,
          "uid": uid("lq", name)}, "spec": {"clusterQueue": name, "stopPolicy": "None"}},
     ]  # fmt: skip
 
