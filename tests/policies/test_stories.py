@@ -90,10 +90,10 @@ def test_a_smaller_healthy_gang_is_requeued_only_by_a_person(gate: Gate) -> None
     assert gate(requeue(healthy=False, running=5, touched=5)) == ("allow", {"autonomy.act"})
 
 
-def test_a_model_alone_never_stops_running_work(gate: Gate) -> None:
+def test_a_model_alone_changes_nothing(gate: Gate) -> None:
     assert gate(requeue().by_a_model(confidence=1.0)) == ("escalate", {"confidence.model"})
-    assert gate(cordon().by_a_model()) == ("allow", {"autonomy.act"})
-    assert gate(cordon().by_a_model(confidence=0.4)) == ("escalate", {"confidence.low"})
+    assert gate(cordon().by_a_model()) == ("escalate", {"confidence.model_change"})
+    assert gate(cordon().by_a_model(confidence=0.4)) == ("escalate", {"confidence.low", "confidence.model_change"})
 
 
 def test_a_freeze_stops_changes_but_not_what_it_excepts(gate_with: GateWith) -> None:

@@ -83,11 +83,11 @@ def test_a_step_that_fails_is_taken_back_and_a_person_is_called(begin: Begin) ->
     assert workload["spec"]["active"] is True
 
 
-def test_a_repair_that_fails_calls_a_person_and_leaves_the_node_cordoned(begin: Begin) -> None:
+def test_a_repair_that_fails_goes_to_support_and_to_a_person_and_leaves_the_node_cordoned(begin: Begin) -> None:
     story = site(begin, repair={"reboot": {"takes": "2m", "outcome": "failed"}}).kernel_says("gpu-7").passes(minutes=20)
     assert story.cordoned("gpu-7")
     (call,) = story.told("oncall")
-    assert "reboot failed" in call
+    assert "still sick after reboot, support" in call
 
 
 def test_a_pager_that_is_lost_stops_nothing(begin: Begin) -> None:
