@@ -18,7 +18,8 @@ def with_day(scenario: Scenario, seed: int | None = None) -> Scenario:
     try:
         trace = spec.generate.trace
         statistics = statistics_of(Path(trace)) if trace else BUILT_IN
-        day = draw(spec.generate, spec.seed if seed is None else seed, spec.start, statistics)
+        ends = spec.duration if "duration" in spec.model_fields_set else None
+        day = draw(spec.generate, spec.seed if seed is None else seed, spec.start, statistics, ends)
     except ValueError as error:
         raise ScenarioInvalid(scenario.metadata.name, (f"spec.generate: {error}",)) from error
     written = scenario.model_dump(by_alias=True, exclude_unset=True)

@@ -5,7 +5,7 @@ not changed by another.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -43,14 +43,16 @@ class Day:
     duration: timedelta
 
 
-def draw(request: Generate, seed: int, start: datetime, statistics: Statistics = BUILT_IN) -> Day:
-    """The same arguments give the same day. Raises NoRoom."""
+def draw(
+    request: Generate, seed: int, start: datetime, statistics: Statistics = BUILT_IN, ends: timedelta | None = None
+) -> Day:
+    """The same arguments give the same day. `ends`: when it is cut short, if it is. Raises NoRoom."""
     rng = Random(seed)  # noqa: S311 - a day has to be drawn again the same
     kinds = kinds_of(request)
     free = {kind: list(names) for kind, names in kinds.items()}
     ground = Ground(request.gpus_per_node, start, tenants_of(rng, request.tenants), free)
     injected = [
-        trouble.inject(rng, ground.site(rng, f"t{number}", trouble.nodes), at)
+        _told(trouble.inject(rng, ground.site(rng, f"t{number}", trouble.nodes), at), at, ends)
         for number, (trouble, at) in enumerate(_programme(rng, request.troubles, ground, statistics), 1)
     ]
     duration = request.troubles * APART + TAIL
@@ -61,6 +63,13 @@ def draw(request: Generate, seed: int, start: datetime, statistics: Statistics =
     cluster += [*(each for one in injected for each in one.cluster), *filler]
     timeline = [*(entry for one in injected for entry in one.timeline), *own.timeline]
     return Day(cluster, timeline, expectation([*injected, own]), duration)
+
+
+def _told(injected: Injected, at: timedelta, ends: timedelta | None) -> Injected:
+    """What a day that ends earlier may not live to see is right all the same, and no longer asked for."""
+    if ends is None or at + TAIL <= ends:
+        return injected
+    return replace(injected, actions=[], allowed=[*injected.allowed, *injected.actions], final=[])
 
 
 def _work(rng: Random, ground: Ground, statistics: Statistics, duration: timedelta) -> Injected:

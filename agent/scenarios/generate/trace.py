@@ -6,6 +6,7 @@ asks for, how unlike each other run times and gaps are, and how arrivals spread 
 """
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,15 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+COLUMNS = ("num_gpu", "creation_time", "deletion_time")
 BINS = 12  # twelfths of an hour
 HOUR_S = 3600
 QUANTILES = 20  # so many equal shares describe a distribution; the longest share counts with its shortest
 GPUS_MAX = 64  # of one pod; more is no number of GPUs
+
+
+class NoTrace(ValueError):
+    """Which line tells nothing, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,12 @@ def statistics_of(trace: Path) -> Statistics:
     """Raises ValueError that names the file."""
     try:
         with trace.open(encoding="utf-8", newline="") as lines:
-            rows = [_row(row) for row in csv.DictReader(lines)]
-    except (OSError, KeyError, ValueError) as error:
+            reader = csv.DictReader(lines)
+            rows = [_row(row, reader.line_num) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error, NoTrace) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         wanted = "num_gpu, creation_time and deletion_time (seconds)"
-        raise ValueError(f"{trace}: no trace with the columns {wanted}: {error!r}") from error
+        raise ValueError(f"{trace}: no trace with the columns {wanted}: {why}") from error
     rows = [row for row in rows if 0 < row[0] <= GPUS_MAX]
     created = sorted(at for _, at, _ in rows)
     runs = [run for _, _, run in rows if run is not None and run > 0]
@@ -73,9 +81,25 @@ def draw(rng: Random, quantiles: Sequence[float]) -> float:
     return quantiles[low] * (1 - share) + quantiles[low + 1] * share
 
 
-def _row(row: dict[str, str]) -> tuple[int, float, float | None]:
-    created, deleted = float(row["creation_time"]), row["deletion_time"]
-    return int(row["num_gpu"]), created, float(deleted) - created if deleted else None
+def _row(row: dict[str, str | None], line: int) -> tuple[int, float, float | None]:
+    """The pod of one line; a line that ends early has None in what it lacks. Raises NoTrace."""
+    gpus, created, deleted = (_number(row, column, line) for column in COLUMNS)
+    if gpus is None or created is None or gpus != int(gpus):
+        raise NoTrace(f"line {line} tells no number of GPUs or no time of creation")
+    return int(gpus), created, None if deleted is None else deleted - created
+
+
+def _number(row: dict[str, str | None], column: str, line: int) -> float | None:
+    if column not in row:
+        raise NoTrace(f"there is no column {column}")
+    text = row[column]
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise NoTrace(f"line {line}: {column} is no number")
+    return value
 
 
 def _quantiles(values: Sequence[float]) -> tuple[float, ...]:

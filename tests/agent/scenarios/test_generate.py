@@ -122,3 +122,34 @@ def test_jobs_of_the_day_wait_run_and_finish() -> None:
     ended = [each for each in world.objects() if each["kind"] in ("Job", "JobSet") and RUNS_FOR in str(each)]
     done = [each for each in ended if "Complete" in str(each.get("status"))]
     assert len(done) == len(ended) > 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1", "line 2 tells no number of GPUs or no time of creation"),
+        ("1,nan,5", "line 2: creation_time is no number"),
+        ("1,3,inf", "line 2: deletion_time is no number"),
+        ("x,3,5", "line 2: num_gpu is no number"),
+        (f"1,3,{'9' * 200_000}", "field larger"),
+    ],
+)
+def test_a_line_of_a_trace_that_makes_no_sense_is_named(line: str, said: str, tmp_path: Path) -> None:
+    trace = tmp_path / "odd.csv"
+    trace.write_text(f"num_gpu,creation_time,deletion_time\n{line}\n")
+    with pytest.raises(ValueError, match=rf"odd\.csv: no trace .*{said}"):
+        statistics_of(trace)
+
+
+def test_what_a_day_that_is_cut_short_does_not_live_to_see_is_not_asked_for() -> None:
+    whole = with_day(asking_for(3)).spec
+    asked = asking_for(3)
+    spec = type(asked.spec).model_validate(
+        {**asked.spec.model_dump(by_alias=True, exclude_unset=True), "duration": "2h"}
+    )
+    short = with_day(asked.model_copy(update={"spec": spec})).spec
+    assert 0 < len(short.expect.actions) < len(whole.expect.actions)
+    assert len(short.expect.actions) + len(short.expect.allowed) == len(whole.expect.actions) + len(
+        whole.expect.allowed
+    )
+    assert short.expect.forbidden == whole.expect.forbidden
