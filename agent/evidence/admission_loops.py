@@ -108,6 +108,8 @@ def _why(scene: Scene, gang: Gang) -> Mapping[str, str]:
         return {"whose": "owner", "why": told}
     if told.startswith(_CLUSTER):
         return {"whose": "cluster", "why": told}
+    if not _has_room(scene, gang):
+        return {"whose": "cluster", "why": "its queue lets it in, and no nodes have room for it at this time"}
     return {"whose": "unknown", "why": "its pods were not ready in time, and nothing tells why"}
 
 
@@ -116,6 +118,14 @@ def _forecast(scene: Scene, gang: Gang) -> str:
         return scene.forecaster.what_if(scene.view, []).gangs_pending.get(str(gang.ref), "")
     except ValueError:
         return ""
+
+
+def _has_room(scene: Scene, gang: Gang) -> bool:
+    """Kueue lets gangs in by quota; whether nodes are free for them is another matter, and not theirs."""
+    try:
+        return bool(scene.forecaster.seats(scene.view, gang.ref, []))
+    except ValueError:
+        return False
 
 
 def _others_pull_in_vain(view: ClusterView, gang: Gang) -> bool:
