@@ -7,7 +7,7 @@ from agent.scenarios.format import Scenario, ScenarioInvalid
 from agent.scenarios.generate.day import draw
 from agent.scenarios.generate.trace import BUILT_IN, statistics_of
 
-LISTS = ("actions", "allowed", "forbidden", "final")
+LISTS = ("actions", "proposed", "allowed", "forbidden", "final")
 
 
 def with_day(scenario: Scenario, seed: int | None = None) -> Scenario:

@@ -69,7 +69,13 @@ def _told(injected: Injected, at: timedelta, ends: timedelta | None) -> Injected
     """What a day that ends earlier may not live to see is right all the same, and no longer asked for."""
     if ends is None or at + TAIL <= ends:
         return injected
-    return replace(injected, actions=[], allowed=[*injected.allowed, *injected.actions], final=[])
+    no_longer = [_optional(each) for each in (*injected.actions, *injected.proposed)]
+    return replace(injected, actions=[], proposed=[], allowed=[*injected.allowed, *no_longer], final=[])
+
+
+def _optional(item: Json) -> Json:
+    times = {bound: count for bound, count in item.get("times", {}).items() if bound != "min"}
+    return {**item, "times": times} if "times" in item else item
 
 
 def _work(rng: Random, ground: Ground, statistics: Statistics, duration: timedelta) -> Injected:
@@ -118,6 +124,7 @@ def expectation(injected: Sequence[Injected]) -> Json:
     """Everything that was injected, judged together."""
     return {
         "actions": [each for one in injected for each in one.actions],
+        "proposed": [each for one in injected for each in one.proposed],
         "allowed": [each for one in injected for each in one.allowed],
         "forbidden": [*ALWAYS_WRONG, *(each for one in injected for each in one.forbidden)],
         "final": [each for one in injected for each in one.final],

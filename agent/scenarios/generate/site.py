@@ -46,6 +46,7 @@ class Injected:
     cluster: list[Json] = field(default_factory=list)
     timeline: list[Json] = field(default_factory=list)
     actions: list[Json] = field(default_factory=list)
+    proposed: list[Json] = field(default_factory=list)  # what a person is asked for
     allowed: list[Json] = field(default_factory=list)
     forbidden: list[Json] = field(default_factory=list)
     final: list[Json] = field(default_factory=list)

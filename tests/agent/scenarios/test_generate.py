@@ -7,12 +7,13 @@ from random import Random
 import pytest
 
 from agent.scenarios.drawing import with_day
-from agent.scenarios.format import Scenario, ScenarioInvalid
+from agent.scenarios.format import Scenario, ScenarioInvalid, Spec
 from agent.scenarios.generate.site import POOL_LABEL, Site, Tenant
 from agent.scenarios.generate.trace import BUILT_IN, statistics_of
 from agent.scenarios.generate.troubles import ALL
 from agent.scenarios.generate.work import LONGEST, RUNS_FOR, SHORTEST, arrivals
 from agent.scenarios.manifest import bodies
+from agent.scenarios.matchers import as_any_of
 from agent.scenarios.scenery import world_of
 from agent.scenarios.timeline import moments
 from tests.agent.scenarios.days import DAY, asking_for, faults, played
@@ -148,8 +149,11 @@ def test_what_a_day_that_is_cut_short_does_not_live_to_see_is_not_asked_for() ->
         {**asked.spec.model_dump(by_alias=True, exclude_unset=True), "duration": "2h"}
     )
     short = with_day(asked.model_copy(update={"spec": spec})).spec
-    assert 0 < len(short.expect.actions) < len(whole.expect.actions)
-    assert len(short.expect.actions) + len(short.expect.allowed) == len(whole.expect.actions) + len(
-        whole.expect.allowed
-    )
+    assert 0 < _asked(short) < _asked(whole)
+    assert _asked(short) + len(short.expect.allowed) == _asked(whole) + len(whole.expect.allowed)
+    assert not any(as_any_of(each).times.min for each in short.expect.allowed)
     assert short.expect.forbidden == whole.expect.forbidden
+
+
+def _asked(spec: Spec) -> int:
+    return len(spec.expect.actions) + len(spec.expect.proposed)

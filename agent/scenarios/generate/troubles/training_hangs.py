@@ -1,4 +1,5 @@
-"""A training gang hangs in a collective: its GPUs spin, no step is made. It starts again whole, from its checkpoint.
+"""A training gang hangs in a collective: its GPUs spin, no step is made. It starts again whole, from its checkpoint,
+once a person agrees: whether anybody does is not the day's to say.
 
 Tempting but wrong: to evict the one pod that came too late, to blame its node, or to leave it since it looks so busy.
 """
@@ -23,7 +24,7 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     return Injected(
         cluster=objects,
         timeline=[{"at": seconds(max(at - NOTICED_AFTER, STEADY_FOR)), "apply": hangs}],
-        actions=[{"anyOf": [{"action": "requeue_gang", "target": requeued}], "times": {"min": 1, "max": 1}}],
+        proposed=[{"action": "requeue_gang", "target": requeued}],
         forbidden=[{"action": "*", "target": {"kind": "Node", "name": node}} for node in site.nodes],
     )
 
