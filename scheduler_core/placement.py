@@ -72,9 +72,10 @@ def place(nodes: Mapping[str, Node], free: Free, demands: Sequence[Demand], poli
     return result
 
 
-def _hardest_first(demand: Demand) -> tuple[object, ...]:
+def _hardest_first(demand: Demand) -> tuple[int, int, str]:
     requests = demand.shape.requests
-    return (-gpus(requests), *(-requests[name] for name in sorted(requests)[:1]), demand.key)
+    first = next((requests[name] for name in sorted(requests)), 0)  # a pod may ask for nothing at all
+    return (-gpus(requests), -first, demand.key)
 
 
 def _candidates(nodes: Mapping[str, Node], free: Free, shape: PodShape) -> list[Candidate]:

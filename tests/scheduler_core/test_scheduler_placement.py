@@ -57,6 +57,15 @@ def test_binpack_fills_the_fullest_node_and_spread_the_emptiest():
     assert put({"a": 3, "b": 3}, 4, name="spread") == {"a": 2, "b": 2}
 
 
+def test_a_gang_may_have_pods_that_ask_for_nothing_beside_pods_that_ask_for_processors():
+    node = Node("n", {"cpu": 4000})
+    demands = [Demand("head", PodShape(requests={}), 1), Demand("worker", PodShape(requests={"cpu": 1000}), 2)]
+    assert place({"n": node}, {"n": node.allocatable}, demands, policy("bestfit")) == {
+        "head": ("n",),
+        "worker": ("n", "n"),
+    }
+
+
 def test_an_unknown_policy_is_named():
     with pytest.raises(Unknown, match=r"Policy 'roulette'.*bestfit, binpack, spread"):
         Settings(policy="roulette")
