@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SIMULATED := tests/live/test_full_sweep.py tests/live/test_generated_days.py  # long, and no server: side by side
 RESULTS := $(VENV)/results.json
 
 .PHONY: demo test check live lint format lock pictures docs clean
@@ -17,9 +18,10 @@ test: lint  ## the quick suite
 
 check: test live  ## what CI calls: the quick suite, then everything that needs real servers
 
-live: $(STAMP)  ## real Prometheus, real Alertmanager, real processes that are killed
+live: $(STAMP)  ## real Prometheus, Alertmanager and PostgreSQL, a real model, real processes that are killed
 	./tests/live/install.sh
-	$(BIN)/python -m pytest tests/live --override-ini addopts="-q --strict-markers"
+	$(BIN)/python -m pytest $(SIMULATED) -n 2 --override-ini addopts="-q --strict-markers"
+	$(BIN)/python -m pytest tests/live $(SIMULATED:%=--ignore=%) --override-ini addopts="-q --strict-markers"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
