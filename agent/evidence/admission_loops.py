@@ -108,8 +108,9 @@ def _why(scene: Scene, gang: Gang) -> Mapping[str, str]:
         return {"whose": "owner", "why": told}
     if told.startswith(_CLUSTER):
         return {"whose": "cluster", "why": told}
-    if not _has_room(scene, gang):
-        return {"whose": "cluster", "why": "its queue lets it in, and no nodes have room for it at this time"}
+    no_room = _no_room(scene, gang)
+    if no_room:
+        return {"whose": "cluster", "why": no_room}
     return {"whose": "unknown", "why": "its pods were not ready in time, and nothing tells why"}
 
 
@@ -120,12 +121,26 @@ def _forecast(scene: Scene, gang: Gang) -> str:
         return ""
 
 
-def _has_room(scene: Scene, gang: Gang) -> bool:
+def _no_room(scene: Scene, gang: Gang) -> str:
     """Kueue lets gangs in by quota; whether nodes are free for them is another matter, and not theirs."""
     try:
-        return bool(scene.forecaster.seats(scene.view, gang.ref, []))
+        seats = scene.forecaster.seats(scene.view, gang.ref, [])
     except ValueError:
-        return False
+        seats = ()
+    if not seats:
+        return "its queue lets it in, and no nodes have room for it at this time"
+    return "its pods were not ready in time, and others have made room only since" if _others_left(scene, gang) else ""
+
+
+def _others_left(scene: Scene, gang: Gang) -> bool:
+    """Room that is there now says nothing of the turns before, where somebody has ended or been sent back meanwhile."""
+    since = scene.now - timedelta(seconds=RECENT_S)
+    for other in scene.view.gangs.values():
+        conditions = said(scene.view, other.ref)
+        ends = [conditions[kind].since for kind in ("Finished", "Evicted") if holds(conditions, kind)]
+        if other.ref != gang.ref and any(at is not None and at >= since for at in ends):
+            return True
+    return False
 
 
 def _others_pull_in_vain(view: ClusterView, gang: Gang) -> bool:

@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 
+from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.domain.base import rfc3339
+from agent.domain.incident import Symptom
 from agent.domain.signal import EventBody
 from agent.evidence.admission_loops import find_loops
 from agent.evidence.cascades import cascade_in
 from agent.evidence.condition import Condition, Finder, Sight
+from agent.evidence.facts import gather
 from agent.evidence.holding import find_over
 from agent.evidence.queue_events import told_by_queue
 from agent.evidence.unused_quota import find_unused
 from agent.evidence.waiting import find_waiting
-from evidence.field import NOW, Cluster, Told, cluster, past, ref
+from evidence.field import NOW, Cluster, Told, cluster, incident, past, ref
 
 Json = dict[str, Any]
 
@@ -89,6 +92,21 @@ def test_a_loop_turns_three_times_within_the_hour() -> None:
     counted = {"evictions": [{"reason": "Preempted", "count": 7}]}
     evicted = says("Evicted", "True", 5, "PodsReadyTimeout")
     assert found(find_loops, workload("loop", evicted, schedulingStats=counted)) == []
+
+
+def deactivates(where: Cluster) -> bool:
+    subject = ref("Workload", "loop")
+    about = incident(Symptom.ADMISSION_LOOP, subject)
+    facts = gather(about, where.view(), Told(), SchedulerForecaster(), NOW, ())
+    return bool(facts.values["loop"]["deactivate"])
+
+
+def test_a_loop_whose_room_has_only_come_since_is_not_its_own_fault() -> None:
+    assert deactivates(looping(9)), "there was room each time, and nothing else tells why it was not ready"
+    assert not deactivates(looping(4)), "it may have been chance"
+    assert not deactivates(workload("other", says("Finished", "True", 10), where=looping(9)))
+    assert not deactivates(workload("other", says("Evicted", "True", 10, "Preempted"), where=looping(9)))
+    assert deactivates(workload("other", says("Finished", "True", 90), where=looping(9))), "long before its last turns"
 
 
 def lost(**more: Any) -> Cluster:
