@@ -152,7 +152,20 @@ def _active(
     if any(_over(s) and code in xids_in(s) for s in incident.signals):
         return False
     showed = {s.gpu for s in history if s.xid == code}
-    return not (showed and current and all(current.get(gpu) == 0 for gpu in showed))
+    cleared = showed and current and all(current.get(gpu) == 0 for gpu in showed)
+    return not cleared or _told_since(_cleared_at(showed, history), incident, code)
+
+
+def _cleared_at(gpus: set[str], history: Sequence[Sighting]) -> datetime | None:
+    """When the last of these gauges went back to 0; it is read coarsely, so rather minutes late than early."""
+    return max((s.at for s in history if s.gpu in gpus and s.xid == 0), default=None)
+
+
+def _told_since(cleared_at: datetime | None, incident: Incident, code: int) -> bool:
+    """A line of the kernel after the gauge was cleared tells of the same fault come back."""
+    return cleared_at is not None and any(
+        s.source == LOG_SOURCE and s.time > cleared_at and code in xids_in(s) for s in incident.signals
+    )
 
 
 def _harmful(code: int) -> bool:

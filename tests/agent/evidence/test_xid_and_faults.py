@@ -6,7 +6,7 @@ import pytest
 
 from agent.domain.incident import Symptom
 from agent.domain.signal import Body
-from agent.evidence.faults import node_fault
+from agent.evidence.faults import LOG_SOURCE, node_fault
 from agent.evidence.xid import FirstAction, Sighting, catalogue, first_action, occurrences, worst
 from evidence.field import NOW, incident, ref, xid, xid_alert
 
@@ -86,6 +86,18 @@ def test_a_gauge_that_showed_the_fault_and_is_back_at_zero_ends_it() -> None:
     assert fault(xid(79), history=showed, current={"GPU-1": 0}) == (79, False)
     assert fault(xid(79), history=showed, current={"GPU-1": 79}) == (79, True)
     assert fault(xid(79), history=showed, current={}) == (79, True)  # a series that went missing proves nothing
+
+
+@pytest.mark.parametrize(("cleared_minutes_ago", "active"), [(60, True), (5, False)])
+def test_a_kernel_line_after_the_gauge_was_cleared_is_the_fault_come_back(
+    cleared_minutes_ago: int, active: bool
+) -> None:
+    about = incident(Symptom.GPU_FAULT, NODE, xid(79), age_s=600)
+    logged = tuple(signal.model_copy(update={"source": LOG_SOURCE}) for signal in about.signals)
+    showed = (seen(79, "GPU-1", 120), seen(0, "GPU-1", cleared_minutes_ago))
+    found = node_fault(about.model_copy(update={"signals": logged}), showed, {"GPU-1": 0}, None)
+    assert found is not None
+    assert found.active is active
 
 
 def test_a_resolved_alert_ends_it() -> None:
