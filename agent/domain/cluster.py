@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from pydantic import Field
 
 from agent.domain.base import Noun
+
+Identity = tuple[str, str | None, str, str]  # kind, namespace, name, API group
 
 
 class ObjectRef(Noun):
@@ -21,8 +24,24 @@ class ObjectRef(Noun):
     namespace: str | None = None
     name: str
 
+    def __eq__(self, other: object) -> bool:
+        """As any noun's, without the detours: references are keys wherever a cluster is looked at."""
+        return self is other or (isinstance(other, ObjectRef) and self.__dict__ == other.__dict__)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.namespace, self.kind, self.api_version))
+
     def __str__(self) -> str:
         return f"{self.kind}/{self.namespace}/{self.name}" if self.namespace else f"{self.kind}/{self.name}"
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from others, whatever API version it was written with."""
+        return self.kind, self.namespace, self.name, self.group
 
     def json_object(self) -> dict[str, str]:
         """As in a manifest: `namespace` is left out where there is none."""
@@ -153,9 +172,9 @@ class Disruption:
     disruptions_allowed: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClusterView:
-    """One consistent look at the cluster."""
+    """One consistent look at the cluster. Without slots: what is asked again and again of it is worked out once."""
 
     taken_at: datetime
     nodes: Mapping[str, Node]
@@ -165,6 +184,15 @@ class ClusterView:
     disruptions: tuple[Disruption, ...] = ()
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # annotations by namespace
     objects: Mapping[ObjectRef, Mapping[str, object]] = field(default_factory=dict)  # raw JSON
+
+    @cached_property
+    def pods_by_owner(self) -> Mapping[Identity, tuple[Pod, ...]]:
+        """The pods that each object owns or whose gang it is, by namespace and name."""
+        found: dict[Identity, list[Pod]] = {}
+        for pod in sorted(self.pods.values(), key=lambda p: (p.ref.namespace or "", p.ref.name)):
+            for identity in {ref.identity: None for ref in (pod.owner, pod.gang) if ref is not None}:
+                found.setdefault(identity, []).append(pod)
+        return {identity: tuple(pods) for identity, pods in found.items()}
 
     def pods_on(self, node: str) -> tuple[Pod, ...]:
         return tuple(p for p in self.pods.values() if p.node == node and p.phase in ("Pending", "Running"))

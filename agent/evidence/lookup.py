@@ -16,7 +16,7 @@ NODE_OWNED_KINDS = frozenset({"DaemonSet", "Node"})
 
 def same_object(a: ObjectRef, b: ObjectRef) -> bool:
     """Do both name one object, whatever API version each was written with?"""
-    return (a.kind, a.namespace, a.name, _group(a)) == (b.kind, b.namespace, b.name, _group(b))
+    return a.name == b.name and a.kind == b.kind and a.namespace == b.namespace and a.group == b.group
 
 
 def find_node(view: ClusterView, ref: ObjectRef) -> Node | None:
@@ -43,8 +43,7 @@ def raw_object(view: ClusterView, ref: ObjectRef) -> Mapping[str, Any]:
 
 def pods_of(view: ClusterView, owner: ObjectRef) -> tuple[Pod, ...]:
     """Pods that `owner` owns or whose gang it is, by name."""
-    pods = (p for p in view.pods.values() if _belongs(p, owner))
-    return tuple(sorted(pods, key=lambda p: (p.ref.namespace or "", p.ref.name)))
+    return view.pods_by_owner.get(owner.identity, ())
 
 
 def active_pods(pods: Iterable[Pod]) -> tuple[Pod, ...]:
@@ -64,12 +63,5 @@ def in_order(things: Mapping[ObjectRef, T]) -> list[T]:
 
 
 def _same(things: Mapping[ObjectRef, T], ref: ObjectRef) -> T | None:
-    return next((things[known] for known in sorted(things, key=str) if same_object(known, ref)), None)
-
-
-def _belongs(pod: Pod, owner: ObjectRef) -> bool:
-    return any(ref is not None and same_object(ref, owner) for ref in (pod.owner, pod.gang))
-
-
-def _group(ref: ObjectRef) -> str:
-    return ref.api_version.rpartition("/")[0]
+    alike = [known for known in things if same_object(known, ref)]
+    return things[min(alike, key=str)] if alike else None

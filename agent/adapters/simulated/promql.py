@@ -24,7 +24,7 @@ from agent.adapters.simulated.range_functions import RANGE_FUNCTIONS
 from agent.adapters.simulated.series import SECOND_US, Segment, SeriesLog
 from agent.adapters.simulated.tsdb import SeriesStore
 
-Sample = tuple[int, float]  # number of the moment, value
+Samples = tuple[Sequence[int], Sequence[float]]  # the numbers of the moments, and the value at each
 
 LOOKBACK_US = 300 * SECOND_US  # how old a sample an instant may show; Prometheus' own default
 
@@ -57,45 +57,63 @@ def _selected(store: SeriesStore, selector: Any, at_us: int) -> Vector:
     scrape_us = at_us // store.step_us * store.step_us
     found: Vector = {}
     for log in store.select(selector) if at_us - scrape_us < LOOKBACK_US else ():
-        segment = log.at(scrape_us)
-        if segment is not None and log.at(at_us) is not None:
-            found[log.labels] = segment.at(scrape_us)
+        value = log.shown(scrape_us, at_us)
+        if value is not None:
+            found[log.labels] = value
     return found
 
 
-def selected_over(store: SeriesStore, selector: Any, moments_us: Sequence[int]) -> list[tuple[SeriesLog, list[Sample]]]:
+def selected_at(store: SeriesStore, selector: Any, at_us: int) -> list[tuple[SeriesLog, float]]:
+    """What `evaluate` gives at one moment, in the order of the labels."""
+    at_us = _moment(selector, at_us)
+    scrape_us = at_us // store.step_us * store.step_us
+    logs = store.select(selector) if at_us - scrape_us < LOOKBACK_US else []
+    return [(log, value) for log in logs if (value := log.shown(scrape_us, at_us)) is not None]
+
+
+def selected_over(
+    store: SeriesStore, selector: Any, moments_us: Sequence[int]
+) -> list[tuple[SeriesLog, Sequence[int], Sequence[float]]]:
     """What `evaluate` gives at each of these moments, oldest first, by series: one walk for all of them."""
     shown = [(at, at // store.step_us * store.step_us) for at in (_moment(selector, each) for each in moments_us)]
     fresh = [(n, at, scrape) for n, (at, scrape) in enumerate(shown) if at - scrape < LOOKBACK_US]
     found = []
     for log in store.select(selector) if fresh else ():
-        samples = _samples(log, fresh)
-        if samples:
-            found.append((log, samples))
+        numbers, values = _samples(log, fresh)
+        if numbers:
+            found.append((log, numbers, values))
     return found
 
 
 def stands_since(store: SeriesStore, selector: Any) -> int | None:
-    """From which scrape on every moment shows the same, as long as nobody writes; None where something grows."""
+    """From which scrape on every moment shows the same, as long as nobody writes; None where something grows.
+
+    Where there is no series, that is so from the beginning.
+    """
     logs = store.select(selector)
     if selector.offset or selector.at or store.step_us >= LOOKBACK_US or any(log.grows for log in logs):
         return None
-    return max((log.current.from_us for log in logs), default=None)
+    return max((log.current.from_us for log in logs), default=0)
 
 
-def _samples(log: SeriesLog, moments: Sequence[tuple[int, int, int]]) -> list[Sample]:
-    """(number of the moment, value) where the series has one; mostly it has the same one all the time."""
-    segment = log.at(moments[0][2])
+def _samples(log: SeriesLog, moments: Sequence[tuple[int, int, int]]) -> Samples:
+    """The moments at which the series has a value; mostly it has the same one all the time."""
     if log.steady(moments[0][2], moments[-1][1]):
-        return [] if segment is None else [(number, segment.at(scrape)) for number, _, scrape in moments]
-    found: list[Sample] = []
+        segment = log.at(moments[0][2])
+        if segment is None:
+            return [], []
+        steady = [segment.value] * len(moments) if not segment.per_second else None
+        return [number for number, _, _ in moments], steady or [segment.at(scrape) for _, _, scrape in moments]
+    numbers: list[int] = []
+    values: list[float] = []
     segments, now = log.segments(), -1
     for number, at, scrape in moments:
         while now + 1 < len(segments) and segments[now + 1].from_us <= scrape:
             now += 1
         if now >= 0 and not segments[now].gone and not _gone_by(segments, now, at):
-            found.append((number, segments[now].at(scrape)))
-    return found
+            numbers.append(number)
+            values.append(segments[now].at(scrape))
+    return numbers, values
 
 
 def _gone_by(segments: Sequence[Segment], now: int, at_us: int) -> bool:

@@ -83,6 +83,14 @@ class SeriesLog:
         index = bisect_right(self._starts, moment_us) - 1
         return self._segments[index] if index >= 0 and not self._segments[index].gone else None
 
+    def shown(self, scrape_us: int, at_us: int) -> float | None:
+        """What a reader at `at_us` sees of the scrape before: nothing of what has ended since."""
+        newest = self._segments[-1]
+        if newest.from_us <= scrape_us:  # mostly so: nothing to look for
+            return None if newest.gone else newest.at(scrape_us)
+        segment = self.at(scrape_us)
+        return segment.at(scrape_us) if segment is not None and self.at(at_us) is not None else None
+
     @property
     def grows(self) -> bool:
         return bool(self.current.per_second)

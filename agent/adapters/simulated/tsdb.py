@@ -27,7 +27,7 @@ class SeriesStore:
         self._authors: dict[Labels, Author] = {}
         self._dropped: list[Matcher] = []
         self._claims = Claims()
-        self._selections: dict[str, list[SeriesLog]] = {}  # until a new series comes
+        self._selections: dict[str, dict[str, list[SeriesLog]]] = {}  # by metric, until a new series of it comes
         self.writes: dict[str, int] = {}  # by metric: whoever kept what was read knows by it whether that still holds
 
     def offset_us(self, moment: datetime) -> int:
@@ -51,7 +51,8 @@ class SeriesStore:
 
     def set_by_world(self, labels: Labels, value: float | None, at: datetime, per_second: float = 0.0) -> None:
         """Unless the timeline has named or dropped this series. Without a value it goes on from where it is."""
-        named = dict(labels)
+        known = self._series.get(labels)
+        named = known.named if known is not None else dict(labels)
         if self._authors.get(labels) == "scenario" or self._claims.holds(named):
             return
         if not any(matches(named) for matches in self._dropped):
@@ -72,13 +73,13 @@ class SeriesStore:
 
     def _end_where(self, matches: Matcher, at: datetime, author: Author | None = None) -> None:
         for labels, log in self._series.items():
-            if (author is None or self._authors[labels] == author) and matches(dict(labels)):
+            if (author is None or self._authors[labels] == author) and matches(log.named):
                 self._write(log, Segment(self.offset_us(at), 0.0, 0.0, gone=True))
 
     def heal(self, node: str, gpu_uuid: str | None, at: datetime) -> None:
         """After a repair the fault gauges of that node's GPUs read 0 again."""
-        for labels, log in self._series.items():
-            named = dict(labels)
+        for log in self._series.values():
+            named = log.named
             same_gpu = gpu_uuid is None or named.get("UUID") in (None, gpu_uuid)
             if named["__name__"] in FAULT_GAUGES and node_of(named) == node and same_gpu and not log.current.gone:
                 self._write(log, Segment(self.offset_us(at), 0.0, 0.0))
@@ -90,24 +91,26 @@ class SeriesStore:
 
     def _log(self, labels: Labels) -> SeriesLog:
         if labels not in self._series:
-            self._series[labels] = SeriesLog(labels)
-            self._selections.clear()
-            self._by_name.setdefault(dict(labels)["__name__"], []).append(self._series[labels])
+            log = self._series[labels] = SeriesLog(labels)
+            name = log.named["__name__"]
+            self._by_name.setdefault(name, []).append(log)
+            for stale in (name, ""):  # and whoever asked for no metric by name
+                self._selections.pop(stale, None)
         return self._series[labels]
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def select(self, selector: Any) -> list[SeriesLog]:
         """The series that a parsed vector selector names, in the order of their labels."""
-        text = selector.prettify()
-        if text not in self._selections:
-            self._selections[text] = self._search(selector)
-        return self._selections[text]
+        known, text = self._selections.setdefault(selector.name or "", {}), selector.prettify()
+        if text not in known:
+            known[text] = self._search(selector)
+        return known[text]
 
     def _search(self, selector: Any) -> list[SeriesLog]:
         matches = _matcher_of(selector)
         candidates = self._by_name.get(selector.name, []) if selector.name else list(self._series.values())
-        return sorted((log for log in candidates if matches(dict(log.labels))), key=lambda log: log.labels)
+        return sorted((log for log in candidates if matches(log.named)), key=lambda log: log.labels)
 
     def contents(self) -> list[Any]:
         """Everything there is, comparable and serialisable."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
@@ -36,6 +37,13 @@ MAX_RACES = 32
 """Times that another door may be first before this one gives up: more than the approvals any request asks for."""
 
 
+_PENDING = (
+    select(requests.c.body)
+    .where(requests.c.state == RequestState.PENDING.value)
+    .order_by(requests.c.requested_at, requests.c.id)
+)
+
+
 class SqlApprovalDesk:
     """Implements ports.ApprovalDesk; `listed` is for the doors."""
 
@@ -55,13 +63,12 @@ class SqlApprovalDesk:
     def get(self, request: str) -> ApprovalRequest | None:
         with _desk_faults(), self._database.reading() as connection:
             body = connection.scalar(select(requests.c.body).where(requests.c.id == request))
-        return None if body is None else self._caught_up(ApprovalRequest.model_validate_json(body))
+        return None if body is None else self._caught_up(_read(body))
 
     def pending(self) -> list[ApprovalRequest]:
-        statement = select(requests.c.body).where(requests.c.state == RequestState.PENDING.value)
         with _desk_faults(), self._database.reading() as connection:
-            bodies = list(connection.scalars(statement.order_by(requests.c.requested_at, requests.c.id)))
-        stored = (self._caught_up(ApprovalRequest.model_validate_json(body)) for body in bodies)
+            bodies = list(connection.scalars(_PENDING))
+        stored = (self._caught_up(_read(body)) for body in bodies)
         return [request for request in stored if request.state is RequestState.PENDING]
 
     def listed(
@@ -75,7 +82,7 @@ class SqlApprovalDesk:
             statement = statement.where(requests.c.requested_at < stored_time(until))
         with _desk_faults(), self._database.reading() as connection:
             bodies = list(connection.scalars(statement))
-        return [self._caught_up(ApprovalRequest.model_validate_json(body)) for body in reversed(bodies)]
+        return [self._caught_up(_read(body)) for body in reversed(bodies)]
 
     def answer(self, request: str, answer: Answer, person: Person) -> ApprovalRequest:
         """Counts the answer, or raises AnswerRefused. Either is recorded (kind `approval`, `counted` says which)."""
@@ -139,6 +146,11 @@ class SqlApprovalDesk:
     def _project(self, request: ApprovalRequest) -> None:
         with _desk_faults(), self._database.writing() as connection:
             write(connection, request)
+
+
+@lru_cache(maxsize=512)  # more than wait at one time; who waits is read again at every turn, and seldom changes
+def _read(body: str) -> ApprovalRequest:
+    return ApprovalRequest.model_validate_json(body)
 
 
 def write(connection: Connection, request: ApprovalRequest) -> None:
