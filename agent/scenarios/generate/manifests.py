@@ -36,15 +36,17 @@ def queues(tenants: tuple[Tenant, ...], kinds: dict[str, int]) -> list[Json]:
         for kind in kinds
     ]  # fmt: skip
     for tenant in tenants:
-        made += _queue(tenant.name, {kind: gpus // len(tenants) for kind, gpus in kinds.items()})
+        made += queue(tenant.name, {kind: gpus // len(tenants) for kind, gpus in kinds.items()}, "company")
     return made
 
 
-def _queue(name: str, quota: dict[str, int]) -> list[Json]:
+def queue(name: str, quota: dict[str, int], cohort: str, local: str = "main") -> list[Json]:
+    """A namespace, its ClusterQueue of the same name with GPUs of each flavor, and its LocalQueue. Nobody takes back by
+    itself what another of the cohort has borrowed."""
     flavors = [{"name": kind, "resources": [{"name": GPU, "nominalQuota": str(gpus)}]} for kind, gpus in quota.items()]
     active = {"type": "Active", "status": "True", "reason": "Ready", "message": "Can admit new workloads"}
     spec = {
-        "cohortName": "company",
+        "cohortName": cohort,
         "namespaceSelector": {},
         "queueingStrategy": "BestEffortFIFO",
         "stopPolicy": "None",
@@ -55,7 +57,7 @@ def _queue(name: str, quota: dict[str, int]) -> list[Json]:
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
         {"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": name, "uid": uid("cq", name)},
          "spec": spec, "status": {"conditions": [active]}},
-        {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": {"name": "main", "namespace": name,
+        {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": {"name": local, "namespace": name,
          "uid": uid("lq", name)}, "spec": {"clusterQueue": name, "stopPolicy": "None"}},
     ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from random import Random
 
 from agent.scenarios.generate import trace
 from agent.scenarios.generate.gangs import IMAGE, JOBSET
-from agent.scenarios.generate.manifests import GPU, KUEUE, pod_spec
+from agent.scenarios.generate.manifests import KUEUE, pod_spec, queue
 from agent.scenarios.generate.site import POOL_LABEL, Json, Site, Tenant, seconds, uid
 from agent.scenarios.generate.trace import HOUR_S, Statistics
 
@@ -98,27 +98,8 @@ def queues(tenants: Sequence[Tenant], gpus: int) -> list[Json]:
     flavor = {"apiVersion": KUEUE, "kind": "ResourceFlavor", "metadata": {"name": POOL, "uid": uid("flavor", POOL)},
               "spec": {"nodeLabels": {POOL_LABEL: POOL}}}  # fmt: skip
     shares = [gpus // len(tenants) + (number < gpus % len(tenants)) for number in range(len(tenants))]
-    return [flavor, *(each for t, share in zip(tenants, shares, strict=True) for each in _queue(space(t), share))]
-
-
-def _queue(name: str, gpus: int) -> list[Json]:
-    quota = {"name": POOL, "resources": [{"name": GPU, "nominalQuota": str(gpus)}]}
-    spec = {
-        "cohortName": POOL,
-        "namespaceSelector": {},
-        "queueingStrategy": "BestEffortFIFO",
-        "stopPolicy": "None",
-        "preemption": {"withinClusterQueue": "Never", "reclaimWithinCohort": "Never"},
-        "resourceGroups": [{"coveredResources": [GPU], "flavors": [quota]}],
-    }
-    active = {"type": "Active", "status": "True", "reason": "Ready", "message": "Can admit new workloads"}
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
-        {"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": name, "uid": uid("cq", name)},
-         "spec": spec, "status": {"conditions": [active]}},
-        {"apiVersion": KUEUE, "kind": "LocalQueue", "metadata": {"name": POOL, "namespace": name,
-         "uid": uid("lq", name)}, "spec": {"clusterQueue": name, "stopPolicy": "None"}},
-    ]  # fmt: skip
+    named = [(space(tenant), share) for tenant, share in zip(tenants, shares, strict=True)]
+    return [flavor, *(each for name, share in named for each in queue(name, {POOL: share}, POOL, POOL))]
 
 
 def _about(site: Site, kind: str, name: str, **more: Json) -> Json:
