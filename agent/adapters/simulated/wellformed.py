@@ -18,6 +18,7 @@ def check_wellformed(manifest: JsonObject) -> None:
     where = shown(key_of(manifest))
     parsed = parse(manifest)
     check_behaviour(manifest)
+    _check_limits(parsed.root)
     try:
         if parsed.node is not None:
             node_of(parsed.node)
@@ -26,6 +27,13 @@ def check_wellformed(manifest: JsonObject) -> None:
             shape_of(spec.values)
     except (ValueError, TypeError, AttributeError) as wrong:
         raise ValueError(f"{where}: {wrong}") from wrong
+
+
+def _check_limits(root: Fields) -> None:
+    """Of an autoscaler."""
+    if root.text("kind") == "HorizontalPodAutoscaler":
+        for limit in ("minReplicas", "maxReplicas"):
+            root.within("spec").integer(limit, 1)
 
 
 def _pod_specs(root: Fields) -> list[Fields]:

@@ -21,6 +21,7 @@ def changed(manifest: Json, **spec: Any) -> Json:
     return {**manifest, "spec": {**manifest.get("spec", {}), **spec}}
 
 
+SCALING = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
 BAD: list[tuple[Json, str]] = [
     ({"kind": "Pod", "metadata": {"name": "p"}}, "apiVersion"),
     ({"apiVersion": "v1", "metadata": {"name": "p"}}, "kind"),
@@ -41,7 +42,14 @@ BAD: list[tuple[Json, str]] = [
         {"apiVersion": KUEUE, "kind": "ClusterQueue", "metadata": {"name": "q"}, "spec": {"stopPolicy": "Stop"}},
         "ClusterQueue/q.*Stop",
     ),
+    ({**SCALING, "metadata": {"name": "h"}, "spec": {"maxReplicas": "many"}}, "Autoscaler/h.*maxReplicas"),
 ]
+
+
+def test_a_deployment_that_says_nothing_of_what_it_wants_stops_nobody() -> None:
+    made = world(node("n1"), {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w"}}, pod("good"))
+    made.advance_to(at(30))
+    assert running(made)["good"] == "n1"
 
 
 @pytest.mark.parametrize(("manifest", "named"), BAD)

@@ -44,8 +44,8 @@ class Deployments:
 
     def reconcile(self, key: Key) -> None:
         deployment = self._control.get(key)
-        if deployment is None:
-            return
+        if deployment is None or not deployment.get("spec"):
+            return  # nothing says what it wants
         current = self._current(deployment)
         self._adopt(deployment, current)
         others = [each for each in self._sets(key) if key_of(each) != key_of(current)]
@@ -160,7 +160,7 @@ def _replicas(manifest: JsonObject) -> int:
 
 
 def _digest(deployment: JsonObject) -> str:
-    return digest_of(deployment["spec"].get("template") or {})[:10]
+    return digest_of((deployment.get("spec") or {}).get("template") or {})[:10]
 
 
 def _revision(replica_set: JsonObject) -> int:
