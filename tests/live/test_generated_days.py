@@ -1,4 +1,4 @@
-"""Twelve generated days, of which `tests/agent/scenarios` plays three. It needs no server, only minutes."""
+"""Twelve generated days, of which `tests/agent/scenarios` plays one. It needs no server, only minutes."""
 
 from pathlib import Path
 

@@ -8,6 +8,8 @@ from typing import Any
 from agent.ports import MetricsUnavailable, Series
 
 TIMEOUT_S = 10  # a read that takes longer is no basis for an action; the next look tries again
+RETRIES, RETRY_PAUSE_S = 2, 0.1  # for one that starts anew; a look waits for nobody longer, since the next comes soon
+PASSING = (408, 429, 500, 502, 503, 504)  # answers that may be others a moment later
 POINTS_MAX = 11_000  # per series: the server refuses more
 
 
@@ -16,9 +18,11 @@ class PrometheusMetrics:
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         from prometheus_api_client import PrometheusConnect
+        from urllib3.util.retry import Retry
 
         self._url = url
-        self._connection = PrometheusConnect(url=url, headers=dict(headers or {}), timeout=TIMEOUT_S)
+        again = Retry(total=RETRIES, backoff_factor=RETRY_PAUSE_S, status_forcelist=PASSING)
+        self._connection = PrometheusConnect(url=url, headers=dict(headers or {}), timeout=TIMEOUT_S, retry=again)
 
     def instant(self, query: str, at: datetime) -> list[Series]:
         when = {"time": f"{at.timestamp():.3f}"}

@@ -18,7 +18,7 @@ from agent.scenarios.scenery import world_of
 from agent.scenarios.timeline import moments
 from tests.agent.scenarios.days import DAY, asking_for, faults, played
 
-QUICK = (1, 2, 3)
+QUICK = (2,)  # the demo's test plays day 1, tests/live the first twelve
 
 
 @pytest.mark.parametrize("seed", QUICK)
