@@ -21,7 +21,7 @@ from agent.evidence.lookup import find_gang, in_order, pods_of
 from agent.evidence.queues import TIMED_OUT, evictions, holds, is_queued, said
 
 LOOPS_MIN = 3  # once is bad luck, twice a slow image
-LOOPS_SURE = 5  # so often that it is out of its queue's hands, whatever the cause
+LOOPS_SURE = 5  # so often that it is worth asking a person, whatever the cause
 RECENT_S = 3600  # Kueue's back-off reaches this; a loop that has not turned for longer has ended
 OTHERS_MAX = 1  # one more that loops may be the same owner's; two are the cluster's trouble
 _IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
@@ -75,6 +75,7 @@ def loop_facts(scene: Scene) -> Findings:
         "why": why["why"],
         "others": others,
         "deactivate": not of_the_cluster and (why["whose"] == "owner" or times >= LOOPS_SURE),
+        "sure": why["whose"] == "owner",
         "opted_out": gang.annotations.get(OPT_OUT, "false").lower() != "false",
     }
     return Findings({"loop": loop}, _evidence(scene, gang, loop))
