@@ -6,19 +6,19 @@ needs, and no node has room for enough of its pods. Lost: it ran, was sent back 
 somebody else has been let in. What to do about either is for `waiting_plan.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from agent.domain.base import rfc3339
-from agent.domain.cluster import ClusterView, Gang, GangState
+from agent.domain.cluster import ClusterView, Gang, GangState, Node
 from agent.domain.incident import Symptom
 from agent.domain.outcome import PastAction
 from agent.evidence.admission_loops import LOOPS_MIN, sent_back
 from agent.evidence.condition import Condition, Sight
 from agent.evidence.holding import is_reserved
-from agent.evidence.lookup import in_order, same_object
+from agent.evidence.lookup import in_order, raw_object, same_object
 from agent.evidence.queues import (
     TIMED_OUT,
     backs_off_until,
@@ -112,11 +112,23 @@ def _scattered_since(books: Books, gang: Gang) -> datetime | None:
     admitted = conditions["Admitted"].since if holds(conditions, "Admitted") else None
     if since is None or not (has_quota(conditions) or _quota_is_there(books, gang)):
         return None
-    free = [gpus for name, gpus in books.free.items() if not is_reserved(books.view.nodes[name])]
+    wanted = _wanted_labels(raw_object(books.view, gang.ref))
+    free = [gpus for name, gpus in books.free.items() if _is_for(books.view.nodes[name], wanted)]
     places = sum(gpus // gang.gpus_per_pod for gpus in free)
     if sum(free) < needs(gang) or places >= gang.minimum:
         return None
     return max(since, admitted) if admitted else since
+
+
+def _is_for(node: Node, wanted: Mapping[str, str]) -> bool:
+    return wanted.items() <= node.labels.items() and not is_reserved(node)
+
+
+def _wanted_labels(manifest: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels of the only nodes that its pods may have. None where its pod sets differ: then every node counts."""
+    sets = (manifest.get("spec") or {}).get("podSets") or ()
+    wanted = [((each.get("template") or {}).get("spec") or {}).get("nodeSelector") or {} for each in sets]
+    return wanted[0] if wanted and all(each == wanted[0] for each in wanted) else {}
 
 
 def _quota_is_there(books: Books, gang: Gang) -> bool:

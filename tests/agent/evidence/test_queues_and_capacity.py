@@ -150,6 +150,16 @@ def test_scattered_is_enough_in_sum_and_nowhere_whole() -> None:
     assert found(find_waiting, scattered(taints=[taint])) == [], "what is held for others is not free"
 
 
+def test_free_nodes_that_its_pods_may_not_have_are_no_room_for_it() -> None:
+    pool = {"spec": {"podSets": [{"name": "main", "count": 1, "template": {"spec": {"nodeSelector": {"pool": "a"}}}}]}}
+    beside = scattered().node("gpu-3")
+    assert found(find_waiting, beside) == [], "a whole node is free for it"
+    for node in ("gpu-1", "gpu-2"):
+        beside.change("Node", node, {"metadata": {"labels": {"pool": "a"}}})
+    beside.change("Workload", "llama", pool)
+    assert [each.detail["kind"] for each in found(find_waiting, beside)] == ["scattered"]
+
+
 def put_out(by: str, minutes: int, status: str = "True") -> Json:
     message = f"Preempted to accommodate a workload (UID: uid-workload-{by}, JobUID: j) due to prioritization"
     return says(
