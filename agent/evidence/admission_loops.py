@@ -128,9 +128,15 @@ def _no_room(scene: Scene, gang: Gang) -> str:
         seats = scene.forecaster.seats(scene.view, gang.ref, [])
     except ValueError:
         seats = ()
-    if not seats:
+    if not seats and not _has_nodes(scene, gang):
         return "its queue lets it in, and no nodes have room for it at this time"
     return "its pods were not ready in time, and others have made room only since" if _others_left(scene, gang) else ""
+
+
+def _has_nodes(scene: Scene, gang: Gang) -> bool:
+    """Its pods have their places, and whatever keeps them from being ready is not room."""
+    pods = [pod for pod in pods_of(scene.view, gang.ref) if not pod.terminating]
+    return len(pods) >= gang.minimum and all(pod.node is not None for pod in pods)
 
 
 def _others_left(scene: Scene, gang: Gang) -> bool:
