@@ -18,6 +18,7 @@ from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction, Proposal, Refusal
 from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
+from agent.evidence.look_facts import Others
 from agent.evidence.services import requests_waiting
 from agent.ports import Forecaster, Metrics, PlaybookMatch, Ports, Remedy, RepairUnavailable
 
@@ -50,9 +51,15 @@ def look_at(incident_id: str, ports: Ports) -> Look:
         now,
         history,
         idle_minimum_s=ports.idle_minimum_s,
-        under_repair=_under_repair(incident, history, ports),
+        others=Others(tuple(_under_repair(incident, history, ports)), _before(incident, ports)),
     )
     return Look(incident, view, facts, history, now)
+
+
+def _before(incident: Incident, ports: Ports) -> Incident | None:
+    """The one before it of the same key: what ended at once the first time may mean something the second time."""
+    found = ports.incidents.last_closed(incident.key)
+    return found[0] if found and found[0].id != incident.id else None
 
 
 def explained(match: PlaybookMatch, look: Look) -> Diagnosis:

@@ -22,7 +22,7 @@ from agent.evidence.hanging_facts import hang_facts
 from agent.evidence.holders import IDLE_MINIMUM_S
 from agent.evidence.holding import hold_facts
 from agent.evidence.idle_facts import idle_facts, restore_facts
-from agent.evidence.look_facts import Findings, Scene
+from agent.evidence.look_facts import NO_OTHERS, Findings, Others, Scene
 from agent.evidence.node_facts import node_facts
 from agent.evidence.remaps import remap_facts
 from agent.evidence.serving_facts import service_facts
@@ -104,10 +104,10 @@ def gather(
     history: Sequence[PastAction],
     *,
     idle_minimum_s: Mapping[str, int] = IDLE_MINIMUM_S,
-    under_repair: Sequence[str] = (),
+    others: Others = NO_OTHERS,
 ) -> Facts:
     """Everything that matters for this symptom, seen now."""
-    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s, tuple(under_repair))
+    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s, others)
     look = _BY_SYMPTOM.get(incident.symptom, _nothing_more)
     unavailable = ""
     try:

@@ -13,6 +13,17 @@ from agent.ports import Forecaster, Metrics
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """What is known from other incidents about this one's subject."""
+
+    under_repair: tuple[str, ...] = ()  # repairs that another incident asked for and that still run
+    before: Incident | None = None  # the last closed one of the same symptom and subject
+
+
+NO_OTHERS = Others()
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """`metrics` is None when telemetry cannot be read: then nothing may be concluded from it."""
 
@@ -23,7 +34,7 @@ class Scene:
     now: datetime
     history: tuple[PastAction, ...]
     idle_minimum_s: Mapping[str, int]
-    under_repair: tuple[str, ...] = ()  # repairs of the subject that another incident asked for and that still run
+    others: Others = NO_OTHERS
 
     def without_metrics(self) -> "Scene":
         return replace(self, metrics=None)

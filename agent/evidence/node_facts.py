@@ -30,11 +30,11 @@ def node_facts(scene: Scene) -> Findings:
     pods = tenant_pods_on(scene.view, node.name)
     values = {
         "node": _node(node, fault, asked) | {"empty": not pods},
-        "xid": _xid(fault, [*changes, *sightings_in(scene.incident, gpus)], scene) if fault else None,
+        "xid": _xid(fault, [*changes, *_told(scene, gpus)], scene) if fault else None,
         "gangs": [_gang(g, node, scene) for g in gangs],
         "left": _left([p for p in pods if p.gang is None]),
         "repair": repair_facts(scene, node, fault, gangs, asked, gpus),
-        "conflicts": [*others_at_work(node), *scene.under_repair],
+        "conflicts": [*others_at_work(node), *scene.others.under_repair],
         **settling(scene, node, fault),
     }
     return Findings(values, _evidence(scene, node, fault))
@@ -74,6 +74,13 @@ def _xid(fault: NodeFault, sightings: list[Sighting], scene: Scene) -> dict[str,
         "repeated": max(counts.values(), default=0) >= REPEATS,
         "catalogue": catalogue().version,
     }
+
+
+def _told(scene: Scene, gpus: Gpus) -> list[Sighting]:
+    """In this incident and the one before it: an application's fault is closed at once, and a gauge of the last code
+    does not show the same code twice."""
+    before = sightings_in(scene.others.before, gpus) if scene.others.before else []
+    return [*before, *sightings_in(scene.incident, gpus)]
 
 
 def _hit(gang: Gang, node: Node, scene: Scene) -> bool:

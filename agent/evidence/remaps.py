@@ -58,7 +58,7 @@ def remap_facts(scene: Scene) -> Findings:
             "helped": all(past.helped is not False for past in asked.here),
         },
         "remap": {"gpu_uuid": gpu, "pending": gpu in waiting, "idle": idle},
-        "conflicts": [*others_at_work(node), *scene.under_repair],
+        "conflicts": [*others_at_work(node), *scene.others.under_repair],
         "settle_until": rfc3339(scene.incident.opened_at + timedelta(seconds=IDLE_S)),
     }
     said = "nobody holds its GPUs" if idle else "somebody holds its GPUs"

@@ -12,6 +12,7 @@ from agent.domain.outcome import PastAction
 from agent.domain.signal import AlertBody, Body, ConditionBody, EventBody, FindingBody
 from agent.evidence.condition import Sight
 from agent.evidence.facts import Facts, gather
+from agent.evidence.look_facts import Others
 from agent.evidence.remaps import find_remaps
 from evidence.field import NOW, Cluster, Foresees, Told, cluster, incident, past, ref, series, xid
 from evidence.test_facts import PLAYBOOKS
@@ -75,8 +76,20 @@ def test_a_gpu_in_instances_is_for_a_person() -> None:
 
 def test_a_repair_of_another_incident_that_still_runs_is_waited_for() -> None:
     about = incident(Symptom.GPU_FAULT, NODE, xid(95, gpu_uuid="GPU-1"))
-    facts = facts_of(about, cluster().node("gpu-7", **CORDONED), under_repair=["reboot asked for by inc-0"])
+    facts = facts_of(about, cluster().node("gpu-7", **CORDONED), others=Others(("reboot asked for by inc-0",)))
     assert remedies(about, facts) == ("node-under-repair", ["notify gpu-7"])
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "gpu", "repeated"), [(3, "GPU-1", True), (3, "GPU-2", False), (30, "GPU-1", False)]
+)
+def test_an_application_fault_of_an_incident_that_is_closed_counts_as_the_first(
+    hours_ago: int, gpu: str, repeated: bool
+) -> None:
+    before = incident(Symptom.GPU_FAULT, NODE, xid(31, gpu_uuid=gpu), age_s=hours_ago * 3600)
+    about = incident(Symptom.GPU_FAULT, NODE, xid(31, gpu_uuid="GPU-1"))
+    facts = facts_of(about, cluster().node("gpu-7"), others=Others(before=before))
+    assert facts.values["xid"]["repeated"] is repeated
 
 
 # --- two tales of one GPU -------------------------------------------------------------------------------------------
