@@ -62,6 +62,8 @@ def check(folder: FolderOption = None, json: JsonOption = False) -> None:
     from agent.adapters.playbooks.expressions import PlaybookError
 
     playbooks = _load(folder).playbooks
+    if not playbooks:
+        fail(f"There is no playbook in {folder}.", "Each is a folder with playbook.yaml and cases.yaml.")
     try:
         results = [(p.name, result) for p in playbooks for result in run_cases(p)]
     except PlaybookError as error:

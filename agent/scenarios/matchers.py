@@ -5,19 +5,23 @@ Whether something that happened matches is decided in match.py.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator, model_validator
 
 from agent.domain.base import Noun
 from agent.domain.duration import Offset
-from agent.scenarios.vocabulary import ANY, check_action, check_parameters
+from agent.scenarios.vocabulary import ANY, PARAMETERS, check_action, check_parameters
 
 
 def _action_or_any(name: str) -> str:
     return name if name == ANY else check_action(name)
 
 
-ActionName = Annotated[str, AfterValidator(check_action)]
-ActionPattern = Annotated[str, AfterValidator(_action_or_any)]
+ActionName = Annotated[
+    str, AfterValidator(check_action), WithJsonSchema({"type": "string", "enum": sorted(PARAMETERS)})
+]
+ActionPattern = Annotated[
+    str, AfterValidator(_action_or_any), WithJsonSchema({"type": "string", "enum": [ANY, *sorted(PARAMETERS)]})
+]
 
 
 class TargetPattern(Noun):

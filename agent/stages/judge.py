@@ -51,11 +51,9 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
     fresh = _as_of_now(thread, proposal, look, ports)
     if fresh is None:
         return _uncalled_for(thread, proposal, look)
-    if fresh.digest != proposal.digest:
-        return Next("cancel", again(thread, proposal, "what it rests on has changed since it was proposed"))
-    broken = _promise_is_broken(proposal, fresh, look)
-    if broken:
-        return Next("cancel", _anew(thread, proposal, fresh, broken))
+    overtaken = _overtaken(thread, proposal, fresh, look)
+    if overtaken is not None:
+        return Next("cancel", overtaken)
     verdict, at = _verdict(thread, fresh, look, ports, "execute")
     asked = thread.but(verdict=verdict, judged=thread.judged + 1, judged_at=at, proposal=fresh)
     if engine_failed(verdict):
@@ -69,17 +67,16 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
             return _if_approved(asked, fresh, verdict, look, ports)
 
 
-def _promise_is_broken(proposal: Proposal, fresh: Proposal, look: Look) -> str:
-    """Whoever was to start by it would not any more: the same steps, and no longer what was proposed or approved."""
-    if not CATALOGUE[proposal.action].for_others:
-        return ""
-    return broken_promise(proposal, fresh, look.incident.subject)
-
-
-def _anew(thread: Thread, proposal: Proposal, fresh: Proposal, why: str) -> Thread:
-    """For somebody else's sake it may be proposed anew, and approved anew; for nobody's it is not."""
+def _overtaken(thread: Thread, proposal: Proposal, fresh: Proposal, look: Look) -> Thread | None:
+    """The thread without this proposal, where it is not the same thing any more or would not bring what it promised."""
+    if fresh.digest != proposal.digest:
+        return again(thread, proposal, "what it rests on has changed since it was proposed")
+    broken = broken_promise(proposal, fresh, look.incident.subject) if CATALOGUE[proposal.action].for_others else ""
+    if not broken:
+        return None
+    # For somebody else's sake it may be proposed anew, and approved anew; for nobody's it is not.
     somebody = fresh.prediction is not None and fresh.prediction.starts
-    return again(thread, proposal, why) if somebody else thread.but(statement=why)
+    return again(thread, proposal, broken) if somebody else thread.but(statement=broken)
 
 
 def _uncalled_for(thread: Thread, proposal: Proposal, look: Look) -> Move:
