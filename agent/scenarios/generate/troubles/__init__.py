@@ -14,6 +14,7 @@ from agent.scenarios.generate.troubles import (
     flapping_node,
     idle_notebook,
     idle_serving,
+    node_comes_back,
     notebook_wakes,
     queue_starved,
     quota_without_pods,
@@ -24,6 +25,7 @@ from agent.scenarios.generate.troubles import (
     training_crashes,
     training_hangs,
     two_stuck_gangs,
+    xid_74_under_gang,
     xid_79_on_empty_node,
     xid_79_under_gang,
     xid_95_under_gang,
@@ -52,4 +54,6 @@ ALL: tuple[Trouble, ...] = (
     quota_without_pods.TROUBLE,
     admission_loop.TROUBLE,
     queue_starved.TROUBLE,
+    xid_74_under_gang.TROUBLE,
+    node_comes_back.TROUBLE,
 )
