@@ -32,7 +32,7 @@ def judge(thread: Thread, ports: Ports) -> Move:
     proposal, look = _of(thread), look_at(thread.incident, ports)
     if thread.judged:  # asked before, without a decision: what it was made from may be old by now
         fresh = _as_of_now(thread, proposal, look, ports)
-        if fresh is None or fresh.digest != proposal.digest or _promise_is_broken(proposal, fresh, look):
+        if fresh is None or _overtaken(thread, proposal, fresh, look) is not None:
             return Next("propose", again(thread, proposal, thread.statement).but(proposal=None))
         proposal = fresh
     verdict, at = _verdict(thread, proposal, look, ports, "propose")
