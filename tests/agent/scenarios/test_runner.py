@@ -273,7 +273,7 @@ def test_a_file_that_is_not_there_counts_as_failed_and_the_others_run(tmp_path: 
     (tmp_path / "b.yaml").write_text(GOOD)
     status, out, _ = evaluate(str(tmp_path / "none.yaml"), str(tmp_path / "b.yaml"))
     assert status == 1
-    assert "none.yaml\n  cannot be read: No such file or directory" in out
+    assert "none.yamlcannotberead:Nosuchfileordirectory" in "".join(out.split())  # a long path wraps anywhere
     assert "1 passed, 1 failed, 0 wrong actions." in out
 
 
