@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.output import clean, console, say, show_table
+from agent.compliance.predictions import accuracy_line
 
 if TYPE_CHECKING:
     from agent.scenarios.day_told import DayTold
@@ -69,6 +70,7 @@ def closing_page(told: DayTold) -> None:
     say()
     _fact("incidents", *_states(told))
     _fact("people called", (f"{result['escalations']} times", ""))
+    _fact("predictions", (accuracy_line(result["predictions"]), ""))
     wrong = len(result["wrong_actions"])
     _fact("wrong actions", (str(wrong), "bold red" if wrong else "bold green"))
     for action in result["wrong_actions"]:

@@ -199,7 +199,3 @@ class ClusterView:
 
     def pods_of(self, owner: ObjectRef) -> tuple[Pod, ...]:
         return tuple(p for p in self.pods.values() if owner in (p.owner, p.gang))
-
-    def gang_of_pod(self, namespace: str, name: str) -> Gang | None:
-        pod = self.pods.get((namespace, name))
-        return self.gangs.get(pod.gang) if pod and pod.gang else None

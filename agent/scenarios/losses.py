@@ -68,10 +68,6 @@ class LossMeter:
     def tally(self) -> Tally:
         return Tally(dict(self._hours), tuple(self._waits[ref] for ref in sorted(self._waits, key=str)))
 
-    @property
-    def gpu_hours(self) -> float:
-        return sum(self._hours.values())
-
     def look(self, world: World) -> None:
         now = world.clock.now()
         if self._at is not None and now - self._at < EVERY:
