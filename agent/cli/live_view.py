@@ -166,7 +166,7 @@ def _waiting(facts: Facts, rows: int) -> RenderableType:
         table.add_row(Text(f"{mark} {name}", style="bold red"), "", count, state)
     for queue in _in_need(facts)[: max(0, rows - len(gangs))]:
         table.add_row(*_queue(queue, BAR_SHORT))
-    return _framed(table, "stuck gangs, queues of quota", len(facts.queues) - max(0, rows - len(gangs)))
+    return _framed(table, "stuck gangs, queues", len(facts.queues) - max(0, rows - len(gangs)))
 
 
 def _incidents(feed: Feed, rows: int, *, wide: bool) -> RenderableType:
