@@ -41,10 +41,17 @@ def read_xids(metrics: Metrics, node: str, now: datetime) -> list[Sighting]:
 
 
 def read_current_xids(metrics: Metrics, node: str, now: datetime) -> dict[str, int]:
-    """The last code of each of the node's GPUs as of now. Raises MetricsUnavailable."""
-    series = metrics.instant(XID_METRIC, now)
-    read = {gpu_name(s.labels): code_in(s.points[-1][1]) for s in series if node_of(s.labels) == node and s.points}
-    return {gpu: code for gpu, code in read.items() if code is not None}
+    """The last code of each of the node's GPUs as of now. Raises MetricsUnavailable.
+
+    A GPU whose pod has just left has two series for a while, with the pod's name and without: a 0 in one is no clearing
+    of the code in the other.
+    """
+    read: dict[str, int] = {}
+    for one in metrics.instant(XID_METRIC, now):
+        code = code_in(one.points[-1][1]) if one.points and node_of(one.labels) == node else None
+        if code is not None:
+            read[gpu_name(one.labels)] = code or read.get(gpu_name(one.labels), 0)
+    return read
 
 
 def read_gpus(metrics: Metrics, node: str, now: datetime) -> Gpus:

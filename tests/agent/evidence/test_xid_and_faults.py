@@ -7,8 +7,9 @@ import pytest
 from agent.domain.incident import Symptom
 from agent.domain.signal import Body
 from agent.evidence.faults import LOG_SOURCE, node_fault
+from agent.evidence.reading import read_current_xids
 from agent.evidence.xid import FirstAction, Sighting, catalogue, first_action, occurrences, worst
-from evidence.field import NOW, incident, ref, xid, xid_alert
+from evidence.field import NOW, Told, incident, ref, series, xid, xid_alert
 
 NODE = ref("Node", "gpu-7")
 
@@ -117,3 +118,13 @@ def test_a_gauge_counts_where_no_signal_named_a_code() -> None:
     assert fault(current={"GPU-1": 0}) is None
     assert fault(xid(94), current={"GPU-2": 43}) == (94, True)
     assert fault() is None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_zero_beside_a_code_of_the_same_gpu_clears_nothing(order: int) -> None:
+    """When its pod has left, a GPU has a series with the pod's name and one without, in whatever order they come."""
+    gauge = "DCGM_FI_DEV_XID_ERRORS"
+    with_pod = series(gauge, 95, "train-0", UUID="GPU-1", Hostname="gpu-7")
+    without = series(gauge, 0, UUID="GPU-1", Hostname="gpu-7")
+    told = Told(*(with_pod, without)[::order])
+    assert read_current_xids(told, "gpu-7", NOW) == {"GPU-1": 95}
