@@ -65,24 +65,6 @@ def add_usage(
             total[key] = total.get(key, 0) + count * quantity
 
 
-def resource_groups(queue: Queue) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-    """Resources that share flavors are decided together: (resources, flavors) in the order the quotas name them."""
-    groups: list[tuple[list[str], list[str]]] = []
-    for quota in queue.quotas:
-        met = [group for group in groups if quota.resource in group[0] or quota.flavor in group[1]]
-        group = met[0] if met else ([], [])
-        if not met:
-            groups.append(group)
-        for other in met[1:]:
-            group[0].extend(other[0])
-            group[1].extend(other[1])
-            groups.remove(other)
-        for names, name in ((group[0], quota.resource), (group[1], quota.flavor)):
-            if name not in names:
-                names.append(name)
-    return tuple((tuple(resources), tuple(flavors)) for resources, flavors in groups)
-
-
 def undeclared(queue: Queue, pod_set: PodSet) -> tuple[str, ...]:
     """Requested resources that the queue has no quota for, where it minds."""
     if queue.undeclared is Undeclared.IGNORE:
@@ -103,10 +85,10 @@ def matches(flavor: Flavor, keys: frozenset[str], pod_set: PodSet) -> bool:
 
 def slots(books: Books, queue: Queue, wants: Sequence[Want]) -> tuple[Slot, ...]:
     return tuple(
-        _slot(books, want, resources, flavors)
+        _slot(books, want, group.resources, group.flavors)
         for want in wants
-        for resources, flavors in resource_groups(queue)
-        if any(with_pod(want.pod_set.requests).get(name, 0) for name in resources)
+        for group in queue.resource_groups
+        if any(with_pod(want.pod_set.requests).get(name, 0) for name in group.resources)
     )
 
 

@@ -5,7 +5,7 @@ their nodes are examples of.
 """
 
 from scheduler_core.flavors import add_usage
-from scheduler_core.model import Gang, Node, Pod
+from scheduler_core.model import PODS, Gang, Node, Pod
 from scheduler_core.quota import FlavorResource, Queue
 from scheduler_core.quota_tree import Place
 from scheduler_core.state import Bound, Charge
@@ -65,8 +65,12 @@ class Holdings(Tables):
         admission = self._states[gang.name].admission
         if gang.queue is not None and admission is not None:
             for each in gang.pod_sets:
-                flavors = admission.flavors.get(each.name, {})
-                add_usage(total, self._queues[gang.queue], each.requests, admission.counts[each.name], flavors)
+                flavors, count = admission.flavors.get(each.name, {}), admission.counts[each.name]
+                told = admission.usage.get(each.name)
+                if told is None:
+                    add_usage(total, self._queues[gang.queue], each.requests, count, flavors)
+                else:  # as it was counted when it was let in, whatever its pods ask for
+                    add_usage(total, self._queues[gang.queue], {PODS: count, **told}, 1, flavors)
         elif gang.queue is not None:
             for pod in sorted(self._of_gang[gang.name]):
                 for key, quantity in self._pod_usage(gang, self._bound[pod]).items():

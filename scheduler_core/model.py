@@ -152,12 +152,54 @@ class Pod(PodShape):
         self._own("Pod", self.name)
 
 
+class TopologyMode(StrEnum):
+    """How closely the pods of a set must stand together."""
+
+    REQUIRED = "required"  # in one domain of the level, or not at all
+    PREFERRED = "preferred"  # in one domain where possible, else in as few as possible
+    UNCONSTRAINED = "unconstrained"  # anywhere, as long as every pod finds room
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopologyRequest:
+    mode: TopologyMode = TopologyMode.UNCONSTRAINED
+    level: str | None = None  # the node label of the level; None only where the mode needs none
+    slice_level: str | None = None  # every `slice_size` pods share one domain of this level
+    slice_size: int | None = None
+    group: str | None = None  # pod sets of one group (a leader and its workers) share one domain and one flavor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", TopologyMode(self.mode))
+        if self.mode is not TopologyMode.UNCONSTRAINED and not self.level:
+            raise Invalid("TopologyRequest", self.mode, "level", "is missing")
+        if (self.slice_level is None) != (self.slice_size is None):
+            raise Invalid("TopologyRequest", self.mode, "slice_size", "slice_level and slice_size come together")
+        if self.slice_size is not None:
+            require_whole("TopologyRequest", self.mode, "slice_size", self.slice_size, least=1)
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The levels of a data centre as node labels, from the widest to the narrowest."""
+
+    name: str
+    levels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        require_name("Topology", self.name)
+        if not self.levels:
+            raise Invalid("Topology", self.name, "levels", "is empty")
+        if len(set(self.levels)) != len(self.levels):
+            raise Duplicate("Topology", self.name, "levels", "a level is given twice")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PodSet(PodShape):
     name: str = "main"
     count: int
     min_count: int | None = None  # None: all of them
     pods: tuple[str, ...] = ()  # the members' names; left out, they are <gang>-<pod set>-<index>
+    topology: TopologyRequest | None = None
 
     def __post_init__(self) -> None:
         self._own("PodSet", self.name)
@@ -188,6 +230,10 @@ class Gang:
     active: bool = True
     held: bool = False  # the way into its queue is closed to it; what it has it keeps
     excluded_nodes: frozenset[str] = frozenset()
+    uid: str = ""  # breaks the last tie between gangs; empty: the name does
+    local_queue: str | None = None  # whose usage it counts to, where several share one queue
+    gates: frozenset[str] = frozenset()  # it is not looked at before all of these are lifted
+    elastic: bool = False  # once admitted it grows to its count and may be shrunk to its minimum
 
     def __post_init__(self) -> None:
         require_name("Gang", self.name)
@@ -200,6 +246,7 @@ class Gang:
         if len(set(members)) != len(members):
             raise Duplicate("Gang", self.name, "pod_sets", "two pod sets share a pod's name")
         object.__setattr__(self, "excluded_nodes", frozenset(self.excluded_nodes))
+        object.__setattr__(self, "gates", frozenset(self.gates))
 
     @property
     def minimum(self) -> int:

@@ -6,9 +6,11 @@ The nouns alone. The arithmetic over them is in `quota_tree.py`; which flavor a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
 
-from scheduler_core.errors import Duplicate, require_name, require_whole
-from scheduler_core.model import Taint, Toleration
+from scheduler_core.errors import Duplicate, Invalid, require_name, require_whole
+from scheduler_core.model import Seconds, Taint, Toleration
 
 DEFAULT_FLAVOR = "default"
 
@@ -43,6 +45,35 @@ class PreemptionRules:
     borrow_threshold: int | None = None  # and then only gangs of at most this priority
 
 
+class WhenCan(StrEnum):
+    """What the search for a flavor does at one that would do, but only by borrowing or by sending others back."""
+
+    MAY_STOP = "MayStopSearch"
+    TRY_NEXT = "TryNextFlavor"
+
+
+class Preference(StrEnum):
+    """Of the flavors tried, which is better: one that borrows, or one for which others are sent back."""
+
+    BORROWING_OVER_PREEMPTION = "BorrowingOverPreemption"
+    PREEMPTION_OVER_BORROWING = "PreemptionOverBorrowing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fungibility:
+    when_can_borrow: WhenCan = WhenCan.MAY_STOP
+    when_can_preempt: WhenCan = WhenCan.TRY_NEXT
+    preference: Preference = Preference.BORROWING_OVER_PREEMPTION
+
+
+@dataclass(frozen=True)
+class ResourceGroup:
+    """Resources that get the same flavor, and the flavors they may get, the preferred one first."""
+
+    resources: tuple[str, ...]
+    flavors: tuple[str, ...]
+
+
 class Undeclared(StrEnum):
     """What a queue makes of a requested resource that none of its quotas names."""
 
@@ -65,6 +96,7 @@ class Flavor:
     node_labels: Mapping[str, str] = field(default_factory=dict)
     node_taints: tuple[Taint, ...] = ()
     tolerations: tuple[Toleration, ...] = ()
+    topology: str | None = None  # its pods are placed by this topology's levels
 
     def __post_init__(self) -> None:
         require_name("Flavor", self.name)
@@ -99,15 +131,40 @@ def by_key(kind: str, name: str, quotas: Iterable[Quota]) -> dict[FlavorResource
     return result
 
 
+def require_weight(kind: str, name: str, weight: object) -> None:
+    """Exact, so that equal shares are equal: `Fraction("0.1")`, never 0.1."""
+    if isinstance(weight, bool) or not isinstance(weight, int | Fraction):
+        raise Invalid(kind, name, "weight", f"{weight!r} is neither an integer nor a fraction")
+    if weight < 0:
+        raise Invalid(kind, name, "weight", f"{weight} is below 0")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
     name: str
     parent: str | None = None
     quotas: tuple[Quota, ...] = ()
+    weight: int | Fraction = 1  # of its share among its siblings
 
     def __post_init__(self) -> None:
         require_name("Cohort", self.name)
+        require_weight("Cohort", self.name, self.weight)
         by_key("Cohort", self.name, self.quotas)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalQueue:
+    """The door through which one namespace reaches a queue."""
+
+    name: str
+    queue: str
+    namespace: str = ""
+    weight: int | Fraction = 1
+    stop_policy: StopPolicy = StopPolicy.NONE
+
+    def __post_init__(self) -> None:
+        require_name("LocalQueue", self.name)
+        require_weight("LocalQueue", self.name, self.weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +176,45 @@ class Queue:
     stop_policy: StopPolicy = StopPolicy.NONE
     undeclared: Undeclared = Undeclared.BLOCK
     preemption: PreemptionRules = field(default_factory=PreemptionRules)
+    fungibility: Fungibility = field(default_factory=Fungibility)
+    groups: tuple[ResourceGroup, ...] = ()  # left out: quotas that share a resource or a flavor are of one group
+    weight: int | Fraction = 1
+    checks: tuple[str, ...] = ()  # a gang with quota is let in only when all of these are ready
+    min_runtime_s: Seconds = 0  # its gangs are not sent back before they have run this long
 
     def __post_init__(self) -> None:
         require_name("Queue", self.name)
+        require_weight("Queue", self.name, self.weight)
         by_key("Queue", self.name, self.quotas)
+        covered = [resource for group in self.groups for resource in group.resources]
+        for resource in covered:
+            if covered.count(resource) > 1:
+                raise Duplicate("Queue", self.name, "groups", f"{resource} is in two resource groups")
 
     def flavors_of(self, resource: str) -> tuple[str, ...]:
         return tuple(quota.flavor for quota in self.quotas if quota.resource == resource)
+
+    @cached_property
+    def resource_groups(self) -> tuple[ResourceGroup, ...]:
+        return self.groups or _merged(self.quotas)
+
+    def group_of(self, resource: str) -> ResourceGroup | None:
+        return next((group for group in self.resource_groups if resource in group.resources), None)
+
+
+def _merged(quotas: Iterable[Quota]) -> tuple[ResourceGroup, ...]:
+    """Quotas that share a resource or a flavor are decided together, in the order in which they are named."""
+    groups: list[tuple[list[str], list[str]]] = []
+    for quota in quotas:
+        met = [group for group in groups if quota.resource in group[0] or quota.flavor in group[1]]
+        group = met[0] if met else ([], [])
+        if not met:
+            groups.append(group)
+        for other in met[1:]:
+            group[0].extend(other[0])
+            group[1].extend(other[1])
+            groups.remove(other)
+        for names, name in ((group[0], quota.resource), (group[1], quota.flavor)):
+            if name not in names:
+                names.append(name)
+    return tuple(ResourceGroup(tuple(resources), tuple(flavors)) for resources, flavors in groups)

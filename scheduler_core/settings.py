@@ -1,11 +1,19 @@
 """How a scheduler is set up. One frozen value; the defaults are Kueue's where Kueue has the setting."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from scheduler_core.policies import policy
 from scheduler_core.requeue import Backoff
 
 CYCLES_LIMIT = 100_000  # a run stops by itself long before: every cycle admits, places or parks something
+
+
+class FairStrategy(StrEnum):
+    """When a gang of one queue may be sent back for the sake of another queue's share."""
+
+    FINAL_SHARE = "LessThanOrEqualToFinalShare"  # the taker's share stays at or below the giver's afterwards
+    INITIAL_SHARE = "LessThanInitialShare"  # the taker's share stays below the giver's of before
 
 
 @dataclass(frozen=True)
@@ -14,6 +22,8 @@ class Settings:
     place: bool = True  # False: admit by quota alone, as Kueue does; somebody else binds the pods
     admit_by_quota: bool = False  # with `place`: who has quota is in, and holds it while its pods find no nodes
     backoff: Backoff = field(default_factory=Backoff)
+    fair_sharing: bool = False  # order and preemption by dominant share instead of by priority and age alone
+    fair_strategies: tuple[FairStrategy, ...] = tuple(FairStrategy)  # tried one after the other
 
     def __post_init__(self) -> None:
         policy(self.policy)

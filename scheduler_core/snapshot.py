@@ -12,7 +12,7 @@ from scheduler_core.eligibility import barrier
 from scheduler_core.errors import Conflict, Invalid, Unknown
 from scheduler_core.holdings import Holdings
 from scheduler_core.journal import atomic
-from scheduler_core.model import Gang, Node, Pod, Requests, Seconds
+from scheduler_core.model import Gang, Node, Pod, Requests, Seconds, Topology
 from scheduler_core.placement import less, room_for
 from scheduler_core.quota import Cohort, Flavor, Queue
 from scheduler_core.quota_tree import QuotaTree
@@ -25,6 +25,7 @@ class Snapshot(Holdings):
         self,
         *,
         nodes: Iterable[Node] = (),
+        topologies: Iterable[Topology] = (),
         flavors: Iterable[Flavor] = (),
         cohorts: Iterable[Cohort] = (),
         queues: Iterable[Queue] = (),
@@ -33,6 +34,8 @@ class Snapshot(Holdings):
         super().__init__()
         for node in nodes:
             self.add_node(node)
+        for topology in topologies:
+            self.add_topology(topology)
         for flavor in flavors:
             self.add_flavor(flavor)
         self._set_up_queues(cohorts, queues)
@@ -73,8 +76,15 @@ class Snapshot(Holdings):
         self._capacity_changed()
 
     @atomic
+    def add_topology(self, topology: Topology) -> None:
+        require_new("Topology", self._topologies, topology.name)
+        self._journal.put(self._topologies, topology.name, topology)
+
+    @atomic
     def add_flavor(self, flavor: Flavor) -> None:
         require_new("Flavor", self._flavors, flavor.name)
+        if flavor.topology is not None and flavor.topology not in self._topologies:
+            raise Unknown("Flavor", flavor.name, "topology", f"there is no topology {flavor.topology!r}")
         self._journal.put(self._flavors, flavor.name, flavor)
         self._recount()
 

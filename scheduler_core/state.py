@@ -17,13 +17,43 @@ class Phase(StrEnum):
     RUNNING = "Running"  # at or above the minimum
 
 
+class CheckState(StrEnum):
+    """What an admission check says about a gang that holds quota."""
+
+    PENDING = "Pending"
+    READY = "Ready"
+    RETRY = "Retry"  # it gives its quota back and tries again later
+    REJECTED = "Rejected"  # it is switched off
+
+
+@dataclass(frozen=True)
+class DomainCount:
+    """So many pods in one topology domain, named by its values from the widest level down."""
+
+    values: tuple[str, ...]
+    count: int
+
+
+Domains = Mapping[str, tuple[DomainCount, ...]]  # pod set -> where its pods are
+
+
 @dataclass(frozen=True)
 class Admission:
-    """Quota that a gang holds: how many pods of each set, and of which flavors."""
+    """Quota that a gang holds: how many pods of each set, of which flavors, and where they are placed."""
 
     at_s: Seconds
     counts: Mapping[str, int]
     flavors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # pod set -> resource -> flavor
+    usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # pod set -> totals; left out: as it asks
+    topology: Domains = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Eviction:
+    """Why and when it was sent back; until its pods are gone it holds its quota."""
+
+    reason: str
+    at_s: Seconds
 
 
 @dataclass(frozen=True)
@@ -35,6 +65,10 @@ class GangState:
     requeue_at_s: Seconds | None = None
     queued_s: Seconds | None = None  # None: since it was created
     excluded_nodes: frozenset[str] = frozenset()
+    evicted: Eviction | None = None
+    unhealthy_nodes: frozenset[str] = frozenset()  # nodes of its admission whose pods need another place
+    checks: Mapping[str, CheckState] = field(default_factory=dict)
+    last_tried: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # pod set -> resource -> flavor's index
 
 
 @dataclass(frozen=True)

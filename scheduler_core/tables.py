@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 from scheduler_core.errors import Duplicate, Unknown
 from scheduler_core.journal import Journaled
-from scheduler_core.model import Gang, Node, Pod, Requests, gpus
+from scheduler_core.model import Gang, Node, Pod, Requests, Topology, gpus
 from scheduler_core.quota import Cohort, Flavor, FlavorResource, Queue
 from scheduler_core.quota_tree import Place, QuotaTree
 from scheduler_core.state import Bound, Charge, GangState, Phase
@@ -35,6 +35,7 @@ class Tables(Journaled):
         self._nodes: dict[str, Node] = {}
         self._free: dict[str, Requests] = {}
         self._flavors: dict[str, Flavor] = {}
+        self._topologies: dict[str, Topology] = {}
         self._cohorts: dict[str, Cohort] = {}
         self._queues: dict[str, Queue] = {}
         self._tree: dict[str, QuotaTree] = {"tree": QuotaTree((), ())}
@@ -55,6 +56,10 @@ class Tables(Journaled):
     @property
     def flavors(self) -> Mapping[str, Flavor]:
         return self._flavors
+
+    @property
+    def topologies(self) -> Mapping[str, Topology]:
+        return self._topologies
 
     @property
     def cohorts(self) -> Mapping[str, Cohort]:
