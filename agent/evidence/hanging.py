@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from agent.domain.cluster import Pod
+from agent.evidence.frozen import in_doubt
 from agent.evidence.host_work import TRAFFIC, at_work
 from agent.evidence.pod_series import PodKey, Points, fresh, key_of, read_pods
 from agent.evidence.witnesses import METRICS
@@ -75,7 +76,7 @@ def judge_hang(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> Hang:
     witnesses += ["tensor cores stand still"] if still else []
     against = ["GPUs draw what they drew in training"] if power and max(power) >= COMPUTES else []
     against += ["tensor cores work"] if any(now_ >= TENSOR_WORKS for _, now_ in tensor) else []
-    against += at_work(metrics, pods, now, TRAFFIC)
+    against += [*at_work(metrics, pods, now, TRAFFIC), *in_doubt(metrics, pods, now)]
     idle = tuple(sorted(name for name, value in busy.items() if value < SPINS_PERCENT))
     spins = bool(busy) and len(idle) <= (1 if len(pods) > 2 else 0)
     return Hang(progress, tuple(witnesses), tuple(against), spins, idle if spins else ())

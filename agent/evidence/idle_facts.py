@@ -1,11 +1,13 @@
 """Facts about an owner of idle GPUs, and about one that wants back what was taken from it."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.domain.base import rfc3339
 from agent.domain.cluster import WorkloadClass
 from agent.domain.diagnosis import Evidence
+from agent.evidence.frozen import in_doubt
 from agent.evidence.hanging import PROGRESS
 from agent.evidence.holders import Holder, find_holder, last_used, required_idle_s, taken_back
 from agent.evidence.host_work import PROCESSORS, TRAFFIC, at_work
@@ -15,6 +17,7 @@ from agent.evidence.lookup import raw_object
 from agent.evidence.pod_series import read_pods, so_for_s
 from agent.evidence.reading import read_idle
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
+from agent.ports import Metrics
 
 STEPS_WINDOW_S = 6 * 3600  # a training that has stood still for longer than this has stood still for long enough
 
@@ -25,7 +28,7 @@ def idle_facts(scene: Scene) -> Findings:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} holds no GPU"),))
     wrong = taken_back(list(scene.history), holder.ref, scene.now)
     needed_s = required_idle_s(holder.workload_class, scene.idle_minimum_s, wrong)
-    finding = read_idle(scene.metrics, holder.pods, scene.now, needed_s) if scene.metrics else None
+    finding = _read(scene.metrics, holder, scene.now, needed_s) if scene.metrics else None
     idle_s = _idle_s(scene, holder, finding)
     beside = _beside(scene, holder)
     values = {
@@ -33,6 +36,12 @@ def idle_facts(scene: Scene) -> Findings:
         "idle": {**_idle(holder, finding, idle_s), **beside} if finding else None,
     }
     return Findings(values, (_evidence(holder, finding, idle_s),) if finding and finding.observed_at else ())
+
+
+def _read(metrics: Metrics, holder: Holder, now: datetime, needed_s: int) -> IdleFinding:
+    """Where an exporter repeats itself, what it says of now is not of now."""
+    finding = read_idle(metrics, holder.pods, now, needed_s)
+    return replace(finding, contradictions=(*finding.contradictions, *in_doubt(metrics, holder.pods, now)))
 
 
 def _idle_s(scene: Scene, holder: Holder, finding: IdleFinding | None) -> int:

@@ -1,15 +1,18 @@
 """Facts about an exporter of GPU metrics that is silent or lies, and the finder of such exporters."""
 
+from datetime import datetime
 from typing import Any
 
 from agent.domain.base import rfc3339
-from agent.domain.cluster import Node, ObjectRef
+from agent.domain.cluster import ClusterView, Node, ObjectRef
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Symptom
 from agent.evidence.condition import Condition, Sight
+from agent.evidence.frozen import frozen_nodes
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.nodes import others_at_work
 from agent.evidence.telemetry_faults import (
+    Exporter,
     Silence,
     exporter_of,
     silence,
@@ -56,14 +59,28 @@ def _fault(metrics: Metrics, scene: Scene, subject: ObjectRef) -> tuple[str, str
     if subject == NOBODY_IS_HEARD:
         return ("blind", "no exporter of GPU metrics is heard any more, nor anything else") if found.blind else WELL
     if subject.kind == "DaemonSet":
-        return ("silent", f"{len(found.silent)} nodes are silent, {found.heard} are heard") if _most(found) else WELL
+        return _of_most(metrics, scene, found)
     if subject.name in found.silent:
         why = f"no GPU metric of {subject.name} for ten minutes while its pods run; {found.heard} nodes are heard"
         return "silent", why
     liars = stuck_counter(metrics, scene.view, subject.name, scene.now)
     if liars:
         return "stuck", f"the engine counter of {', '.join(liars)} stays at 0 while utilisation and power show work"
-    return WELL
+    same = _frozen(metrics, scene.view, scene.now).get(subject.name)
+    return ("frozen", f"the exporter of {subject.name} repeats old values: the node {same}") if same else WELL
+
+
+def _of_most(metrics: Metrics, scene: Scene, found: Silence) -> tuple[str, str]:
+    """What is wrong with the exporters of most nodes at once."""
+    if _most(len(found.silent), found.heard):
+        return "silent", f"{len(found.silent)} nodes are silent, {found.heard} are heard"
+    frozen = len(_frozen(metrics, scene.view, scene.now))
+    live = found.heard - frozen
+    return ("frozen", f"{frozen} nodes repeat old values, {live} do not") if _most(frozen, live) else WELL
+
+
+def _frozen(metrics: Metrics, view: ClusterView, now: datetime) -> dict[str, str]:
+    return frozen_nodes(metrics, {node.name for node in working_nodes(view)}, now)
 
 
 def find_exporters(sight: Sight) -> list[Condition]:
@@ -73,20 +90,26 @@ def find_exporters(sight: Sight) -> list[Condition]:
     heard = silence(sight.metrics, sight.view, sight.now)
     if heard.blind:
         return [Condition(Symptom.TELEMETRY_FAULT, NOBODY_IS_HEARD, since)]
-    if _most(heard):
-        widely = {"silent": str(len(heard.silent))}
-        return [Condition(Symptom.TELEMETRY_FAULT, exporter.ref, since, widely)] if exporter else []
+    if _most(len(heard.silent), heard.heard):
+        return _widely(exporter, since, {"silent": str(len(heard.silent))})
+    frozen = _frozen(sight.metrics, sight.view, sight.now)
+    if _most(len(frozen), heard.heard - len(frozen)):
+        return _widely(exporter, since, {"frozen": str(len(frozen))})
     nodes = {node.name: node for node in working_nodes(sight.view)}
     found = [_condition(nodes[name], since, "silent") for name in heard.silent]
+    found += [_condition(nodes[name], since, "frozen") for name in sorted(frozen)]
     for name in suspects_of_lying(sight.metrics, sight.view, sight.now):
         if exporter and name in exporter.pods and stuck_counter(sight.metrics, sight.view, name, sight.now):
             found.append(_condition(nodes[name], since, "stuck"))
     return found
 
 
-def _most(found: Silence) -> bool:
-    silent = len(found.silent)
-    return silent > 1 and silent > MOST * (silent + found.heard)
+def _most(ill: int, well: int) -> bool:
+    return ill > 1 and ill > MOST * (ill + well)
+
+
+def _widely(exporter: Exporter | None, since: str, detail: dict[str, str]) -> list[Condition]:
+    return [Condition(Symptom.TELEMETRY_FAULT, exporter.ref, since, detail)] if exporter else []
 
 
 def _condition(node: Node, since: str, fault: str) -> Condition:

@@ -12,7 +12,7 @@ from agent.evidence.labels import NAMESPACE, NODE, POD, first
 STEPS = "train_steps_total"
 _UTILISATION = ("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_MEM_COPY_UTIL")
 _PROFILING = ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "DCGM_FI_PROF_DRAM_ACTIVE")
-_POWER = ("DCGM_FI_DEV_POWER_USAGE",)
+_POWER = ("DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION")
 _SAME_SOURCE = (_UTILISATION, _PROFILING, _POWER)
 _GPU_PREFIX = "DCGM_"
 _DESCRIPTIVE = ("UUID", "device", "modelName", "pci_bus_id", "container")  # labels that say nothing about which it is

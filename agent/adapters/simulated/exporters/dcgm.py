@@ -18,6 +18,7 @@ GPU_IDLE, SW_POWER_CAP, HW_THERMAL_SLOWDOWN = 0x1, 0x4, 0x40  # bits of NVML's c
 REASONS = {"thermal": HW_THERMAL_SLOWDOWN, "power": SW_POWER_CAP}
 VIOLATIONS = {"thermal": "DCGM_FI_DEV_THERMAL_VIOLATION", "power": "DCGM_FI_DEV_POWER_VIOLATION"}
 NANOSECONDS = 1e9
+ENERGY, MILLIJOULES = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 1e3  # since the driver was loaded
 
 Holder = tuple[str, str, str, Activity]  # namespace, pod, container, what it does
 
@@ -37,8 +38,10 @@ def series(
         if holder is not None:
             labels["namespace"], labels["pod"], labels["container"], doing = holder
         slowed = throttled.detail if throttled is not None and doing.percent else ""
-        for name, value in _gauges(model_of(product), doing, slowed).items():
+        gauges = _gauges(model_of(product), doing, slowed)
+        for name, value in gauges.items():
             found[labels_of(name, labels)] = Sample(value)
+        found[labels_of(ENERGY, labels)] = Sample(None, MILLIJOULES * gauges["DCGM_FI_DEV_POWER_USAGE"])
         for kind, name in VIOLATIONS.items():
             found[labels_of(name, labels)] = Sample(None, NANOSECONDS * THROTTLED_SHARE if slowed == kind else 0.0)
     return found
