@@ -20,7 +20,7 @@ class Barrier(StrEnum):
 def barrier(node: Node, shape: PodShape) -> Barrier | None:
     if not node.ready:
         return Barrier.NOT_READY
-    if node.unschedulable and not _tolerated(Taint(UNSCHEDULABLE_TAINT_KEY), shape):
+    if node.unschedulable and not tolerated(Taint(UNSCHEDULABLE_TAINT_KEY), shape):
         return Barrier.CORDONED
     if node.name in shape.excluded_nodes:
         return Barrier.EXCLUDED
@@ -33,12 +33,12 @@ def _mismatch(node: Node, shape: PodShape) -> Barrier | None:
         return Barrier.SELECTOR
     if shape.required_node_affinity and not any(term.matches(node.labels) for term in shape.required_node_affinity):
         return Barrier.AFFINITY
-    if any(not _tolerated(taint, shape) for taint in node.taints):
+    if any(not tolerated(taint, shape) for taint in node.taints):
         return Barrier.TAINT
     return None
 
 
-def _tolerated(taint: Taint, shape: PodShape) -> bool:
+def tolerated(taint: Taint, shape: PodShape) -> bool:
     if taint.effect == TaintEffect.PREFER_NO_SCHEDULE:
         return True
     return any(toleration.tolerates(taint) for toleration in shape.tolerations)

@@ -1,15 +1,18 @@
 """Pods onto nodes, all of a list or none: first by policy, then, for unlike pods, by a bounded search.
 
-Pure: reads nodes and what is free on them, returns where the pods would go. For pods of one shape the answer is
-exact. For several shapes in one gang the question is bin packing; the search is exact within its two limits.
+Pure: reads what the nodes are and what is free on them, returns where the pods would go. For pods of one shape the
+answer is exact. For several shapes in one gang the question is bin packing; the search is exact within its two limits.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scheduler_core.eligibility import barrier
+import numpy as np
+
+from scheduler_core.capacity import Capacity, Space
+from scheduler_core.free_matrix import UNBOUNDED_PODS, with_pod
 from scheduler_core.model import PODS, Node, PodShape, Requests, gpus
-from scheduler_core.policies import Candidate, Policy, Takes
+from scheduler_core.policies import Policy, Takes
 
 SEARCH_LIMIT_STEPS = 2_000  # a few milliseconds; a gang has few shapes, so what greed misses is found early or not
 SEARCH_LIMIT_NODES = 64  # the roomiest ones per shape; keeps the search shallow on clusters of thousands
@@ -41,13 +44,6 @@ def room_for(free: Requests, requests: Requests) -> int:
     return UNBOUNDED_PODS if most is None else most
 
 
-UNBOUNDED_PODS = 1_000_000  # a pod that asks for nothing of a node that counts nothing
-
-
-def with_pod(requests: Requests) -> Requests:
-    return requests if PODS in requests else {**requests, PODS: 1}
-
-
 def less(free: Requests, requests: Requests, pods: int = 1) -> dict[str, int]:
     """What is left of `free`; a resource the node does not have goes negative rather than unnoticed."""
     left = dict(free)
@@ -58,18 +54,23 @@ def less(free: Requests, requests: Requests, pods: int = 1) -> dict[str, int]:
 
 
 def place(nodes: Mapping[str, Node], free: Free, demands: Sequence[Demand], policy: Policy) -> Placed | None:
+    """For nodes and free quantities of the caller's own; those of a snapshot are placed on by `fit`."""
+    return fit(Capacity(nodes, free).space(), demands, policy)
+
+
+def fit(space: Space, demands: Sequence[Demand], policy: Policy) -> Placed | None:
     wanted = sorted((each for each in demands if each.count), key=_hardest_first)
-    left: dict[str, Requests] = dict(free)
-    result: Placed = {each.key: () for each in demands}
-    for demand in wanted:
-        candidates = _candidates(nodes, left, demand.shape)
-        if sum(each.pods for each in candidates) < demand.count:
-            return None if len(wanted) == 1 else _search(nodes, free, demands, wanted)
-        takes = policy(candidates, demand.count)
-        for name, pods in takes:
-            left[name] = less(left[name], demand.shape.requests, pods)
-        result[demand.key] = _one_per_pod(takes)
-    return result
+    left = space
+    takes: dict[str, Takes] = {each.key: [] for each in demands}
+    for index, demand in enumerate(wanted):
+        pods = left.pods(demand.shape)
+        if int(pods.sum()) < demand.count:
+            found = None if len(wanted) == 1 else _search(space, wanted)
+            return None if found is None else _named(space, {**takes, **found})
+        takes[demand.key] = policy(left.of(demand.shape, pods), demand.count)
+        if index + 1 < len(wanted):
+            left = _after(left, demand.shape, takes[demand.key])
+    return _named(space, takes)
 
 
 def _hardest_first(demand: Demand) -> tuple[int, int, str]:
@@ -78,52 +79,45 @@ def _hardest_first(demand: Demand) -> tuple[int, int, str]:
     return (-gpus(requests), -first, demand.key)
 
 
-def _candidates(nodes: Mapping[str, Node], free: Free, shape: PodShape) -> list[Candidate]:
-    return [
-        Candidate(node, free[name], shape.requests, pods)
-        for name, node in sorted(nodes.items())
-        if (pods := room_for(free[name], shape.requests)) and barrier(node, shape) is None
-    ]
+def _after(space: Space, shape: PodShape, takes: Takes) -> Space:
+    rows, pods = np.array(takes, np.int64).reshape(-1, 2).T
+    return space.after(shape, rows, pods)
 
 
-def _one_per_pod(takes: Takes) -> tuple[str, ...]:
-    return tuple(name for name, pods in sorted(takes) for _ in range(pods))
+def _named(space: Space, takes: Mapping[str, Takes]) -> Placed:
+    names = space.capacity.names
+    return {key: tuple(names[row] for row, pods in sorted(each) for _ in range(pods)) for key, each in takes.items()}
 
 
-def _search(
-    nodes: Mapping[str, Node], free: Free, demands: Sequence[Demand], wanted: Sequence[Demand]
-) -> Placed | None:
-    steps = iter(range(SEARCH_LIMIT_STEPS))
-    for takes in _fillings(nodes, dict(free), wanted, steps):
-        return {each.key: _one_per_pod(takes.get(each.key, [])) for each in demands}
-    return None
+def _search(space: Space, wanted: Sequence[Demand]) -> dict[str, Takes] | None:
+    return next(_fillings(space, wanted, iter(range(SEARCH_LIMIT_STEPS))), None)
 
 
-def _fillings(
-    nodes: Mapping[str, Node], free: dict[str, Requests], wanted: Sequence[Demand], steps: Iterator[int]
-) -> Iterator[dict[str, Takes]]:
+def _fillings(space: Space, wanted: Sequence[Demand], steps: Iterator[int]) -> Iterator[dict[str, Takes]]:
     """Every way to place the demands, until the steps are used up."""
     if not wanted:
         yield {}
         return
     demand, others = wanted[0], wanted[1:]
-    candidates = sorted(_candidates(nodes, free, demand.shape), key=lambda each: -each.pods)[:SEARCH_LIMIT_NODES]
-    for takes in _shares([(each.name, each.pods) for each in candidates], demand.count, steps):
-        left = dict(free)
-        for name, pods in takes:
-            left[name] = less(left[name], demand.shape.requests, pods)
-        for rest in _fillings(nodes, left, others, steps):
+    pods = space.pods(demand.shape)
+    roomiest = np.argsort(-pods, kind="stable")[:SEARCH_LIMIT_NODES]
+    rooms = [(int(row), int(pods[row])) for row in roomiest if pods[row]]
+    for takes in _shares(rooms, demand.count, steps):
+        for rest in _fillings(_after(space, demand.shape, takes), others, steps):
             yield {demand.key: takes, **rest}
 
 
-def _shares(rooms: Sequence[tuple[str, int]], count: int, steps: Iterator[int]) -> Iterator[Takes]:
+def _shares(rooms: Sequence[tuple[int, int]], count: int, steps: Iterator[int]) -> Iterator[Takes]:
     """Every way to split `count` pods over the rooms, fullest first."""
     if count == 0:
         yield []
         return
     if sum(pods for _, pods in rooms) < count or next(steps, None) is None:
         return
-    (name, room), others = rooms[0], rooms[1:]
+    (row, room), others = rooms[0], rooms[1:]
     for take in range(min(room, count), -1, -1):
         for rest in _shares(others, count - take, steps):
-            yield [(name, take), *rest] if take else rest
+            yield [(row, take), *rest] if take else rest
+
+
+__all__ = ["Demand", "Free", "Placed", "fit", "less", "place", "room_for", "with_pod"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from scheduler_core.errors import Duplicate
 from scheduler_core.model import Pod, PodShape
-from scheduler_core.placement import Demand, place
+from scheduler_core.placement import Demand, fit
 from scheduler_core.policies import policy
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.shortage import shortage
@@ -31,7 +31,7 @@ def place_pods(snapshot: Snapshot, pods: Sequence[Pod], settings: Settings = DEF
     if small is not None:
         return small
     demands, groups = _by_shape(snapshot, pods)
-    placed = place(snapshot.nodes, snapshot.free, demands, policy(settings.policy))
+    placed = fit(snapshot.capacity.space(), demands, policy(settings.policy))
     if placed is None:
         found = shortage(snapshot, demands, settings)
         return Refusal(found.reason, found.message, found.remedy)

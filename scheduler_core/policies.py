@@ -1,104 +1,139 @@
 """Which of the nodes with room get the pods: one function per policy, listed at the end of the file.
 
-A policy is given candidates that together hold at least `count` pods of one shape, and says how many go where.
-It is pure, and it breaks ties by the node's name, so that the same cluster always gets the same answer.
+A policy is given an offer that holds at least `count` pods of one shape, and says how many go on which row. It is pure,
+and it breaks ties by the node's name (the earlier row), so that the same cluster always gets the same answer.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from heapq import heapify, heapreplace
 
+import numpy as np
+
+from scheduler_core.capacity import Offer
+from scheduler_core.columns import Ints
 from scheduler_core.errors import Unknown
-from scheduler_core.model import Node, Requests, gpus
 
-EXACT_LIMIT_STEPS = 200_000  # nodes x pods beyond which no exact filling is looked for: about 0.1 s of search
+EXACT_LIMIT_STEPS = 200_000  # different rooms x pods x pods beyond which no exact filling is looked for: about 0.1 s
 
-
-@dataclass(frozen=True)
-class Candidate:
-    node: Node
-    free: Requests
-    requests: Requests
-    pods: int  # how many of these pods it has room for
-
-    @property
-    def name(self) -> str:
-        return self.node.name
-
-    def left(self, pods: int) -> tuple[int, ...]:
-        """What would be free after that many pods: GPUs first, then the node's worth to GPU work, then the rest."""
-        gpus_left = gpus(self.free) - pods * gpus(self.requests)
-        rest = (self.free.get(name, 0) - pods * self.requests[name] for name in sorted(self.requests))
-        return (gpus_left, gpus(self.node.allocatable), *rest)
+Takes = list[tuple[int, int]]  # row -> pods
+Policy = Callable[[Offer, int], Takes]
 
 
-Takes = list[tuple[str, int]]
-Policy = Callable[[Sequence[Candidate], int], Takes]
-
-
-def bestfit(candidates: Sequence[Candidate], count: int) -> Takes:
+def bestfit(offer: Offer, count: int) -> Takes:
     """The fewest nodes that are filled exactly; where there are none, always the node left with least."""
-    exact = _fill_exactly(candidates, count)
-    if exact is not None:
-        return exact
-    takes: Takes = []
-    remaining = {candidate.name: candidate for candidate in candidates}
+    exact = _fill_exactly(offer, count)
+    return exact if exact is not None else _told(offer, _least_left(offer, count))
+
+
+def _least_left(offer: Offer, count: int) -> Iterator[tuple[int, int]]:
+    """Node by node: the one left with fewest GPUs, then the one that takes most, then the one left with least."""
+    taken = np.zeros(len(offer.rows), np.bool_)
+    if count > 1:
+        for at in _in_order(offer, offer.pods):  # while every node can be filled up, their order stays as it is
+            if count < offer.pods[~taken].max(initial=0):
+                break
+            take = min(count, int(offer.pods[at]))
+            taken[at] = True
+            count -= take
+            yield int(at), take
+            if not count:
+                return
     while count:
-        best = min(remaining.values(), key=lambda each: _fit_order(each, count))
-        take = min(best.pods, count)
-        takes.append((best.name, take))
+        at, take = _first(offer, np.flatnonzero(~taken), count)
+        taken[at] = True
         count -= take
-        del remaining[best.name]
+        yield at, take
+
+
+def _in_order(offer: Offer, take: Ints) -> Ints:
+    keys = [offer.after(0, take), -take, *(offer.after(column, take) for column in range(1, len(offer.left)))]
+    return np.lexsort(keys[::-1])
+
+
+def _first(offer: Offer, among: Ints, count: int) -> tuple[int, int]:
+    """The best of them for what is left to place, by narrowing: all that are equal in the first key, and so on."""
+    for column in range(len(offer.left)):
+        take = np.minimum(offer.pods[among], count)
+        left = offer.left[column][among] - take * offer.each[column]
+        among = among[left == left.min()]
+        if column == 0 and len(among) > 1:
+            take = np.minimum(offer.pods[among], count)
+            among = among[take == take.max()]
+        if len(among) == 1:
+            break
+    return int(among[0]), min(int(offer.pods[among[0]]), count)
+
+
+def _told(offer: Offer, takes: Iterator[tuple[int, int]]) -> Takes:
+    return [(int(offer.rows[at]), take) for at, take in takes]
+
+
+def _fill_exactly(offer: Offer, count: int) -> Takes | None:
+    """20 pods on nodes with room for 19, 10 and 10 go 10 + 10. Fewest nodes win, then the earlier names.
+
+    A knapsack over the number of pods placed: for each, the fewest nodes, and how many of them have which room.
+    """
+    full = offer.after(0, offer.pods) == 0
+    if not offer.each[0] or not full.any():
+        return None
+    rooms, nodes_with = np.unique(offer.pods[full], return_counts=True)
+    if len(rooms) * count * count > EXACT_LIMIT_STEPS and not _by_one_room(rooms, nodes_with, count):
+        return None
+    used = _fewest(list(zip(rooms.tolist(), nodes_with.tolist(), strict=True))[::-1], count)
+    if used is None:
+        return None
+    takes: Takes = []
+    for room, nodes in used:
+        rows = offer.rows[full & (offer.pods == room)][:nodes]
+        takes += [(int(row), room) for row in rows]
     return takes
 
 
-def _fit_order(candidate: Candidate, count: int) -> tuple[object, ...]:
-    take = min(candidate.pods, count)
-    gpus_left, *rest = candidate.left(take)
-    return (gpus_left, -take, *rest, candidate.name)
+def _by_one_room(rooms: Ints, nodes_with: Ints, count: int) -> bool:
+    return len(rooms) == 1 and count % int(rooms[0]) == 0 and count // int(rooms[0]) <= int(nodes_with[0])
 
 
-def _fill_exactly(candidates: Sequence[Candidate], count: int) -> Takes | None:
-    """20 pods on nodes with room for 19, 10 and 10 go 10 + 10. Fewest nodes win, then the earlier names."""
-    full = sorted((each for each in candidates if each.left(each.pods)[0] == 0), key=lambda each: each.name)
-    if not full or gpus(full[0].requests) == 0 or len(full) * count > EXACT_LIMIT_STEPS:
-        return None
-    by_room: dict[int, list[str]] = {}
-    for each in full:
-        by_room.setdefault(each.pods, []).append(each.name)
-    reached: dict[int, tuple[int, Takes]] = {0: (0, [])}  # pods placed -> fewest nodes, and which
-    for room in sorted(by_room, reverse=True):
-        for placed, (nodes, takes) in list(reached.items()):
-            for more in range(1, min(len(by_room[room]), (count - placed) // room) + 1):
+def _fewest(rooms: list[tuple[int, int]], count: int) -> list[tuple[int, int]] | None:
+    """Of so many nodes with each room, the fewest that hold exactly `count`: (room, nodes) for those that are used."""
+    if len(rooms) == 1:
+        room, nodes = rooms[0]
+        return [(room, count // room)] if count % room == 0 and count // room <= nodes else None
+    reached: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {0: (0, ())}
+    for room, available in rooms:
+        for placed, (nodes, used) in list(reached.items()):
+            for more in range(1, min(available, (count - placed) // room) + 1):
                 at = placed + more * room
                 if at not in reached or nodes + more < reached[at][0]:
-                    reached[at] = (nodes + more, takes + [(name, room) for name in by_room[room][:more]])
-    return reached[count][1] if count in reached else None
+                    reached[at] = (nodes + more, (*used, (room, more)))
+    return list(reached[count][1]) if count in reached else None
 
 
-def binpack(candidates: Sequence[Candidate], count: int) -> Takes:
+def binpack(offer: Offer, count: int) -> Takes:
     """The fullest nodes first, each until it holds no more."""
-    takes: Takes = []
-    for each in sorted(candidates, key=lambda each: (each.left(0), each.name)):
-        take = min(each.pods, count)
-        if take:
-            takes.append((each.name, take))
-            count -= take
-    return takes
+    order = np.lexsort(offer.left[::-1])
+    before = np.cumsum(offer.pods[order]) - offer.pods[order]
+    order = order[before < count]
+    takes = np.minimum(offer.pods[order], count - before[: len(order)])
+    return [(int(offer.rows[at]), int(take)) for at, take in zip(order, takes, strict=True)]
 
 
-def spread(candidates: Sequence[Candidate], count: int) -> Takes:
+def spread(offer: Offer, count: int) -> Takes:
     """One pod at a time on the emptiest node."""
-    heap = [(tuple(-left for left in each.left(0)), each.name, 0, each) for each in candidates if each.pods]
+    emptiest = np.lexsort([-left for left in offer.left[::-1]])[:count]  # no more nodes than pods are ever used
+    heap = [(_emptiness(offer, at, 0), at, 0) for at in sorted(emptiest.tolist())]
     heapify(heap)
-    taken: dict[str, int] = {}
+    taken: dict[int, int] = {}
     for _ in range(count):
-        _, name, took, each = heap[0]
-        taken[name] = took + 1
-        full = took + 1 == each.pods
-        order = (1,) if full else tuple(-left for left in each.left(took + 1))  # (1,) sorts after anything with room
-        heapreplace(heap, (order, name, took + 1, each))
-    return sorted(taken.items())
+        _, at, took = heap[0]
+        taken[at] = took + 1
+        full = took + 1 == offer.pods[at]
+        order = (1,) if full else _emptiness(offer, at, took + 1)  # (1,) sorts after anything with room
+        heapreplace(heap, (order, at, took + 1))
+    return sorted((int(offer.rows[at]), pods) for at, pods in taken.items())
+
+
+def _emptiness(offer: Offer, at: int, pods: int) -> tuple[int, ...]:
+    return tuple(pods * each - int(left[at]) for left, each in zip(offer.left, offer.each, strict=True))
 
 
 POLICIES: tuple[tuple[str, Policy], ...] = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scheduler_core.model import Gang, Pod, Seconds
-from scheduler_core.placement import Demand, place
+from scheduler_core.placement import Demand, fit
 from scheduler_core.policies import policy
 from scheduler_core.quota import StopPolicy, Strategy
 from scheduler_core.settings import CYCLES_LIMIT, DEFAULTS, Settings
@@ -144,7 +144,7 @@ def is_incomplete(snapshot: Snapshot, gang: Gang) -> bool:
 
 
 def _node_for(snapshot: Snapshot, pod: Pod, settings: Settings) -> str | None:
-    placed = place(snapshot.nodes, snapshot.free, [Demand(pod.name, pod.shape(), 1)], policy(settings.policy))
+    placed = fit(snapshot.capacity.space(), [Demand(pod.name, pod.shape(), 1)], policy(settings.policy))
     return None if placed is None else placed[pod.name][0]
 
 

@@ -10,7 +10,7 @@ from itertools import chain, count
 
 from scheduler_core.flavors import Books, Choice, Want, choices, on_nodes_of
 from scheduler_core.model import Gang, Pod, PodSet, PodShape, Seconds
-from scheduler_core.placement import Demand, Placed, place
+from scheduler_core.placement import Demand, Placed, fit
 from scheduler_core.policies import policy
 from scheduler_core.settings import Settings
 from scheduler_core.snapshot import Snapshot
@@ -96,7 +96,7 @@ def quota_choices(snapshot: Snapshot, gang: Gang, counts: Counts) -> Iterator[Ch
 
 def placed_at(snapshot: Snapshot, gang: Gang, counts: Counts, choice: Choice, settings: Settings) -> Placed | None:
     demands = missing_demands(snapshot, gang, counts, choice.flavors)
-    return place(snapshot.nodes, snapshot.free, demands, policy(settings.policy))
+    return fit(snapshot.capacity.space(), demands, policy(settings.policy))
 
 
 def missing_demands(

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
+from scheduler_core.capacity import Capacity
 from scheduler_core.errors import Duplicate, Unknown
 from scheduler_core.journal import Journaled
 from scheduler_core.model import Gang, Node, Pod, Requests, Topology, gpus
 from scheduler_core.quota import Cohort, Flavor, FlavorResource, Queue
 from scheduler_core.quota_tree import Place, QuotaTree
 from scheduler_core.state import Bound, Charge, GangState, Phase
+from scheduler_core.watched import Watched
 
 V = TypeVar("V")
 
@@ -32,8 +34,9 @@ def takes_pods(node: Node) -> bool:
 class Tables(Journaled):
     def __init__(self) -> None:
         super().__init__()
-        self._nodes: dict[str, Node] = {}
-        self._free: dict[str, Requests] = {}
+        self._nodes: Watched[str, Node] = Watched()
+        self._free: Watched[str, Requests] = Watched()
+        self.capacity = Capacity(self._nodes, self._free)  # the same as a matrix: how many pods of a shape fit where
         self._flavors: dict[str, Flavor] = {}
         self._topologies: dict[str, Topology] = {}
         self._cohorts: dict[str, Cohort] = {}
