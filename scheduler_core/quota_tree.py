@@ -5,7 +5,8 @@ rest in its parent; usage reaches the parent only beyond `local`. What a queue m
 quota was taken away from what already runs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 
 from scheduler_core.errors import Invalid, Unknown
 from scheduler_core.quota import Cohort, FlavorResource, Queue, Quota, by_key
@@ -19,13 +20,22 @@ class QuotaTree:
 
     def __init__(self, queues: Iterable[Queue], cohorts: Iterable[Cohort]) -> None:
         self._parents: dict[Place, Place | None] = {}
+        self._children: dict[Place, list[Place]] = {}
         self._quotas: dict[Place, dict[FlavorResource, Quota]] = {}
+        self._weights: dict[Place, int | Fraction] = {}
+        self._lendable: dict[Place, dict[str, int]] = {}
+        self._most: dict[tuple[Place, FlavorResource], int] = {}
         named = {cohort.name: cohort for cohort in cohorts}
         for cohort in named.values():
             self._add(("cohort", cohort.name), cohort.parent, cohort.quotas, named, "parent")
+            self._weights["cohort", cohort.name] = cohort.weight
         for queue in queues:
             self._add(("queue", queue.name), queue.cohort, queue.quotas, named, "cohort")
+            self._weights["queue", queue.name] = queue.weight
         self._refuse_cycles()
+        for place, above in self._parents.items():
+            if above is not None:
+                self._children.setdefault(above, []).append(place)
         self._subtree: dict[Place, dict[FlavorResource, int]] = {}
         self._sum_subtrees()
 
@@ -67,6 +77,23 @@ class QuotaTree:
     def parent(self, place: Place) -> Place | None:
         return self._parents[place]
 
+    def children(self, place: Place) -> tuple[Place, ...]:
+        return tuple(self._children.get(place, ()))
+
+    def above(self, place: Place) -> Iterator[Place]:
+        """Its cohorts, from its own up to the root."""
+        parent = self._parents[place]
+        while parent is not None:
+            yield parent
+            parent = self._parents[parent]
+
+    def weight(self, place: Place) -> int | Fraction:
+        return self._weights[place]
+
+    def keys(self, place: Place) -> tuple[FlavorResource, ...]:
+        """All that the place or anything below it has a quota for."""
+        return tuple(self._subtree[place])
+
     def places(self) -> tuple[Place, ...]:
         return tuple(self._parents)
 
@@ -84,6 +111,10 @@ class QuotaTree:
             return 0
         return max(0, self.subtree(place, key) - quota.lending_limit)
 
+    def local_available(self, place: Place, key: FlavorResource, usage: Usage) -> int:
+        """What is left of what the place never lends."""
+        return max(0, self.local(place, key) - usage.get((place, key), 0))
+
     def nominal(self, place: Place, key: FlavorResource) -> int:
         quota = self._quotas[place].get(key)
         return 0 if quota is None else quota.nominal
@@ -98,16 +129,30 @@ class QuotaTree:
         limit = self._borrowing_limit(place, key)
         if limit is not None:
             from_parent = min(from_parent, (subtree - local) - max(0, used - local) + limit)
-        return max(0, local - used) + from_parent
+        return self.local_available(place, key, usage) + from_parent
 
     def potential(self, place: Place, key: FlavorResource) -> int:
         """What the place could take at most, were nothing else running."""
+        if (place, key) not in self._most:
+            self._most[place, key] = self._potential(place, key)
+        return self._most[place, key]
+
+    def _potential(self, place: Place, key: FlavorResource) -> int:
         subtree, parent = self.subtree(place, key), self._parents[place]
         if parent is None:
             return subtree
         most = self.local(place, key) + self.potential(parent, key)
         limit = self._borrowing_limit(place, key)
         return most if limit is None else min(most, subtree + limit)
+
+    def lendable(self, place: Place) -> Mapping[str, int]:
+        """Resource -> what the place could hand down at most, all flavors of its tree together."""
+        if place not in self._lendable:
+            total: dict[str, int] = {}
+            for key in self._subtree[self.root(place)]:
+                total[key.resource] = total.get(key.resource, 0) + self.potential(place, key)
+            self._lendable[place] = total
+        return self._lendable[place]
 
     def _borrowing_limit(self, place: Place, key: FlavorResource) -> int | None:
         quota = self._quotas[place].get(key)

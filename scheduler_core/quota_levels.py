@@ -1,0 +1,49 @@
+"""How far up the quota tree a request has to reach: the levels that borrowing and reclaiming are weighed by.
+
+A queue that stays within its own quota borrows at level 0; else the level is the height of the smallest cohort around
+it that has room. `quota_tree.py` holds the amounts; who may be sent back for them is `preemption.py`'s business.
+"""
+
+from collections.abc import Collection, Mapping
+
+from scheduler_core.quota import FlavorResource
+from scheduler_core.quota_tree import Place, QuotaTree, Usage
+
+Amounts = Mapping[FlavorResource, int]
+
+
+def exceeds_with(tree: QuotaTree, place: Place, key: FlavorResource, amount: int, usage: Usage) -> bool:
+    """Would the place, with so much more, use more than its own (a queue) or its subtree's (a cohort) quota?"""
+    return usage.get((place, key), 0) + amount > tree.subtree(place, key)
+
+
+def within_quota(tree: QuotaTree, place: Place, keys: Collection[FlavorResource], usage: Usage) -> bool:
+    return not any(exceeds_with(tree, place, key, 0, usage) for key in keys)
+
+
+def height(tree: QuotaTree, place: Place) -> int:
+    """Steps down to the furthest leaf; a cohort with queues alone has height 1, a queue 0."""
+    return max((1 + height(tree, child) for child in tree.children(place)), default=0)
+
+
+def lowest_level(tree: QuotaTree, queue: Place, key: FlavorResource, amount: int, usage: Usage) -> tuple[int, bool]:
+    """The height of the smallest subtree around the queue with room for so much more, and whether there is a larger.
+
+    Where none has room it is the height of the whole tree, and there is none larger.
+    """
+    has_parent = tree.parent(queue) is not None
+    if not has_parent or not exceeds_with(tree, queue, key, amount, usage):
+        return 0, has_parent
+    left = amount - tree.local_available(queue, key, usage)
+    for place in tree.above(queue):
+        if not exceeds_with(tree, place, key, left, usage):
+            return height(tree, place), tree.parent(place) is not None
+        left -= tree.local_available(place, key, usage)
+    return height(tree, tree.root(queue)), False
+
+
+def fits_within(tree: QuotaTree, place: Place, wanted: Amounts, usage: Usage) -> tuple[bool, dict[FlavorResource, int]]:
+    """Has the place's own subtree room for all of it, and what of it would be asked of the place above."""
+    fits = not any(exceeds_with(tree, place, key, amount, usage) for key, amount in wanted.items())
+    rest = {key: max(0, amount - tree.local_available(place, key, usage)) for key, amount in wanted.items()}
+    return fits, rest
