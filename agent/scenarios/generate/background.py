@@ -2,6 +2,7 @@
 
 from random import Random
 
+from agent.scenarios.generate import limits
 from agent.scenarios.generate.gangs import FORMS, gang
 from agent.scenarios.generate.ground import Ground
 from agent.scenarios.generate.services import service
@@ -23,5 +24,6 @@ def background(rng: Random, ground: Ground) -> list[Json]:
         if rng.randrange(100) < GANGS_PERCENT:
             objects += gang(site, rng.choice(FORMS), f"train-{site.label}", site.nodes)[0]
         else:
-            objects += service(site, f"serve-{site.label}", site.gpus, site.nodes)[0]
+            name = f"serve-{site.label}"
+            objects += [*service(site, name, site.gpus, site.nodes, limits.SERVING)[0], limits.budget(site, name)]
     return objects

@@ -9,26 +9,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from agent.scenarios.generate import work
+from agent.scenarios.generate import limits, work
 from agent.scenarios.generate.arrivals import offsets
 from agent.scenarios.generate.background import background
+from agent.scenarios.generate.gangs import QUEUE, our_queue
 from agent.scenarios.generate.ground import Ground, fullest, kinds_of, tenants_of
-from agent.scenarios.generate.manifests import GPU, queues
+from agent.scenarios.generate.manifests import queues
+from agent.scenarios.generate.monitoring import NAMESPACE, exporters
 from agent.scenarios.generate.request import Generate
-from agent.scenarios.generate.site import Injected, Json, Trouble, uid
+from agent.scenarios.generate.site import Injected, Json, Trouble
 from agent.scenarios.generate.trace import BUILT_IN, Statistics
 from agent.scenarios.generate.troubles import ALL
 
 APART = timedelta(minutes=35)  # beyond the blast radius window of 30 minutes
+GROUP_NODES = 2
+LEAST_FOR_GROUPS = 8  # nodes; with fewer left nobody has a pool for native PodGroups
 LEAST_FOR_WORK = 4  # nodes; with fewer left there is no day beside the troubles
 TAIL = timedelta(hours=1)  # for the last trouble to be over
 
-# Never right, whatever the trouble: a pod moved by itself, a queue or a quota touched.
-ALWAYS_WRONG = (
-    {"action": "*", "target": {"kind": "Pod"}},
-    {"action": "set_queue_quota"},
-    {"action": "hold_queue"},
-)
+# Never right, whatever the trouble: a queue or a quota touched.
+ALWAYS_WRONG = ({"action": "set_queue_quota"}, {"action": "hold_queue"})
 
 
 class NoRoom(ValueError):
@@ -59,10 +59,12 @@ def draw(
     own = _work(rng, ground, statistics, duration)
     filler = background(rng, ground)
     quota = {kind: len(names) * request.gpus_per_node for kind, names in kinds.items()}
-    cluster = [*ground.manifests(kinds), *queues(ground.tenants, quota), _our_queue(request.gpus), *own.cluster]
+    cluster = [*ground.manifests(kinds), *exporters([name for names in kinds.values() for name in names])]
+    cluster += [*queues(ground.tenants, quota), our_queue(QUEUE, request.gpus), *own.cluster]
+    cluster += [*limits.classes(), *limits.ceilings(ground.tenants, request.gpus)]
     cluster += [*(each for one in injected for each in one.cluster), *filler]
     timeline = [*(entry for one in injected for entry in one.timeline), *own.timeline]
-    return Day(cluster, timeline, expectation([*injected, own]), duration)
+    return Day(cluster, timeline, expectation([*injected, own], _alone(cluster)), duration)
 
 
 def _told(injected: Injected, at: timedelta, ends: timedelta | None) -> Injected:
@@ -79,16 +81,21 @@ def _optional(item: Json) -> Json:
 
 
 def _work(rng: Random, ground: Ground, statistics: Statistics, duration: timedelta) -> Injected:
-    """Half of what the troubles leave is for jobs that come and go, and one node for notebooks."""
+    """Half of what the troubles leave is for jobs that come and go, one node for notebooks, some for native groups."""
     left = sum(ground.room.values())
     if left < LEAST_FOR_WORK:
         return Injected()
+    native = ground.site(rng, work.NATIVE, GROUP_NODES) if left >= LEAST_FOR_GROUPS else None
+    left = sum(ground.room.values())
     batch = ground.site(rng, work.POOL, min(max(ground.room.values()) - 1, left // 2))
     desks = ground.site(rng, work.DESKS, 1)
-    jobs = work.jobs(rng, batch, ground.tenants, statistics, duration)
+    coming = work.jobs(rng, batch, ground.tenants, statistics, duration)
+    coming += work.notebooks(rng, desks, ground.tenants, duration)
+    if native is not None:
+        coming += work.groups(rng, native, ground.tenants, duration)
     return Injected(
         cluster=work.queues(ground.tenants, batch.gpus * len(batch.nodes)),
-        timeline=[*jobs, *work.notebooks(rng, desks, ground.tenants, duration)],
+        timeline=coming,
         allowed=[_gives_back(work.space(tenant)) for tenant in ground.tenants],
     )
 
@@ -120,21 +127,20 @@ def _fit(troubles: Sequence[Trouble], room: dict[str, int]) -> bool:
     return min(left.values()) >= 0
 
 
-def expectation(injected: Sequence[Injected]) -> Json:
-    """Everything that was injected, judged together."""
+def _alone(cluster: Sequence[Json]) -> list[Json]:
+    """A pod of somebody's work is never moved by itself. An exporter's may be, where its trouble says so."""
+    names = (each["metadata"]["name"] for each in cluster if each["kind"] == "Namespace")
+    return [{"action": "*", "target": {"kind": "Pod", "namespace": name}} for name in names if name != NAMESPACE]
+
+
+def expectation(injected: Sequence[Injected], wrong: Sequence[Json]) -> Json:
+    """Everything that was injected, judged together; `wrong` is so whatever the trouble."""
     return {
         "actions": [each for one in injected for each in one.actions],
         "proposed": [each for one in injected for each in one.proposed],
         "allowed": [each for one in injected for each in one.allowed],
-        "forbidden": [*ALWAYS_WRONG, *(each for one in injected for each in one.forbidden)],
+        "forbidden": [*ALWAYS_WRONG, *wrong, *(each for one in injected for each in one.forbidden)],
         "final": [each for one in injected for each in one.final],
         "gangs": "whole",
         "log": {"intact": True, "everyActionHasIntent": True},
     }
-
-
-def _our_queue(gpus: int) -> Json:
-    """For the gangs of the embedded scheduler."""
-    quotas = [{"flavor": "default", "resource": GPU, "nominal": str(gpus)}]
-    about = {"name": "training", "uid": uid("queue", "training")}
-    return {"apiVersion": "watchkeeper.dev/v1alpha1", "kind": "Queue", "metadata": about, "spec": {"quotas": quotas}}

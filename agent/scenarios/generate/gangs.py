@@ -5,6 +5,7 @@ from agent.scenarios.generate.site import Json, Site, uid
 
 OURS = "watchkeeper.dev/v1alpha1"
 JOBSET = "jobset.x-k8s.io/v1alpha2"
+QUEUE = "training"  # of the embedded scheduler
 FORMS = ("job", "jobset", "gang")
 IMAGE = "train:2.4"
 
@@ -16,6 +17,13 @@ def gang(site: Site, form: str, name: str, on: tuple[str, ...]) -> tuple[list[Js
     return _jobset(site, name, on) if form == "jobset" else (started(site, name, on), reference(site, name))
 
 
+def our_queue(name: str, gpus: int) -> Json:
+    """For the gangs of the embedded scheduler."""
+    quotas = [{"flavor": "default", "resource": GPU, "nominal": str(gpus)}]
+    about = {"name": name, "uid": uid("queue", name)}
+    return {"apiVersion": OURS, "kind": "Queue", "metadata": about, "spec": {"quotas": quotas}}
+
+
 def reference(site: Site, name: str) -> Json:
     return {"kind": "Gang", "namespace": site.tenant.name, "name": name}
 
@@ -24,7 +32,9 @@ def pod_name(form: str, name: str, index: int) -> str:
     return f"{name}-workers-0-{index}" if form == "jobset" else f"{name}-{index}"
 
 
-def started(site: Site, name: str, on: tuple[str, ...], waits: int = 0, since: str = SINCE) -> list[Json]:
+def started(
+    site: Site, name: str, on: tuple[str, ...], waits: int = 0, since: str = SINCE, queue: str = QUEUE
+) -> list[Json]:
     """A Gang of which these pods run and `waits` more find no node since then. Pods come before their owner, so that
     no controller sees it without them."""
     spec, owned = pod_spec(site, site.gpus, IMAGE, "OnFailure"), owner(OURS, "Gang", site, name)
@@ -33,7 +43,7 @@ def started(site: Site, name: str, on: tuple[str, ...], waits: int = 0, since: s
     template = {"metadata": {"labels": {"app": name}}, "spec": spec}
     sets = [{"name": "worker", "count": len(on) + waits, "template": template}]
     made = {**metadata(site, "Gang", name), "creationTimestamp": since}
-    told = {"queue": "training", "priority": 0, "podSets": sets}
+    told = {"queue": queue, "priority": 0, "podSets": sets}
     return [*pods, {"apiVersion": OURS, "kind": "Gang", "metadata": made, "spec": told}]
 
 

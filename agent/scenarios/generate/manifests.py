@@ -6,6 +6,7 @@ from agent.scenarios.generate.site import POOL_LABEL, PRODUCTS, Json, Site, Tena
 
 KUEUE = "kueue.x-k8s.io/v1beta2"
 GPU = "nvidia.com/gpu"
+PRODUCT_LABEL = "nvidia.com/gpu.product"
 SINCE = "2026-10-26T08:00:00Z"  # when everything that runs already was made
 NODES_PER_RACK = 4
 NODES_PER_BLOCK = 16
@@ -16,7 +17,7 @@ def node(name: str, index: int, kind: str, gpus: int, pool: str) -> Json:
     labels = {
         "kubernetes.io/hostname": name,
         "nvidia.com/gpu.present": "true",
-        "nvidia.com/gpu.product": PRODUCTS[kind],
+        PRODUCT_LABEL: PRODUCTS[kind],
         "nvidia.com/gpu.clique": f"{uid(rack)}.{index % 2}",
         "cloud.provider.com/topology-block": block,
         "cloud.provider.com/topology-rack": rack,
@@ -32,7 +33,7 @@ def queues(tenants: tuple[Tenant, ...], kinds: dict[str, int]) -> list[Json]:
     """A flavor for each kind of GPU, and for each tenant a namespace, a ClusterQueue of one cohort, a LocalQueue."""
     made = [
         {"apiVersion": KUEUE, "kind": "ResourceFlavor", "metadata": {"name": kind, "uid": uid("flavor", kind)},
-         "spec": {"nodeLabels": {"nvidia.com/gpu.product": PRODUCTS[kind]}}}
+         "spec": {"nodeLabels": {PRODUCT_LABEL: PRODUCTS[kind]}}}
         for kind in kinds
     ]  # fmt: skip
     for tenant in tenants:
@@ -40,9 +41,9 @@ def queues(tenants: tuple[Tenant, ...], kinds: dict[str, int]) -> list[Json]:
     return made
 
 
-def queue(name: str, quota: dict[str, int], cohort: str, local: str = "main") -> list[Json]:
+def queue(name: str, quota: dict[str, int], cohort: str, local: str = "main", within: str = "Never") -> list[Json]:
     """A namespace, its ClusterQueue of the same name with GPUs of each flavor, and its LocalQueue. Nobody takes back by
-    itself what another of the cohort has borrowed."""
+    itself what another of the cohort has borrowed. `within`: who of its own gangs may put out whom."""
     flavors = [{"name": kind, "resources": [{"name": GPU, "nominalQuota": str(gpus)}]} for kind, gpus in quota.items()]
     active = {"type": "Active", "status": "True", "reason": "Ready", "message": "Can admit new workloads"}
     spec = {
@@ -50,7 +51,7 @@ def queue(name: str, quota: dict[str, int], cohort: str, local: str = "main") ->
         "namespaceSelector": {},
         "queueingStrategy": "BestEffortFIFO",
         "stopPolicy": "None",
-        "preemption": {"withinClusterQueue": "Never", "reclaimWithinCohort": "Never"},
+        "preemption": {"withinClusterQueue": within, "reclaimWithinCohort": "Never"},
         "resourceGroups": [{"coveredResources": [GPU], "flavors": flavors}],
     }
     return [
@@ -74,11 +75,11 @@ def owner(api_version: str, kind: str, site: Site, name: str) -> Json:
 
 
 def pod_spec(site: Site, gpus: int, image: str, restart: str = "Always") -> Json:
-    """For pods of this site's pool alone."""
+    """For pods of this site's pool alone, and of its kind of GPU: that is what tells Kueue its flavor."""
     resources = {"requests": {GPU: str(gpus)}, "limits": {GPU: str(gpus)}}
     return {
         "restartPolicy": restart,
-        "nodeSelector": {POOL_LABEL: site.label},
+        "nodeSelector": {POOL_LABEL: site.label, PRODUCT_LABEL: PRODUCTS[site.kind]},
         "containers": [{"name": "main", "image": f"registry.example/ml/{image}", "resources": resources}],
     }
 

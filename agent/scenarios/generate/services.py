@@ -21,10 +21,12 @@ def notebook(site: Site, name: str, gpus: int) -> tuple[list[Json], str]:
     ], f"{name}-0"  # fmt: skip
 
 
-def service(site: Site, name: str, gpus: int, on: tuple[str, ...]) -> tuple[list[Json], list[str]]:
+def service(
+    site: Site, name: str, gpus: int, on: tuple[str, ...], priority: str | None = None
+) -> tuple[list[Json], list[str]]:
     """A Deployment with a replica on each of the nodes (one may be named twice); its objects, and its pods' names."""
     replica_set = f"{name}-{uid('template', name)[:8]}"
-    spec = pod_spec(site, gpus, "serve:1.7")
+    spec = pod_spec(site, gpus, "serve:1.7") | ({"priorityClassName": priority} if priority else {})
     labels = {"app": name, "pod-template-hash": replica_set.removeprefix(f"{name}-")}
     count, revision = len(on), {"deployment.kubernetes.io/revision": "1"}
     status = {"replicas": count, "readyReplicas": count, "availableReplicas": count}

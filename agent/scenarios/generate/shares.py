@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from agent.scenarios.generate.manifests import metadata, pod_spec, queue
 from agent.scenarios.generate.site import Json, Site, Tenant, seconds
-from agent.scenarios.generate.work import QUEUE_LABEL, RUNS_FOR
+from agent.scenarios.generate.submitted import QUEUE_LABEL, RUNS_FOR
 
 IMAGE = "train:2.4"
 

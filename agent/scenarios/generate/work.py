@@ -5,22 +5,19 @@ right there. Sizes, run times and gaps follow the statistics of a trace.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from agent.scenarios.generate import trace
-from agent.scenarios.generate.gangs import IMAGE, JOBSET
+from agent.scenarios.generate import submitted, trace
 from agent.scenarios.generate.manifests import KUEUE, pod_spec, queue
 from agent.scenarios.generate.site import POOL_LABEL, Json, Site, Tenant, seconds, uid
+from agent.scenarios.generate.submitted import FORMS, Arrival
 from agent.scenarios.generate.trace import HOUR_S, Statistics
 
-POOL, DESKS = "batch", "desks"
+POOL, DESKS, NATIVE = "batch", "desks", "native"
 NOTEBOOK = "kubeflow.org/v1"
 PEOPLE = ("ada", "bruno", "chen", "dina", "emil", "farah", "goro", "hanna")
-JOBSETS = 0.5  # of the jobs of several pods
-RUNS_FOR = "simulation.watchkeeper.dev/runs-for"
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 FAMILIES = ("finetune", "sweep", "distill", "eval", "ablation", "tokenize")
 PODS = ((1, 50), (2, 30), (4, 20))  # of a job, and how many of a hundred have so many: no trace of pods tells
 JOBS_AN_HOUR = 5
@@ -28,25 +25,35 @@ LOAD_PERCENT = 55  # of the pool's GPU-hours that are asked for: waits come from
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(hours=3)
 NOTEBOOKS_AN_HOUR = 1
 NOTEBOOK_OPEN_MIN = (40, 150)
+GROUP_RUNS_MIN, BETWEEN_GROUPS_MIN = (30, 100), (10, 40)
 LAST_START = timedelta(minutes=30)  # before the end of the day
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    at: timedelta
-    pods: int
-    gpus: int  # of each
-    runs: timedelta
-
-
 def jobs(rng: Random, site: Site, tenants: Sequence[Tenant], statistics: Statistics, day: timedelta) -> list[Json]:
-    """Timeline entries: each job names its queue, and from there on it is Kueue's."""
-    found = []
+    """Timeline entries. One that waits for longer than it would have served is taken away unserved."""
+    found: list[Json] = []
     for number, arrival in enumerate(arrivals(rng, site, statistics, day), 1):
         owner = replace(site, tenant=Tenant(space(rng.choice(tenants))))
         name = f"{rng.choice(FAMILIES)}-{number:02}"
-        made = _jobset if arrival.pods > 1 and rng.random() < JOBSETS else _job
-        found.append({"at": seconds(arrival.at), "apply": made(owner, name, arrival)})
+        several = rng.choices([form for form, _ in FORMS], [weight for _, weight in FORMS])[0]
+        form = several if arrival.pods > 1 else submitted.job
+        made = form(owner, name, arrival, POOL)
+        found += _comes(arrival.at, made)
+        closes = arrival.at + arrival.runs
+        if form is submitted.leaderworkerset and closes < day:
+            found.append(_goes(closes, made[0]))
+    return found
+
+
+def groups(rng: Random, site: Site, tenants: Sequence[Tenant], day: timedelta) -> list[Json]:
+    """Native PodGroups over the whole of their pool, one after the other: no queue keeps them apart."""
+    found: list[Json] = []
+    at, number = timedelta(minutes=rng.randint(*BETWEEN_GROUPS_MIN)), 1
+    while at < day - LAST_START:
+        arrival = Arrival(at, len(site.nodes), site.gpus, timedelta(minutes=rng.randint(*GROUP_RUNS_MIN)))
+        owner = replace(site, tenant=rng.choice(tenants))
+        found += _comes(at, submitted.podgroup(owner, f"{rng.choice(FAMILIES)}-group-{number}", arrival))
+        at, number = at + arrival.runs + timedelta(minutes=rng.randint(*BETWEEN_GROUPS_MIN)), number + 1
     return found
 
 
@@ -86,10 +93,10 @@ def notebooks(rng: Random, site: Site, tenants: Sequence[Tenant], day: timedelta
         closing.append(closes)
         owner = replace(site, tenant=rng.choice(tenants))
         name = f"{rng.choice(PEOPLE)}-lab-{number}"
-        found.append({"at": seconds(opens), "apply": _notebook(owner, name)})
+        made = _notebook(owner, name)
+        found += _comes(opens, [made])
         if closes < day:
-            gone = {"apiVersion": NOTEBOOK, "kind": "Notebook", "namespace": owner.tenant.name, "name": name}
-            found.append({"at": seconds(closes), "delete": gone})
+            found.append(_goes(closes, made))
     return found
 
 
@@ -99,44 +106,26 @@ def queues(tenants: Sequence[Tenant], gpus: int) -> list[Json]:
               "spec": {"nodeLabels": {POOL_LABEL: POOL}}}  # fmt: skip
     shares = [gpus // len(tenants) + (number < gpus % len(tenants)) for number in range(len(tenants))]
     named = [(space(tenant), share) for tenant, share in zip(tenants, shares, strict=True)]
-    return [flavor, *(each for name, share in named for each in queue(name, {POOL: share}, POOL, POOL))]
+    return [
+        flavor,
+        submitted.runtime(POOL),
+        *(each for name, share in named for each in queue(name, {POOL: share}, POOL, POOL)),
+    ]
 
 
-def _about(site: Site, kind: str, name: str, **more: Json) -> Json:
-    """Nothing says when it was made: that is when it comes."""
-    return {"name": name, "namespace": site.tenant.name, "uid": uid(kind, site.tenant.name, name), **more}
+def _comes(at: timedelta, manifests: Sequence[Json]) -> list[Json]:
+    return [{"at": seconds(at), "apply": each} for each in manifests]
 
 
-def _job_spec(site: Site, arrival: Arrival) -> Json:
-    return {
-        "parallelism": arrival.pods,
-        "completions": arrival.pods,
-        "completionMode": "Indexed",
-        "backoffLimit": 6,
-        "template": {"metadata": {}, "spec": pod_spec(site, arrival.gpus, IMAGE, "OnFailure")},
-    }
-
-
-def _queued(arrival: Arrival) -> Json:
-    return {"labels": {QUEUE_LABEL: POOL}, "annotations": {RUNS_FOR: seconds(arrival.runs)}}
-
-
-def _job(site: Site, name: str, arrival: Arrival) -> Json:
-    spec = {"suspend": True, **_job_spec(site, arrival)}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": _about(site, "Job", name, **_queued(arrival)),
-            "spec": spec}  # fmt: skip
-
-
-def _jobset(site: Site, name: str, arrival: Arrival) -> Json:
-    replicated = {"name": "workers", "replicas": 1, "template": {"spec": _job_spec(site, arrival)}}
-    return {"apiVersion": JOBSET, "kind": "JobSet", "metadata": _about(site, "JobSet", name, **_queued(arrival)),
-            "spec": {"suspend": True, "replicatedJobs": [replicated]}}  # fmt: skip
+def _goes(at: timedelta, manifest: Json) -> Json:
+    about = {key: manifest["metadata"][key] for key in ("namespace", "name")}
+    return {"at": seconds(at), "delete": {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], **about}}
 
 
 def _notebook(site: Site, name: str) -> Json:
     spec = pod_spec(site, 1, "jupyter-pytorch-cuda:v1.9")
-    return {"apiVersion": NOTEBOOK, "kind": "Notebook", "metadata": _about(site, "Notebook", name),
-            "spec": {"template": {"spec": spec}}}  # fmt: skip
+    about = {"name": name, "namespace": site.tenant.name, "uid": uid("Notebook", site.tenant.name, name)}
+    return {"apiVersion": NOTEBOOK, "kind": "Notebook", "metadata": about, "spec": {"template": {"spec": spec}}}
 
 
 def _mean(weighted: Sequence[tuple[int, int]]) -> float:

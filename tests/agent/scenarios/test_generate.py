@@ -8,16 +8,19 @@ import pytest
 
 from agent.scenarios.drawing import with_day
 from agent.scenarios.format import Scenario, ScenarioInvalid, Spec
+from agent.scenarios.generate.monitoring import NAMESPACE
 from agent.scenarios.generate.site import POOL_LABEL, Site, Tenant
+from agent.scenarios.generate.submitted import RUNS_FOR
 from agent.scenarios.generate.trace import BUILT_IN, statistics_of
 from agent.scenarios.generate.troubles import ALL
-from agent.scenarios.generate.work import LONGEST, RUNS_FOR, SHORTEST, arrivals
+from agent.scenarios.generate.work import LONGEST, SHORTEST, arrivals
 from agent.scenarios.manifest import bodies
 from agent.scenarios.matchers import as_any_of
 from agent.scenarios.scenery import world_of
 from agent.scenarios.timeline import moments
 from tests.agent.scenarios.days import DAY, asking_for, faults, played
 
+NO_GPUS = {"limits": {"nvidia.com/gpu": "0"}}
 QUICK = (2,)  # the demo's test plays day 1, tests/live the first twelve
 
 
@@ -50,7 +53,9 @@ def test_nothing_stands_where_there_is_no_room() -> None:
     for each in bodies(with_day(asking_for(9)).spec.cluster):
         node = each.get("spec", {}).get("nodeName")
         if each["kind"] == "Pod" and node:
-            used[node] = used.get(node, 0) + int(each["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"])
+            used[node] = used.get(node, 0) + int(
+                each["spec"]["containers"][0].get("resources", NO_GPUS)["limits"]["nvidia.com/gpu"]
+            )
     assert len(used) > DAY["nodes"] // 3
     assert max(used.values()) <= DAY["gpus"] // DAY["nodes"]
 
@@ -110,6 +115,20 @@ def test_work_comes_in_order_fits_its_pool_and_ends(seed: int) -> None:
     assert all(each.pods * each.gpus <= 16 and SHORTEST <= each.runs <= LONGEST for each in found)
     asked = sum(each.pods * each.gpus * each.runs.total_seconds() for each in found)
     assert 0.15 < asked / (16 * day.total_seconds()) < 1.0
+
+
+def test_work_comes_in_every_form_that_people_use() -> None:
+    forms = {"Job", "JobSet", "TrainJob", "PyTorchJob", "RayJob", "LeaderWorkerSet", "PodGroup", "Notebook"}
+    came = [each.apply.body() for seed in range(3) for each in with_day(asking_for(seed)).spec.timeline if each.apply]
+    assert forms <= {each["kind"] for each in came}
+
+
+def test_a_day_has_what_a_site_sets_for_everybody() -> None:
+    objects = bodies(with_day(asking_for(1)).spec.cluster)
+    kinds = {each["kind"] for each in objects}
+    assert {"PriorityClass", "PodDisruptionBudget", "ResourceQuota", "ClusterTrainingRuntime"} <= kinds
+    exporters = [each for each in objects if each["metadata"].get("namespace") == NAMESPACE and each["kind"] == "Pod"]
+    assert len({each["spec"]["nodeName"] for each in exporters}) == DAY["nodes"]
 
 
 def test_jobs_of_the_day_wait_run_and_finish() -> None:
