@@ -151,6 +151,13 @@ class Pod(PodShape):
     def __post_init__(self) -> None:
         self._own("Pod", self.name)
 
+    def named(self, name: str) -> "Pod":
+        """Another such pod. What is frozen is shared, and was checked once: a gang may have hundreds of them."""
+        require_name("Pod", name)
+        twin = object.__new__(Pod)
+        twin.__dict__.update(self.__dict__, name=name)
+        return twin
+
 
 class TopologyMode(StrEnum):
     """How closely the pods of a set must stand together."""

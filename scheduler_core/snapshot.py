@@ -5,14 +5,14 @@ whatever happened in between. `occupy` believes the caller, even about a node th
 A gang holds quota for what it was admitted with; one that runs without admission, for the pods that run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from scheduler_core.eligibility import barrier
 from scheduler_core.errors import Conflict, Invalid, Unknown
-from scheduler_core.holdings import Holdings
 from scheduler_core.journal import atomic
 from scheduler_core.model import Gang, Node, Pod, Requests, Seconds, Topology
+from scheduler_core.occupancy import Occupancy
 from scheduler_core.placement import less, room_for
 from scheduler_core.quota import Cohort, Flavor, Queue
 from scheduler_core.quota_tree import QuotaTree
@@ -20,7 +20,7 @@ from scheduler_core.state import Admission, Bound, GangState
 from scheduler_core.tables import get, require_new
 
 
-class Snapshot(Holdings):
+class Snapshot(Occupancy):
     def __init__(
         self,
         *,
@@ -145,6 +145,7 @@ class Snapshot(Holdings):
         self._journal.put(self._gangs, gang.name, gang)
         self._journal.put(self._states, gang.name, GangState(queued_s=None))
         self._journal.put(self._of_gang, gang.name, frozenset())
+        self._journal.put(self._counts, gang.name, {})
 
     @atomic
     def replace_gang(self, gang: Gang) -> None:
@@ -170,6 +171,7 @@ class Snapshot(Holdings):
         self._journal.drop(self._gangs, name)
         self._journal.drop(self._states, name)
         self._journal.drop(self._of_gang, name)
+        self._journal.drop(self._counts, name)
         self._capacity_changed()
 
     @atomic
@@ -209,8 +211,7 @@ class Snapshot(Holdings):
         if delay_s < 0:
             raise Invalid("Gang", name, "delay_s", f"{delay_s} is negative")
         gone = self.pods_of(name)
-        for pod in gone:
-            self._lift(pod)
+        self._lift(gone)
         self._uncharge(name)
         before = self._states[name]
         state = GangState(
@@ -265,6 +266,21 @@ class Snapshot(Holdings):
         self.put_pod(pod, node)
 
     @atomic
+    def bind_members(self, like: Pod, places: Mapping[str, str]) -> None:
+        """A decision for many pods of one gang's pod set at once, all like this one: pod -> node."""
+        gang = self.gang(str(like.gang))
+        like = replace(like, pod_set=gang.pod_set(like.pod_set).name)
+        for node in dict.fromkeys(places.values()):
+            stands = barrier(get("Node", self._nodes, node), like)
+            if stands is not None:
+                raise Conflict("Pod", like.name, "node", f"{node} is barred: {stands}")
+        self._seat(like, places)
+        self._join(gang.name, str(like.pod_set), places.keys())
+        if self._states[gang.name].admission is None:
+            for node in places.values():
+                self._charge_pod(like, node)
+
+    @atomic
     def put_pod(self, pod: Pod, node: str) -> None:
         """A fact: the pod is there. The node may be over-full by it."""
         require_new("Pod", self._bound, pod.name)
@@ -272,7 +288,7 @@ class Snapshot(Holdings):
         if pod.gang is not None:
             gang = self.gang(pod.gang)
             pod = replace(pod, pod_set=gang.pod_set(pod.pod_set).name)
-            self._journal.put(self._of_gang, gang.name, self._of_gang[gang.name] | {pod.name})
+            self._join(gang.name, str(pod.pod_set), {pod.name})
         self._journal.drop(self._waiting, pod.name)
         self._journal.put(self._bound, pod.name, Bound(pod, node))
         self._journal.put(self._on_node, node, self._on_node[node] | {pod.name})
@@ -282,21 +298,11 @@ class Snapshot(Holdings):
     @atomic
     def release(self, pod_name: str) -> Pod:
         """The pod left its node."""
-        pod = self._lift(pod_name)
+        pod = get("Pod", self._bound, pod_name).pod
+        self._lift((pod_name,))
         if pod.gang is not None and self._states[pod.gang].admission is None:
             self._uncharge(pod.gang)
             self._charge(pod.gang)
-        return pod
-
-    def _lift(self, pod_name: str) -> Pod:
-        bound = get("Pod", self._bound, pod_name)
-        pod, node = bound.pod, bound.node
-        self._journal.drop(self._bound, pod_name)
-        self._journal.put(self._on_node, node, self._on_node[node] - {pod_name})
-        self._journal.put(self._free, node, less(self._free[node], pod.requests, -1))
-        if pod.gang is not None:
-            self._journal.put(self._of_gang, pod.gang, self._of_gang[pod.gang] - {pod_name})
-        self._capacity_changed()
         return pod
 
     @atomic

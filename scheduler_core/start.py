@@ -153,22 +153,23 @@ def commit(snapshot: Snapshot, assignment: Assignment) -> None:
     gang, before = snapshot.gang(assignment.gang), snapshot.state_of(assignment.gang).admission
     if before is None:
         snapshot.admit(gang.name, Admission(assignment.at_s, assignment.counts, assignment.flavors))
-    for name, node in assignment.pods.items():
-        pod_set = gang.pod_set(assignment.pod_sets[name])
-        shape = on_nodes_of(
-            shape_of(snapshot, gang, pod_set), assignment.flavors.get(pod_set.name, {}), snapshot.flavors
-        )
-        snapshot.bind(
-            Pod(
-                name=name,
-                gang=gang.name,
-                pod_set=pod_set.name,
-                priority=gang.priority,
-                requests=shape.requests,
-                node_selector=shape.node_selector,
-                tolerations=shape.tolerations,
-                required_node_affinity=shape.required_node_affinity,
-                excluded_nodes=shape.excluded_nodes,
-            ),
-            node,
-        )
+    for pod_set in gang.pod_sets:
+        places = {name: node for name, node in assignment.pods.items() if assignment.pod_sets[name] == pod_set.name}
+        if places:
+            snapshot.bind_members(_member(snapshot, gang, pod_set, assignment), places)
+
+
+def _member(snapshot: Snapshot, gang: Gang, pod_set: PodSet, assignment: Assignment) -> Pod:
+    """What its pods are like; each has a name of its own."""
+    shape = on_nodes_of(shape_of(snapshot, gang, pod_set), assignment.flavors.get(pod_set.name, {}), snapshot.flavors)
+    return Pod(
+        name=f"{gang.name}-{pod_set.name}",
+        gang=gang.name,
+        pod_set=pod_set.name,
+        priority=gang.priority,
+        requests=shape.requests,
+        node_selector=shape.node_selector,
+        tolerations=shape.tolerations,
+        required_node_affinity=shape.required_node_affinity,
+        excluded_nodes=shape.excluded_nodes,
+    )

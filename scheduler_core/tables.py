@@ -49,6 +49,7 @@ class Tables(Journaled):
         self._bound: dict[str, Bound] = {}
         self._on_node: dict[str, frozenset[str]] = {}
         self._of_gang: dict[str, frozenset[str]] = {}
+        self._counts: dict[str, Mapping[str, int]] = {}  # gang -> pod set -> its pods that are on a node
         self._waiting: dict[str, Pod] = {}
         self._parked: dict[str, bool] = {}
 
@@ -112,19 +113,16 @@ class Tables(Journaled):
 
     def running(self, gang: str) -> dict[str, int]:
         """How many pods of each pod set are on a node."""
-        counts = {each.name: 0 for each in self.gang(gang).pod_sets}
-        for pod in self._of_gang[gang]:
-            counts[str(self._bound[pod].pod.pod_set)] += 1
-        return counts
+        counts = self._counts[gang]
+        return {each.name: counts.get(each.name, 0) for each in self.gang(gang).pod_sets}
 
     def phase(self, gang: str) -> Phase:
-        counts = self.running(gang)
-        admitted = self._states[gang].admission is not None
-        if not any(counts.values()) and not admitted:
+        counts = self._counts[gang]
+        if not counts and self._states[gang].admission is None:
             return Phase.PENDING
-        if all(counts[each.name] >= each.minimum for each in self._gangs[gang].pod_sets):
+        if all(counts.get(each.name, 0) >= each.minimum for each in self._gangs[gang].pod_sets):
             return Phase.RUNNING
-        return Phase.PARTIAL if any(counts.values()) else Phase.ADMITTED
+        return Phase.PARTIAL if counts else Phase.ADMITTED
 
     def pending_gangs(self) -> tuple[str, ...]:
         """Gangs without quota and without pods."""
