@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from scheduler_core.errors import Invalid
 from scheduler_core.policies import policy
 from scheduler_core.requeue import Backoff
 
@@ -24,9 +25,14 @@ class Settings:
     backoff: Backoff = field(default_factory=Backoff)
     fair_sharing: bool = False  # order and preemption by dominant share instead of by priority and age alone
     fair_strategies: tuple[FairStrategy, ...] = tuple(FairStrategy)  # tried one after the other
+    heads: int | None = 1  # gangs of one queue in one cycle: 1 as Kueue; None: all that wait
 
     def __post_init__(self) -> None:
         policy(self.policy)
+        if not self.fair_strategies or len(set(self.fair_strategies)) != len(self.fair_strategies):
+            raise Invalid("Settings", "scheduler", "fair_strategies", "names none, or one of them twice")
+        if self.heads is not None and self.heads < 1:
+            raise Invalid("Settings", "scheduler", "heads", f"{self.heads} is below 1")
 
 
 DEFAULTS = Settings()
