@@ -1,0 +1,119 @@
+"""What is free in each leaf of a forest: integers, one row a resource, one column a leaf.
+
+`take` and `give` are exact inverses and cost as much as the assignment is long; `fork` copies the numbers and nothing
+else. Placement only reads it. What is there and does not fit (a node that lost a GPU) makes a number negative, which
+offers as much as 0; taking what is not there is refused.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler_core.errors import Conflict, Invalid, Unknown
+from scheduler_core.model import PODS, Requests
+from scheduler_core.topology.assignment import Assignment
+from scheduler_core.topology.forest import Forest, Ints
+from scheduler_core.topology.gates import Gates
+
+UNCOUNTED = 1 << 31  # pods that a node takes that does not say how many: no limit
+
+
+@dataclass(eq=False)
+class Capacity:
+    forest: Forest
+    resources: tuple[str, ...]  # by name
+    free: Ints  # resource x leaf
+    idle: Ints  # the same if every admitted workload were gone
+    gates: Gates
+
+    @classmethod
+    def of(cls, forest: Forest) -> "Capacity":
+        """All that the nodes offer."""
+        names = {resource for members in forest.nodes for node in members for resource in node.allocatable}
+        resources = tuple(sorted(names | {PODS}))
+        rows = {resource: row for row, resource in enumerate(resources)}
+        free = np.zeros((len(resources), len(forest.nodes)), np.int64)
+        for leaf, members in enumerate(forest.nodes):
+            for node in members:
+                for resource, quantity in node.allocatable.items():
+                    free[rows[resource], leaf] += quantity
+                if PODS not in node.allocatable:
+                    free[rows[PODS], leaf] += UNCOUNTED
+        return cls(forest, resources, free, free.copy(), Gates(forest))
+
+    def fork(self) -> "Capacity":
+        return Capacity(self.forest, self.resources, self.free.copy(), self.idle.copy(), self.gates)
+
+    def emptied(self) -> "Capacity":
+        """As though every admitted workload were gone; pods of no workload stay."""
+        return Capacity(self.forest, self.resources, self.idle.copy(), self.idle.copy(), self.gates)
+
+    def occupy(self, pods: Iterable[tuple[str, Requests]]) -> None:
+        """Pods of no workload, by the node that they run on; nodes that the forest lacks are passed over."""
+        for node, requests in pods:
+            leaf = self.forest.leaf_of_node.get(node)
+            if leaf is not None:
+                for row, quantity in self._rows(requests):
+                    self.free[row, leaf] -= quantity
+                    self.idle[row, leaf] -= quantity
+
+    def use(self, assignment: Assignment, requests: Requests) -> None:
+        """What an admitted workload has, whether there is room for it or not; leaves that are gone are passed over."""
+        for part in assignment.parts:
+            at = self.forest.domain(part.domain)
+            if at is not None:
+                if at[0] != len(self.forest.levels) - 1:
+                    raise Invalid("PodSet", assignment.pod_set, "topology", f"{part.domain} is not of the lowest level")
+                for row, quantity in self._rows(requests):
+                    self.free[row, at[1]] -= quantity * part.count
+
+    def take(self, assignment: Assignment, requests: Requests) -> None:
+        """Refused as a whole where it does not fit; `give` takes it back."""
+        rows = self._rows(requests, known=True)
+        sums: dict[int, int] = {}
+        for leaf, count in self._leaves(assignment):
+            sums[leaf] = sums.get(leaf, 0) + count
+        for leaf, count in sums.items():
+            for row, quantity in rows:
+                if quantity * count > max(0, int(self.free[row, leaf])):
+                    where = "/".join(self.forest.leaves.paths[leaf])
+                    why = f"{where} has no {self.resources[row]} for {count} pods"
+                    raise Conflict("PodSet", assignment.pod_set, "topology", why)
+        for leaf, count in sums.items():
+            for row, quantity in rows:
+                self.free[row, leaf] -= quantity * count
+
+    def give(self, assignment: Assignment, requests: Requests) -> None:
+        rows = self._rows(requests, known=True)
+        for leaf, count in self._leaves(assignment):
+            for row, quantity in rows:
+                self.free[row, leaf] += quantity * count
+
+    def vector(self, requests: Requests) -> list[tuple[int, int]] | None:
+        """(row, quantity) of what one pod takes, the pod itself counted; None if no leaf has one of the resources."""
+        wanted = {**requests, PODS: requests.get(PODS, 0) + 1}
+        if any(quantity and resource not in self.resources for resource, quantity in wanted.items()):
+            return None
+        rows = {resource: row for row, resource in enumerate(self.resources)}
+        return [(rows[resource], quantity) for resource, quantity in sorted(wanted.items()) if quantity]
+
+    def _rows(self, requests: Requests, known: bool = False) -> list[tuple[int, int]]:
+        if not known:
+            requests = {resource: quantity for resource, quantity in requests.items() if resource in self.resources}
+        found = self.vector(requests)
+        if found is None:
+            strange = sorted(set(requests) - set(self.resources))
+            raise Conflict("Topology", self.forest.topology.name, "requests", f"no node has {strange[0]}")
+        return found
+
+    def _leaves(self, assignment: Assignment) -> list[tuple[int, int]]:
+        found = []
+        for part in assignment.parts:
+            at = self.forest.domain(part.domain)
+            if at is None or at[0] != len(self.forest.levels) - 1:
+                raise Unknown("PodSet", assignment.pod_set, "topology", f"no leaf {'/'.join(part.domain)}")
+            if part.count < 0:
+                raise Invalid("PodSet", assignment.pod_set, "topology", f"{part.count} pods")
+            found.append((at[1], part.count))
+        return found

@@ -1,0 +1,158 @@
+"""Why a pod set found no place: data, in Kueue's words where it has them; what came closest and what binds there."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from scheduler_core.model import PODS
+from scheduler_core.topology.capacity import Capacity
+from scheduler_core.topology.counts import Counts, LeafCounts
+from scheduler_core.topology.forest import Path
+from scheduler_core.topology.request import Ask, Plan
+
+
+class Cause(StrEnum):
+    NO_DOMAINS = "NoDomains"  # no node carries all levels' labels
+    DOES_NOT_FIT = "DoesNotFit"
+    STALE = "StaleAssignment"  # what is to be repaired stands on nodes that are gone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    pod_set: str
+    cause: Cause
+    message: str
+    wanted: int = 0  # pods
+    closest_level: str | None = None  # where the pod set was looked for last
+    closest: Path = ()  # the domain of that level with most room; empty where several could have shared the pod set
+    fits: int = 0  # pods of it that have room there, slices counted whole
+    binding: str | None = None  # the resource that runs out first there
+    lacking: int = 0  # how much of it is missing there
+    fits_without_topology: bool = False  # there is room for every pod, only not as it was asked for
+    fits_in_sum: bool = False  # summed over all nodes enough is free of everything: it is scattered
+    excluded: tuple[tuple[str, int], ...] = ()  # leaves that take none of its pods, by what keeps them out
+
+
+def no_domains(ask: Ask, level: str) -> Failure:
+    return Failure(
+        pod_set=ask.name, cause=Cause.NO_DOMAINS, message=f"no topology domains at level: {level}", wanted=ask.count
+    )
+
+
+def does_not_fit(
+    capacity: Capacity, ask: Ask, plan: Plan, counts: Counts, leaf: LeafCounts, level: int, units: int | None
+) -> Failure:
+    """`units` that several domains of `level` held together; None: one domain was asked to hold all."""
+    best = _closest(counts, level)
+    if units is None:
+        units = int(counts.slices[level][best])
+    excluded = _excluded(capacity, ask, leaf)
+    labels, domains = capacity.forest.topology.levels, capacity.forest.levels[level].paths
+    begin, end = capacity.forest.leaves_below(level, best) if plan.required else (0, len(leaf.pods))
+    binding, lacking = _binding(capacity, ask, leaf, slice(begin, end))
+    return Failure(
+        pod_set=ask.name,
+        cause=Cause.DOES_NOT_FIT,
+        message=_message(capacity, plan, counts, level, units) + _excluded_words(len(leaf.pods), excluded),
+        wanted=ask.count,
+        closest_level=labels[level],
+        closest=domains[best] if plan.required else (),
+        fits=units * plan.slice_size,
+        binding=binding,
+        lacking=lacking,
+        fits_without_topology=int(leaf.pods.sum()) >= ask.count,
+        fits_in_sum=_fits_in_sum(capacity, ask, leaf),
+        excluded=excluded,
+    )
+
+
+def _closest(counts: Counts, level: int) -> int:
+    """The domain with room for most, the leader in it where there is one."""
+    slices, pods = counts.led_slices[level], counts.led_pods[level]
+    leads = np.ones(len(slices), np.bool_) if counts.leads is None else counts.leads[level]
+    return int(np.lexsort((pods, -slices, ~leads))[0])
+
+
+def _message(capacity: Capacity, plan: Plan, counts: Counts, level: int, units: int) -> str:
+    name = capacity.forest.topology.name
+    if len(plan.layers) > 1:
+        best = int(np.argmax(counts.slices[level]))
+        parts = [f'topology "{name}" doesn\'t allow to fit']
+        for layer, size in plan.layers:
+            rows = _below(capacity, level, best, layer)
+            fit = int((counts.pods[layer][rows] // size).sum())
+            label = capacity.forest.topology.levels[layer]
+            parts.append(f"{fit}/{plan.count // size} slice(s) fit on level {label}")
+        return "; ".join(parts)
+    unit = "pod" if plan.slice_size == 1 else "slice"
+    if units == 0:
+        return f'topology "{name}" doesn\'t allow to fit any of {plan.units} {unit}(s)'
+    return f'topology "{name}" allows to fit only {units} out of {plan.units} {unit}(s)'
+
+
+def _below(capacity: Capacity, level: int, row: int, deeper: int) -> slice:
+    begin, end = row, row + 1
+    for each in capacity.forest.levels[level:deeper]:
+        begin, end = int(each.begins[begin]), int(each.ends[end - 1])
+    return slice(begin, end)
+
+
+def _excluded(capacity: Capacity, ask: Ask, leaf: LeafCounts) -> tuple[tuple[str, int], ...]:
+    found = dict(leaf.gate.kept_out)
+    open_to = leaf.gate.open
+    if leaf.inside is not None:
+        outside = int(np.count_nonzero(open_to & ~leaf.inside))
+        if outside:
+            found["topologyDomain"] = outside
+        open_to = open_to & leaf.inside
+    full = open_to & (leaf.pods == 0)
+    if full.any():
+        for resource, count in _first_to_run_out(capacity, ask, np.flatnonzero(full)).items():
+            found[f'resource "{resource}"'] = count
+    return tuple(sorted(found.items()))
+
+
+def _first_to_run_out(
+    capacity: Capacity, ask: Ask, leaves: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> dict[str, int]:
+    """The scarcest resource of each leaf, counted; of equals the one with the earlier name."""
+    wanted = capacity.vector(ask.shape.requests)
+    if wanted is None:
+        strange = sorted(name for name, each in ask.shape.requests.items() if each and name not in capacity.resources)
+        return {strange[0]: len(leaves)}
+    fits = np.array([np.maximum(capacity.free[row][leaves] // quantity, 0) for row, quantity in wanted])
+    scarcest, counts = np.unique(np.argmin(fits, axis=0), return_counts=True)
+    rows = [wanted[each][0] for each in scarcest.tolist()]
+    return {capacity.resources[row]: int(count) for row, count in zip(rows, counts, strict=True)}
+
+
+def _excluded_words(leaves: int, excluded: tuple[tuple[str, int], ...]) -> str:
+    if not excluded:
+        return ""
+    return f". Total nodes: {leaves}; excluded: " + ", ".join(sorted(f"{what}: {count}" for what, count in excluded))
+
+
+def _binding(capacity: Capacity, ask: Ask, leaf: LeafCounts, leaves: slice) -> tuple[str | None, int]:
+    """What there is least of in those leaves, counted in pods, and how much of it the missing pods would need."""
+    wanted = capacity.vector(ask.shape.requests)
+    if wanted is None:
+        return next(iter(_first_to_run_out(capacity, ask, np.zeros(1, np.int64)))), 0
+    open_to = leaf.gate.open[leaves]
+    pods = []
+    for row, quantity in wanted:
+        fits = np.maximum(capacity.free[row][leaves] // quantity, 0) * open_to
+        pods.append((int(fits.sum()), capacity.resources[row], quantity))
+    fewest, resource, quantity = min(pods)
+    missing = ask.count - min(fewest, int(leaf.pods[leaves].sum()))
+    return resource, max(0, missing) * (1 if resource == PODS else quantity)
+
+
+def _fits_in_sum(capacity: Capacity, ask: Ask, leaf: LeafCounts) -> bool:
+    wanted = capacity.vector(ask.shape.requests)
+    if wanted is None:
+        return False
+    open_to = leaf.gate.open
+    return all(
+        int((np.maximum(capacity.free[row], 0) * open_to).sum()) >= quantity * ask.count for row, quantity in wanted
+    )
