@@ -12,8 +12,10 @@ import numpy as np
 from scheduler_core.columns import Ints
 from scheduler_core.model import PODS, Requests, is_gpu
 
-ABSENT = 1 << 62  # the mark of a resource that is not there; quantities stay below it
-UNBOUNDED_PODS = 1_000_000  # room for a pod that asks for nothing of a node that counts nothing
+ABSENT = -(1 << 63)  # the mark of a resource that is not there: no quantity is as small
+UNBOUNDED_PODS = (
+    1_000_000  # more are never counted on one node: it asks for next to nothing, or the node counts nothing
+)
 
 Wanted = Sequence[tuple[str, int]]
 
@@ -49,16 +51,15 @@ class FreeMatrix:
 
     def room(self, wanted: Wanted) -> Ints:
         """How many such pods fit on each node."""
-        most = np.full(len(self.values), ABSENT, np.int64)
+        most = np.full(len(self.values), UNBOUNDED_PODS, np.int64)
         for resource, quantity in wanted:
             column = self.column_of.get(resource)
             if column is not None:
                 have = self.values[:, column]
-                absent = ABSENT if resource == PODS else 0
+                absent = UNBOUNDED_PODS if resource == PODS else 0
                 np.minimum(most, np.where(have == ABSENT, absent, have // quantity), out=most)
             elif resource != PODS:
                 most[:] = 0
-        most[most == ABSENT] = UNBOUNDED_PODS
         return np.maximum(most, 0, out=most)
 
     def less(self, rows: Ints, pods: Ints, wanted: Wanted) -> "FreeMatrix":

@@ -34,14 +34,13 @@ Placed = dict[str, tuple[str, ...]]  # demand's key -> one node per pod
 
 def room_for(free: Requests, requests: Requests) -> int:
     """How many such pods fit in what is free. A node that does not count pods has room for any number."""
-    most: int | None = None
+    most = UNBOUNDED_PODS
     for resource, quantity in with_pod(requests).items():
         have = free.get(resource)
         if quantity == 0 or (have is None and resource == PODS):
             continue
-        fits = max(0, (have or 0) // quantity)
-        most = fits if most is None else min(most, fits)
-    return UNBOUNDED_PODS if most is None else most
+        most = min(most, max(0, (have or 0) // quantity))
+    return most
 
 
 def less(free: Requests, requests: Requests, pods: int = 1) -> dict[str, int]:

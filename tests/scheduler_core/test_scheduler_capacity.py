@@ -10,7 +10,10 @@ from scheduler_core.placement import Demand, fit, place, room_for
 from scheduler_core.policies import POLICIES
 
 NAMES = [f"n{index}" for index in range(5)]
-quantities = st.dictionaries(st.sampled_from([GPU, "amd.com/gpu", "cpu", PODS]), st.integers(0, 9), max_size=3)
+UNCOUNTED = 2**62  # as much as anybody could want: what callers say of a resource that a node does not tell of
+kinds = st.sampled_from([GPU, "amd.com/gpu", "cpu", PODS])
+quantities = st.dictionaries(kinds, st.integers(0, 9), max_size=3)
+offered = st.dictionaries(kinds, st.integers(0, 9), max_size=3) | st.just({GPU: 8, "cpu": UNCOUNTED})
 labels = st.dictionaries(st.sampled_from(["zone", "size"]), st.sampled_from(["1", "2", "x"]), max_size=2)
 taints = st.lists(
     st.builds(Taint, st.sampled_from(["a", "b"]), st.just(""), st.sampled_from(["NoSchedule", "PreferNoSchedule"])),
@@ -34,7 +37,7 @@ shapes = st.builds(
 
 
 def node_called(name):
-    return st.builds(Node, st.just(name), quantities, labels, taints, ready=st.booleans(), unschedulable=st.booleans())
+    return st.builds(Node, st.just(name), offered, labels, taints, ready=st.booleans(), unschedulable=st.booleans())
 
 
 steps = st.lists(
