@@ -1,0 +1,12 @@
+"""The questions a case may ask, each with the file that has the core answer it."""
+
+from collections.abc import Callable, Mapping
+
+from scheduler_core.cases import ask_quota, ask_share
+from scheduler_core.cases.form import Answer, Ask, Case
+from scheduler_core.snapshot import Snapshot
+
+ASKS: Mapping[Ask, Callable[[Case, Snapshot], Answer]] = {
+    Ask.QUOTA: ask_quota.answer,
+    Ask.SHARE: ask_share.answer,
+}

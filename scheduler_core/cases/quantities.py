@@ -1,0 +1,61 @@
+"""Kubernetes quantities, exactly: "500m" CPU, "4Gi", "1e3" become the core's integers, and back.
+
+CPU is counted in thousandths, everything else whole (bytes, devices, pods), as Kueue counts. The grammar is that of
+apimachinery's `resource.Quantity`. The kubernetes client has a parser too, but the core stands without clients.
+"""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil, floor
+
+from scheduler_core.cases.fields import BadCase
+
+_FORM = re.compile(r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,3}))?")
+_DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
+_DIVISIBLE = ("memory", "ephemeral-storage", "storage")  # a fraction of a byte is rounded; half a device is an error
+CPU = "cpu"
+MILLI = 1000
+MOST = 2**63 - 1  # of Kubernetes' int64
+
+
+def parse(value: object, where: str) -> Fraction:
+    """A string, or the whole number that Kubernetes takes for one."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    found = _FORM.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise BadCase(where, f"{value!r} is not a Kubernetes quantity such as 4, 500m, 2Gi or 1e3")
+    sign, digits, suffix, exponent = found.groups()
+    number = Fraction(f"{digits}0" if digits.endswith(".") else digits) * (-1 if sign == "-" else 1)
+    if suffix in _BINARY:
+        return number * int(1024 ** _BINARY[suffix])
+    power = _DECIMAL[suffix] if suffix else int(exponent or 0)
+    return number * int(10**power) if power >= 0 else number / int(10**-power)
+
+
+def counted(resource: str, value: object, where: str, *, up: bool, negative: bool = False) -> int:
+    """As the core counts: rounded up for what is asked for, down for what there is."""
+    number = parse(value, where)
+    if number < 0 and not negative:
+        raise BadCase(where, f"{value!r} is negative")
+    if number.denominator != 1 and resource != CPU and resource not in _DIVISIBLE:
+        raise BadCase(where, f"{value!r} is not a whole number, and {resource} cannot be divided")
+    number *= MILLI if resource == CPU else 1
+    if abs(number) > MOST:
+        raise BadCase(where, f"{value!r} is more than Kubernetes can count")
+    return ceil(number) if up else floor(number)
+
+
+def counted_all(entries: Mapping[str, tuple[object, str]], *, up: bool) -> dict[str, int]:
+    return {resource: counted(resource, value, where, up=up) for resource, (value, where) in entries.items()}
+
+
+def told(resource: str, amount: int) -> str:
+    """The shortest way to write it."""
+    if resource == CPU:
+        return str(amount // MILLI) if amount % MILLI == 0 else f"{amount}m"
+    for suffix, power in reversed(_BINARY.items()):
+        if resource in _DIVISIBLE and amount and amount % 1024**power == 0:
+            return f"{amount // 1024**power}{suffix}"
+    return str(amount)

@@ -1,0 +1,139 @@
+"""Workloads: what they ask for, and how those that are in already were let in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from scheduler_core.cases.fields import BadCase, Fields, read
+from scheduler_core.cases.form import Workload
+from scheduler_core.cases.quantities import counted_all
+from scheduler_core.cases.reading.cluster import NAMESPACE, node_term, toleration
+from scheduler_core.cases.times import time_of
+from scheduler_core.model import Gang, PodSet, Seconds, TopologyMode, TopologyRequest
+from scheduler_core.quota import LocalQueue
+from scheduler_core.state import Admission, DomainCount, Eviction, GangState
+
+LOSES_ITS_PLACE = ("PodsReadyTimeout", "AdmissionCheck")  # sent back for this, it queues by when it was, not by age
+Doors = Mapping[tuple[str, str], LocalQueue]
+
+
+class WorkloadReader:
+    """Needs to know which local queue leads where, and what time it is for those that do not say."""
+
+    def __init__(self, doors: Doors, now_s: Seconds) -> None:
+        self._doors, self._now_s = doors, now_s
+
+    def __call__(self, fields: Fields) -> Workload:
+        name, namespace = fields.text("name"), fields.text("namespace", NAMESPACE)
+        pod_sets = fields.each("pod_sets", pod_set)
+        created_s = time_of(fields, "created_at")
+        gang = Gang(
+            name=f"{namespace}/{name}",
+            pod_sets=pod_sets,
+            priority=fields.maybe_whole("priority", least=None) or 0,
+            created_s=self._now_s if created_s is None else created_s,
+            active=fields.flag("active", True),
+            uid=fields.text("uid", name),
+        )
+        admitted_to, admission = self._admission(fields, gang)
+        queue, local_queue = self._queue(fields, namespace, admitted_to)
+        state = self._state(fields, admission)
+        return Workload(name, namespace, replace(gang, queue=queue, local_queue=local_queue), state)
+
+    def _queue(self, fields: Fields, namespace: str, admitted_to: str | None) -> tuple[str, str | None]:
+        door = fields.maybe_text("queue")
+        if door is None:
+            if admitted_to is None:
+                raise BadCase(fields.at("queue"), "is missing")
+            return admitted_to, None
+        found = self._doors.get((namespace, door))
+        if found is None and admitted_to is None:
+            raise BadCase(fields.at("queue"), f"there is no local queue {door!r} in namespace {namespace!r}")
+        return admitted_to or (found.queue if found else ""), f"{namespace}/{door}"
+
+    def _admission(self, fields: Fields, gang: Gang) -> tuple[str | None, Admission | None]:
+        return fields.maybe_one("admission", lambda inner: self._admitted(inner, gang)) or (None, None)
+
+    def _admitted(self, fields: Fields, gang: Gang) -> tuple[str, Admission]:
+        queue, at_s = fields.text("cluster_queue"), time_of(fields, "at")
+        counts = {each.name: each.count for each in gang.pod_sets}
+        flavors: dict[str, Mapping[str, str]] = {}
+        usage: dict[str, Mapping[str, int]] = {}
+        topology: dict[str, tuple[DomainCount, ...]] = {}
+        for value, where in fields.items("pod_sets"):
+            name, count, told, used, domains = read(value, where, _assigned)
+            if name not in counts:
+                raise BadCase(f"{where}.name", f"the workload has no pod set {name!r}")
+            counts[name] = counts[name] if count is None else count
+            flavors[name], topology[name] = told, domains
+            if used:
+                usage[name] = used
+        taken = {name: domains for name, domains in topology.items() if domains}
+        return queue, Admission(self._now_s if at_s is None else at_s, counts, flavors, usage, taken)
+
+    def _state(self, fields: Fields, admission: Admission | None) -> GangState | None:
+        evicted = fields.maybe_one("evicted", _eviction)
+        requeue_at_s = time_of(fields, "requeue_at")
+        unhealthy = frozenset(fields.texts("unhealthy_nodes"))
+        if not (admission or evicted or unhealthy) and requeue_at_s is None:
+            return None
+        late = admission is None and evicted is not None and evicted.reason in LOSES_ITS_PLACE
+        return GangState(
+            admission=admission,
+            requeue_at_s=requeue_at_s,
+            queued_s=evicted.at_s if evicted and late else None,
+            evicted=evicted,
+            unhealthy_nodes=unhealthy,
+        )
+
+
+def pod_set(fields: Fields) -> PodSet:
+    count = fields.maybe_whole("count")
+    if count is None:
+        raise BadCase(fields.at("count"), "is missing")
+    return PodSet(
+        name=fields.text("name", "main"),
+        count=count,
+        min_count=fields.maybe_whole("min_count"),
+        requests=counted_all(fields.entries("requests"), up=True),
+        node_selector=fields.text_map("node_selector"),
+        tolerations=fields.each("tolerations", toleration),
+        required_node_affinity=fields.each("required_node_affinity", node_term),
+        topology=fields.maybe_one("topology_request", _topology_request),
+    )
+
+
+def _topology_request(fields: Fields) -> TopologyRequest:
+    return TopologyRequest(
+        mode=fields.choice("mode", TopologyMode, TopologyMode.UNCONSTRAINED),
+        level=fields.maybe_text("level"),
+        slice_level=fields.maybe_text("slice_level"),
+        slice_size=fields.maybe_whole("slice_size", least=1),
+        group=fields.maybe_text("group"),
+    )
+
+
+_Assigned = tuple[str, int | None, dict[str, str], dict[str, int], tuple[DomainCount, ...]]
+
+
+def _assigned(fields: Fields) -> _Assigned:
+    return (
+        fields.text("name", "main"),
+        fields.maybe_whole("count"),
+        fields.text_map("flavors"),
+        counted_all(fields.entries("usage"), up=True),
+        fields.each("topology", domain),
+    )
+
+
+def domain(fields: Fields) -> DomainCount:
+    values, count = fields.texts("domain"), fields.maybe_whole("count")
+    if not values or count is None:
+        raise BadCase(fields.where, "domain and count are wanted")
+    return DomainCount(values, count)
+
+
+def _eviction(fields: Fields) -> Eviction:
+    reason, at_s = fields.text("reason"), time_of(fields, "at")
+    if at_s is None:
+        raise BadCase(fields.at("at"), "is missing")
+    return Eviction(reason, at_s)
