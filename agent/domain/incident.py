@@ -29,6 +29,7 @@ class Symptom(StrEnum):
     PREEMPTION_CASCADE = "preemption_cascade"
     HOLD_OVER = "hold_over"  # the agent holds nodes or a queue, and the reason is over
     REMAP_PENDING = "remap_pending"  # a GPU's row remapping waits for a reset, and nobody is on the node
+    STRAGGLER = "straggler"  # one member of a gang is slow, and the others wait for it
     TELEMETRY_FAULT = "telemetry_fault"
     ALERT = "alert"
 

@@ -28,6 +28,7 @@ from agent.evidence.remaps import remap_facts
 from agent.evidence.serving_facts import service_facts
 from agent.evidence.spare_facts import spare_facts
 from agent.evidence.starved import starved_facts
+from agent.evidence.straggling_facts import straggling_facts
 from agent.evidence.telemetry_facts import exporter_facts
 from agent.evidence.unused_quota import unused_facts
 from agent.evidence.waiting_plan import waiting_facts
@@ -52,6 +53,7 @@ KEYS = (
     "failing",
     "exporter",
     "hang",
+    "straggler",
     "quota",
     "loop",
     "starved",
@@ -92,6 +94,7 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
     Symptom.WORKLOAD_FAILING: failing_facts,
     Symptom.TELEMETRY_FAULT: exporter_facts,
     Symptom.WORKLOAD_HANGS: hang_facts,
+    Symptom.STRAGGLER: straggling_facts,
 }
 
 

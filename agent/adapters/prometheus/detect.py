@@ -32,6 +32,7 @@ from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_
 from agent.evidence.serving_facts import find_saturated
 from agent.evidence.spare_facts import find_oversized
 from agent.evidence.starved import find_starved
+from agent.evidence.straggling_facts import find_stragglers
 from agent.evidence.telemetry_facts import find_exporters
 from agent.evidence.unused_quota import find_unused
 from agent.evidence.waiting import find_waiting
@@ -42,6 +43,7 @@ FINDERS: Mapping[Symptom, Finder] = {
     Symptom.SERVICE_OVERSIZED: find_oversized,
     Symptom.TELEMETRY_FAULT: find_exporters,
     Symptom.WORKLOAD_HANGS: find_hanging,
+    Symptom.STRAGGLER: find_stragglers,
     Symptom.QUOTA_UNUSED: find_unused,
     Symptom.ADMISSION_LOOP: find_loops,
     Symptom.QUEUE_STARVED: find_starved,
@@ -51,7 +53,7 @@ FINDERS: Mapping[Symptom, Finder] = {
     Symptom.REMAP_PENDING: find_remaps,
 }
 
-SELDOM_S: Mapping[Symptom, int] = {Symptom.TELEMETRY_FAULT: 120, Symptom.SERVICE_OVERSIZED: 300}
+SELDOM_S: Mapping[Symptom, int] = {Symptom.TELEMETRY_FAULT: 120, Symptom.SERVICE_OVERSIZED: 300, Symptom.STRAGGLER: 300}
 """What takes ten minutes or a day to become so need not be looked for at every scrape."""
 
 
