@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from scheduler_core.errors import Duplicate, Invalid, require_name, require_whole
+from scheduler_core.topologies import TopologyRequest
 
 Seconds = int | float
 Requests = Mapping[str, int]
@@ -157,47 +158,6 @@ class Pod(PodShape):
         twin = object.__new__(Pod)
         twin.__dict__.update(self.__dict__, name=name)
         return twin
-
-
-class TopologyMode(StrEnum):
-    """How closely the pods of a set must stand together."""
-
-    REQUIRED = "required"  # in one domain of the level, or not at all
-    PREFERRED = "preferred"  # in one domain where possible, else in as few as possible
-    UNCONSTRAINED = "unconstrained"  # anywhere, as long as every pod finds room
-
-
-@dataclass(frozen=True, kw_only=True)
-class TopologyRequest:
-    mode: TopologyMode = TopologyMode.UNCONSTRAINED
-    level: str | None = None  # the node label of the level; None only where the mode needs none
-    slice_level: str | None = None  # every `slice_size` pods share one domain of this level
-    slice_size: int | None = None
-    group: str | None = None  # pod sets of one group (a leader and its workers) share one domain and one flavor
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mode", TopologyMode(self.mode))
-        if self.mode is not TopologyMode.UNCONSTRAINED and not self.level:
-            raise Invalid("TopologyRequest", self.mode, "level", "is missing")
-        if (self.slice_level is None) != (self.slice_size is None):
-            raise Invalid("TopologyRequest", self.mode, "slice_size", "slice_level and slice_size come together")
-        if self.slice_size is not None:
-            require_whole("TopologyRequest", self.mode, "slice_size", self.slice_size, least=1)
-
-
-@dataclass(frozen=True)
-class Topology:
-    """The levels of a data centre as node labels, from the widest to the narrowest."""
-
-    name: str
-    levels: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        require_name("Topology", self.name)
-        if not self.levels:
-            raise Invalid("Topology", self.name, "levels", "is empty")
-        if len(set(self.levels)) != len(self.levels):
-            raise Duplicate("Topology", self.name, "levels", "a level is given twice")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,14 @@ from dataclasses import replace
 from scheduler_core.eligibility import barrier
 from scheduler_core.errors import Conflict, Invalid, Unknown
 from scheduler_core.journal import atomic
-from scheduler_core.model import Gang, Node, Pod, Requests, Seconds, Topology
+from scheduler_core.model import Gang, Node, Pod, Requests, Seconds
 from scheduler_core.occupancy import Occupancy
 from scheduler_core.placement import less, room_for
 from scheduler_core.quota import Cohort, Flavor, Queue
 from scheduler_core.quota_tree import QuotaTree
 from scheduler_core.state import Admission, Bound, GangState
 from scheduler_core.tables import get, require_new
+from scheduler_core.topologies import Topology
 
 
 class Snapshot(Occupancy):

@@ -7,10 +7,11 @@ from typing import Any, Self, TypeVar
 from scheduler_core.capacity import Capacity
 from scheduler_core.errors import Duplicate, Unknown
 from scheduler_core.journal import Journaled
-from scheduler_core.model import Gang, Node, Pod, Requests, Topology, gpus
+from scheduler_core.model import Gang, Node, Pod, Requests, gpus
 from scheduler_core.quota import Cohort, Flavor, FlavorResource, Queue
 from scheduler_core.quota_tree import Place, QuotaTree
 from scheduler_core.state import Bound, Charge, GangState, Phase
+from scheduler_core.topologies import Topology
 from scheduler_core.watched import Watched
 
 V = TypeVar("V")

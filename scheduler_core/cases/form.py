@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from scheduler_core.model import Gang, Node, Pod, Seconds, Topology
+from scheduler_core.model import Gang, Node, Pod, Seconds
 from scheduler_core.quota import Cohort, Flavor, LocalQueue, Queue
 from scheduler_core.settings import Settings
 from scheduler_core.state import DomainCount, GangState
+from scheduler_core.topologies import Topology
 
 
 class Ask(StrEnum):

@@ -13,45 +13,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler_core.errors import Duplicate, Invalid, Unknown, require_name
+from scheduler_core.errors import Duplicate
 from scheduler_core.model import Node
-
-HOSTNAME = "kubernetes.io/hostname"
-LEVELS_AT_MOST = 16  # as many as Kueue's Topology takes
+from scheduler_core.topologies import HOSTNAME, Topology
 
 Ints = NDArray[np.int64]
 Path = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Topology:
-    """Label keys, from the widest level to the narrowest."""
-
-    name: str
-    levels: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        require_name("Topology", self.name)
-        object.__setattr__(self, "levels", tuple(self.levels))
-        if not 1 <= len(self.levels) <= LEVELS_AT_MOST:
-            raise Invalid(
-                "Topology", self.name, "levels", f"1 to {LEVELS_AT_MOST} are possible, not {len(self.levels)}"
-            )
-        if not all(self.levels):
-            raise Invalid("Topology", self.name, "levels", "a level without a name")
-        if len(set(self.levels)) != len(self.levels):
-            raise Duplicate("Topology", self.name, "levels", "a level is named twice")
-        if HOSTNAME in self.levels[:-1]:
-            raise Invalid("Topology", self.name, "levels", f"nothing lies below {HOSTNAME}")
-
-    @property
-    def ends_at_hosts(self) -> bool:
-        return self.levels[-1] == HOSTNAME
-
-    def level(self, label: str, asked_by: str, field: str) -> int:
-        if label not in self.levels:
-            raise Unknown("PodSet", asked_by, field, f"topology {self.name!r} has no level {label!r}")
-        return self.levels.index(label)
 
 
 @dataclass(frozen=True)

@@ -7,40 +7,13 @@ domain.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 
 from scheduler_core.errors import Invalid, require_name, require_whole
 from scheduler_core.model import PodShape
-from scheduler_core.topology.forest import Topology
+from scheduler_core.topologies import Mode, Topology, TopologyRequest
 
 SLICE_LAYERS_AT_MOST = 3  # Kueue's limit
-
-
-class Mode(StrEnum):
-    REQUIRED = "required"
-    PREFERRED = "preferred"
-    UNCONSTRAINED = "unconstrained"
-
-
-@dataclass(frozen=True)
-class Slice:
-    """So many pods stay within one domain of this level."""
-
-    level: str
-    size: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TopologyRequest:
-    mode: Mode = Mode.UNCONSTRAINED
-    level: str | None = None
-    slices: tuple[Slice, ...] = ()
-    group: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "slices", tuple(self.slices))
-
 
 UNCONSTRAINED = TopologyRequest()  # what a pod set without a request of its own gets on nodes that have a topology
 

@@ -4,9 +4,9 @@ from enum import StrEnum
 
 from scheduler_core.cases.fields import BadCase, Fields, chosen
 from scheduler_core.cases.quantities import counted_all
-from scheduler_core.model import Node, NodeTerm, Pod, Requirement, Taint, TaintEffect, Toleration, Topology
+from scheduler_core.model import Node, NodeTerm, Pod, Requirement, Taint, TaintEffect, Toleration
+from scheduler_core.topologies import HOSTNAME, Topology
 
-HOSTNAME = "kubernetes.io/hostname"  # the kubelet labels every node with its name
 NAMESPACE = "default"
 
 
@@ -29,6 +29,7 @@ def topology(fields: Fields) -> Topology:
 
 
 def node(fields: Fields) -> Node:
+    """The kubelet labels every node with its name."""
     name = fields.text("name")
     return Node(
         name,

@@ -8,9 +8,10 @@ from scheduler_core.cases.form import Workload
 from scheduler_core.cases.quantities import counted_all
 from scheduler_core.cases.reading.cluster import NAMESPACE, node_term, toleration
 from scheduler_core.cases.times import time_of
-from scheduler_core.model import Gang, PodSet, Seconds, TopologyMode, TopologyRequest
+from scheduler_core.model import Gang, PodSet, Seconds
 from scheduler_core.quota import LocalQueue
 from scheduler_core.state import Admission, DomainCount, Eviction, GangState
+from scheduler_core.topologies import Mode, Slice, TopologyRequest
 
 LOSES_ITS_PLACE = ("PodsReadyTimeout", "AdmissionCheck")  # sent back for this, it queues by when it was, not by age
 Doors = Mapping[tuple[str, str], LocalQueue]
@@ -103,13 +104,14 @@ def pod_set(fields: Fields) -> PodSet:
 
 
 def _topology_request(fields: Fields) -> TopologyRequest:
-    return TopologyRequest(
-        mode=fields.choice("mode", TopologyMode, TopologyMode.UNCONSTRAINED),
-        level=fields.maybe_text("level"),
-        slice_level=fields.maybe_text("slice_level"),
-        slice_size=fields.maybe_whole("slice_size", least=1),
-        group=fields.maybe_text("group"),
-    )
+    mode, level = fields.choice("mode", Mode, Mode.UNCONSTRAINED), fields.maybe_text("level")
+    if mode is not Mode.UNCONSTRAINED and level is None:
+        raise BadCase(fields.at("level"), f"{mode} needs one")
+    slice_level, size = fields.maybe_text("slice_level"), fields.maybe_whole("slice_size", least=1)
+    if (slice_level is None) != (size is None):
+        raise BadCase(fields.at("slice_size"), "slice_level and slice_size come together")
+    slices = (Slice(slice_level, size),) if slice_level and size else ()
+    return TopologyRequest(mode=mode, level=level, slices=slices, group=fields.maybe_text("group"))
 
 
 _Assigned = tuple[str, int | None, dict[str, str], dict[str, int], tuple[DomainCount, ...]]
