@@ -1,27 +1,28 @@
 """A whole day from a request and a chance: where, what befalls it and when, and what is expected. Plain data out.
 
-Troubles follow each other at a distance, and never within the guardrails' windows, so that what is right about one is
-not changed by another.
+Troubles come when they come, two or three at once, each on nodes of its own. Only those that together would reach the
+guardrails' limits come apart, so that what is right about one is not changed by another.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import le
 from random import Random
 
 from agent.scenarios.generate import limits, work
-from agent.scenarios.generate.arrivals import offsets
+from agent.scenarios.generate.arrivals import limit_of, moments, programme
 from agent.scenarios.generate.background import background
 from agent.scenarios.generate.gangs import QUEUE, our_queue
 from agent.scenarios.generate.ground import Ground, fullest, kinds_of, tenants_of
 from agent.scenarios.generate.manifests import queues
 from agent.scenarios.generate.monitoring import NAMESPACE, exporters
 from agent.scenarios.generate.request import Generate
-from agent.scenarios.generate.site import Injected, Json, Trouble
+from agent.scenarios.generate.site import Injected, Json, Touches, Trouble
 from agent.scenarios.generate.trace import BUILT_IN, Statistics
 from agent.scenarios.generate.troubles import ALL
 
-APART = timedelta(minutes=35)  # beyond the blast radius window of 30 minutes
+MEAN_GAP = timedelta(minutes=35)
 GROUP_NODES = 2
 LEAST_FOR_GROUPS = 8  # nodes; with fewer left nobody has a pool for native PodGroups
 LEAST_FOR_WORK = 4  # nodes; with fewer left there is no day beside the troubles
@@ -51,11 +52,14 @@ def draw(
     kinds = kinds_of(request)
     free = {kind: list(names) for kind, names in kinds.items()}
     ground = Ground(request.gpus_per_node, start, tenants_of(rng, request.tenants), free)
+    span, limit = request.troubles * MEAN_GAP, limit_of(request.nodes)
+    chosen = _chosen(rng, request.troubles, ground)
+    plan = programme(chosen, moments(rng, len(chosen), span, statistics), limit)
     injected = [
-        _told(trouble.inject(rng, ground.site(rng, f"t{number}", trouble.nodes), at), at, ends)
-        for number, (trouble, at) in enumerate(_programme(rng, request.troubles, ground, statistics), 1)
+        _told(trouble, trouble.inject(rng, ground.site(rng, f"t{number}", trouble.nodes), at), at, ends, limit)
+        for number, (trouble, at) in enumerate(sorted(plan, key=lambda each: -each[0].nodes), 1)
     ]
-    duration = request.troubles * APART + TAIL
+    duration = max([span, *(at for _, at in plan)]) + TAIL
     own = _work(rng, ground, statistics, duration)
     filler = background(rng, ground)
     quota = {kind: len(names) * request.gpus_per_node for kind, names in kinds.items()}
@@ -67,9 +71,10 @@ def draw(
     return Day(cluster, timeline, expectation([*injected, own], _alone(cluster)), duration)
 
 
-def _told(injected: Injected, at: timedelta, ends: timedelta | None) -> Injected:
-    """What a day that ends earlier may not live to see is right all the same, and no longer asked for."""
-    if ends is None or at + TAIL <= ends:
+def _told(trouble: Trouble, injected: Injected, at: timedelta, ends: timedelta | None, limit: Touches) -> Injected:
+    """What a day that ends earlier may not live to see is right all the same, and no longer asked for. So is what the
+    guardrails of a small cluster leave to a person, who may not be there."""
+    if (ends is None or at + TAIL <= ends) and all(map(le, trouble.touches, limit)):
         return injected
     no_longer = [_optional(each) for each in (*injected.actions, *injected.proposed)]
     return replace(injected, actions=[], proposed=[], allowed=[*injected.allowed, *no_longer], final=[])
@@ -105,18 +110,18 @@ def _gives_back(namespace: str) -> Json:
     return {"action": "requeue_gang", "target": {"kind": "Workload", "namespace": namespace}}
 
 
-def _programme(rng: Random, count: int, ground: Ground, statistics: Statistics) -> Sequence[tuple[Trouble, timedelta]]:
-    """Which troubles, and when: each kind once before any comes again, as far as there is room for it."""
+def _chosen(rng: Random, count: int, ground: Ground) -> list[Trouble]:
+    """Which troubles: each kind once before any comes again, as far as there is room for it."""
     chosen: list[Trouble] = []
+    known = [trouble for trouble in ALL if trouble.gpus_least <= ground.gpus]
     while len(chosen) < count:
         before = len(chosen)
-        for trouble in rng.sample(ALL, len(ALL)):
+        for trouble in rng.sample(known, len(known)):
             if len(chosen) < count and _fit([*chosen, trouble], ground.room):
                 chosen.append(trouble)
         if len(chosen) < count and not any(trouble.nodes for trouble in chosen[before:]):
             raise NoRoom(f"there is no room for {count} troubles; ask for more nodes or fewer troubles")
-    when = offsets(rng, count, APART, statistics)
-    return sorted(zip(chosen, when, strict=True), key=lambda each: -each[0].nodes)
+    return chosen
 
 
 def _fit(troubles: Sequence[Trouble], room: dict[str, int]) -> bool:

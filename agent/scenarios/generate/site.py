@@ -6,7 +6,7 @@ Each trouble has a node pool to itself, so that troubles stay independent and wh
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from agent.domain.base import rfc3339
@@ -56,13 +56,26 @@ class Inject(Protocol):
     def __call__(self, rng: Random, site: Site, at: timedelta) -> Injected: ...
 
 
+class Touches(NamedTuple):
+    """What the agent may touch because of a trouble, as the guardrails count it."""
+
+    nodes: int = 0
+    gangs: int = 0
+    repairs: int = 0
+
+
+NOTHING = Touches()
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`nodes`: how many it has to itself."""
+    """`nodes`: how many it has to itself, each with `gpus_least` or more."""
 
     name: str
     nodes: int
     inject: Inject
+    touches: Touches = NOTHING
+    gpus_least: int = 2
 
 
 def uid(*parts: str) -> str:

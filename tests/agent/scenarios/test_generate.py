@@ -1,13 +1,16 @@
 """Days drawn from a seed: always the same, always a valid scenario, and always ended without a wrong action."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import pytest
+from pydantic import ValidationError
 
 from agent.scenarios.drawing import with_day
 from agent.scenarios.format import Scenario, ScenarioInvalid, Spec
+from agent.scenarios.generate.arrivals import limit_of, moments, programme
 from agent.scenarios.generate.monitoring import NAMESPACE
 from agent.scenarios.generate.site import POOL_LABEL, Site, Tenant
 from agent.scenarios.generate.submitted import RUNS_FOR
@@ -17,7 +20,7 @@ from agent.scenarios.generate.work import LONGEST, SHORTEST, arrivals
 from agent.scenarios.manifest import bodies
 from agent.scenarios.matchers import as_any_of
 from agent.scenarios.scenery import world_of
-from agent.scenarios.timeline import moments
+from agent.scenarios.timeline import moments as moments_of
 from tests.agent.scenarios.days import DAY, asking_for, faults, played
 
 NO_GPUS = {"limits": {"nvidia.com/gpu": "0"}}
@@ -66,6 +69,68 @@ def test_each_trouble_comes_once_before_any_comes_again() -> None:
     nodes = [each for each in objects if each["kind"] == "Node"]
     pools = {each["metadata"]["labels"][POOL_LABEL] for each in nodes}
     assert len({pool for pool in pools if pool[0] == "t"}) == sum(trouble.nodes > 0 for trouble in ALL)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_troubles_come_together_and_never_all_at_once(seed: int) -> None:
+    span = timedelta(hours=7)
+    when = moments(Random(seed), 12, span, BUILT_IN)
+    assert len(when) == 12 and when == sorted(when) and timedelta(0) < when[0] and when[-1] < span + timedelta(hours=1)
+    assert all(later - at >= timedelta(minutes=30) for at, later in zip(when, when[3:], strict=False))
+    assert sum(later - at < timedelta(minutes=20) for at, later in pairwise(when)) >= 2
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_would_reach_the_limits_together_comes_apart(seed: int) -> None:
+    when = moments(Random(seed), 2 * len(ALL), timedelta(hours=34), BUILT_IN)
+    limit = limit_of(64)
+    plan = programme([*ALL, *ALL], when, limit)
+    assert sorted(each.name for each, _ in plan) == sorted(each.name for each in ALL for _ in range(2))
+    assert [at for _, at in plan] == sorted(at for _, at in plan)
+    for _, start in plan:
+        together = [each.touches for each, at in plan if start <= at < start + timedelta(minutes=70)]
+        assert all(sum(touched) <= most for touched, most in zip(zip(*together, strict=True), limit, strict=True))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"nodes": 64, "gpus": 512, "tenants": 5, "troubles": 20},
+        {"nodes": 8, "gpus": 64, "tenants": 1, "troubles": 3},
+        {"nodes": 20, "gpus": 40, "tenants": 20, "troubles": 9},
+        {"nodes": 1, "gpus": 16, "tenants": 1, "troubles": 1},
+        {"nodes": 1, "gpus": 2, "tenants": 2, "troubles": 0},
+    ],
+)
+def test_a_day_of_any_size(asked: dict[str, int]) -> None:
+    for seed in range(5):
+        day = with_day(asking_for(seed, asked)).spec
+        assert sum(each["kind"] == "Node" for each in bodies(day.cluster)) == asked["nodes"]
+        assert world_of(with_day(asking_for(seed, asked)), seed).objects()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"nodes": 64, "gpus": 500}, "500 GPUs on 64 nodes: each node has the same number, 2 to 16"),
+        ({"nodes": 64, "gpus": 64}, "64 GPUs on 64 nodes: each node has the same number, 2 to 16"),
+        ({"nodes": 0, "gpus": 8}, "nodes"),
+        ({"tenants": 0}, "tenants"),
+        ({"troubles": 101}, "troubles"),
+    ],
+)
+def test_what_makes_no_cluster_is_one_error(wrong: dict[str, int], said: str) -> None:
+    with pytest.raises(ValidationError, match=said) as found:
+        asking_for(1, {**DAY, **wrong})
+    assert found.value.error_count() == 1
+
+
+def test_on_a_cluster_too_small_for_its_guardrails_what_touches_nodes_is_a_persons() -> None:
+    small = {"nodes": 8, "gpus": 64, "tenants": 1, "troubles": 5}
+    days = [with_day(asking_for(seed, small)).spec.expect for seed in range(10)]
+    asked = {matcher.action for day in days for item in day.actions for matcher in as_any_of(item).any_of}
+    allowed = {matcher.action for day in days for item in day.allowed for matcher in as_any_of(item).any_of}
+    assert "cordon_node" in allowed - asked
 
 
 def test_a_cluster_too_small_for_its_troubles_is_an_error_that_names_the_field() -> None:
@@ -134,7 +199,7 @@ def test_a_day_has_what_a_site_sets_for_everybody() -> None:
 def test_jobs_of_the_day_wait_run_and_finish() -> None:
     day = with_day(asking_for(3, {"nodes": 8, "gpus": 64, "tenants": 2, "troubles": 0}))
     world = world_of(day, 3)
-    for moment in moments(day.spec.timeline):
+    for moment in moments_of(day.spec.timeline):
         world.advance_to(day.spec.start + moment.at)
         if moment.entry.apply is not None:
             world.apply(moment.entry.apply.body())
@@ -165,7 +230,7 @@ def test_what_a_day_that_is_cut_short_does_not_live_to_see_is_not_asked_for() ->
     whole = with_day(asking_for(3)).spec
     asked = asking_for(3)
     spec = type(asked.spec).model_validate(
-        {**asked.spec.model_dump(by_alias=True, exclude_unset=True), "duration": "2h"}
+        {**asked.spec.model_dump(by_alias=True, exclude_unset=True), "duration": "5h"}
     )
     short = with_day(asked.model_copy(update={"spec": spec})).spec
     assert 0 < _asked(short) < _asked(whole)

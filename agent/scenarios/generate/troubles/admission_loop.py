@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from agent.scenarios.generate.gangs import gang
-from agent.scenarios.generate.site import Injected, Json, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Json, Site, Touches, Trouble, seconds
 from agent.scenarios.generate.troubles.quota_without_pods import PINNED
 
 TIMES = (3, 4)  # that it was sent back until now
@@ -65,4 +65,4 @@ def _without_image(pod: Json) -> Json:
     return {**pod, "status": {"phase": "Pending", "conditions": conditions, "containerStatuses": [waits]}}
 
 
-TROUBLE = Trouble("admission-loop", nodes=2, inject=inject)
+TROUBLE = Trouble("admission-loop", nodes=2, inject=inject, touches=Touches(gangs=1))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from agent.scenarios.generate.gangs import FORMS, gang
-from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, seconds
 
 BEHAVIOUR = "simulation.watchkeeper.dev/behaviour"
 DONE_BEFORE = timedelta(minutes=40)  # idle for so long when the trouble is said to be there
@@ -41,4 +41,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("finished-but-alive", nodes=2, inject=inject)
+TROUBLE = Trouble("finished-but-alive", nodes=2, inject=inject, touches=Touches(gangs=1))

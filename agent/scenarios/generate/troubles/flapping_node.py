@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from agent.scenarios.generate import telemetry
-from agent.scenarios.generate.site import Injected, Json, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Json, Site, Touches, Trouble, seconds
 
 TIMES = (2, 4)
 APART_S = (90, 240)
@@ -46,4 +46,4 @@ def _said(node: str, status: str, reason: str) -> Json:
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}, "status": {"conditions": [ready]}}
 
 
-TROUBLE = Trouble("flapping-node", nodes=1, inject=inject)
+TROUBLE = Trouble("flapping-node", nodes=1, inject=inject, touches=Touches(nodes=1, repairs=1))

@@ -9,7 +9,7 @@ from random import Random
 
 from agent.scenarios.generate import shares
 from agent.scenarios.generate.gangs import gang
-from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, seconds
 
 STARVED_FOR = timedelta(minutes=30)  # only then it is told of
 GIVES_UP_AFTER = timedelta(minutes=30)  # its owner has waited for long enough
@@ -39,4 +39,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("queue-starved", nodes=2, inject=inject)
+TROUBLE = Trouble("queue-starved", nodes=2, inject=inject, touches=Touches(gangs=1))

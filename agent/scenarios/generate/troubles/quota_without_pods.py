@@ -8,7 +8,7 @@ from random import Random
 
 from agent.scenarios.generate import shares
 from agent.scenarios.generate.gangs import gang
-from agent.scenarios.generate.site import Injected, Json, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Json, Site, Touches, Trouble, seconds
 
 PINNED = "watchkeeper.dev/pinned"  # the world's Kueue leaves it as it is: it has lost it
 WAITS_AFTER = timedelta(minutes=1)
@@ -46,4 +46,4 @@ def _without_pods(workload: Json, since: str) -> Json:
     return {**workload, "metadata": about, "status": {**workload["status"], "conditions": conditions}}
 
 
-TROUBLE = Trouble("quota-without-pods", nodes=2, inject=inject)
+TROUBLE = Trouble("quota-without-pods", nodes=2, inject=inject, touches=Touches(gangs=1))

@@ -6,7 +6,7 @@ Tempting but wrong: to give the node back, to reboot it once more, or to have it
 from datetime import timedelta
 from random import Random
 
-from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, seconds
 from agent.scenarios.generate.troubles.fallen_off import once, signs, tempting
 
 FAILS = {"simulation.watchkeeper.dev/repair": '{"reboot": {"takes": "12m", "outcome": "failed", "heals": false}}'}
@@ -30,4 +30,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("reboot-fails", nodes=1, inject=inject)
+TROUBLE = Trouble("reboot-fails", nodes=1, inject=inject, touches=Touches(nodes=1, repairs=2))

@@ -1,13 +1,14 @@
 """A GPU falls off the bus while the site's repair system does not answer: the node stays cordoned until it does.
 
-A person is called, or the repair is asked for again once there is somebody to ask. Tempting but wrong: to give the sick
-node back, or to try other repairs one after the other.
+A person is called, or the repair is asked for again once there is somebody to ask; nothing else comes meanwhile that
+wants a repair. Tempting but wrong: to give the sick node back, or to try other repairs one after the other.
 """
 
 from datetime import timedelta
 from random import Random
 
-from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
+from agent.scenarios.generate.arrivals import REPAIRS_AN_HOUR
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, seconds
 from agent.scenarios.generate.troubles.fallen_off import once, signs, tempting
 
 AWAY = timedelta(minutes=40)  # longer than anybody waits for an answer
@@ -28,4 +29,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("repair-fails", nodes=1, inject=inject)
+TROUBLE = Trouble("repair-fails", nodes=1, inject=inject, touches=Touches(nodes=1, repairs=REPAIRS_AN_HOUR))

@@ -11,6 +11,7 @@ from agent.scenarios.generate.site import Injected, Json, Site, Trouble, seconds
 
 LOAD = "simulation.watchkeeper.dev/load"
 CAPACITY = "simulation.watchkeeper.dev/capacity"
+REPLICAS = 2
 SERVES = 16  # requests at once, each replica
 QUIET, BUSY = "12", "44"  # callers of two replicas; of three, 44 are served
 RUSH = timedelta(minutes=80)  # longer than any patience with a peak
@@ -18,7 +19,7 @@ RUSH = timedelta(minutes=80)  # longer than any patience with a peak
 
 def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     name, node = f"chat-{site.label}", site.nodes[0]
-    objects, _ = service(site, name, site.gpus // 4, (node, node))
+    objects, _ = service(site, name, max(1, site.gpus // 4), (node,) * REPLICAS)
     deployment = objects[0]
     about = deployment["metadata"]
     about["annotations"] = {**about["annotations"], LOAD: QUIET, CAPACITY: str(SERVES)}
@@ -41,4 +42,4 @@ def _callers(deployment: Json, at: timedelta, load: str) -> Json:
     return {"at": seconds(at), "apply": said}
 
 
-TROUBLE = Trouble("service-saturated", nodes=1, inject=inject)
+TROUBLE = Trouble("service-saturated", nodes=1, inject=inject, gpus_least=REPLICAS + 1)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from random import Random
 
 from agent.scenarios.generate.gangs import FORMS, gang, pod_name
-from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, seconds
 
 BEHAVIOUR = "simulation.watchkeeper.dev/behaviour"
 NOTICED_AFTER = timedelta(minutes=30)  # so long without a step is no pause any more
@@ -29,4 +29,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("training-hangs", nodes=2, inject=inject)
+TROUBLE = Trouble("training-hangs", nodes=2, inject=inject, touches=Touches(gangs=1))

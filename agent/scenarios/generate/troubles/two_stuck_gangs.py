@@ -8,7 +8,7 @@ from random import Random
 
 from agent.scenarios.generate import telemetry
 from agent.scenarios.generate.gangs import reference, started
-from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, seconds
 
 PAGED_AFTER = timedelta(minutes=15)
 
@@ -33,4 +33,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("two-stuck-gangs", nodes=5, inject=inject)
+TROUBLE = Trouble("two-stuck-gangs", nodes=5, inject=inject, touches=Touches(gangs=1))

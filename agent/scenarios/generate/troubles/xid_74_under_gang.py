@@ -8,7 +8,7 @@ from random import Random
 
 from agent.scenarios.generate import telemetry
 from agent.scenarios.generate.gangs import FORMS, gang, pod_name
-from agent.scenarios.generate.site import Injected, Site, Trouble
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble
 from agent.scenarios.generate.troubles.fallen_off import once
 
 LINE = (
@@ -40,4 +40,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("xid-74-under-gang", nodes=2, inject=inject)
+TROUBLE = Trouble("xid-74-under-gang", nodes=2, inject=inject, touches=Touches(nodes=1, repairs=1))

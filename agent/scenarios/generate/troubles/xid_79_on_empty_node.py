@@ -3,7 +3,7 @@
 from datetime import timedelta
 from random import Random
 
-from agent.scenarios.generate.site import Injected, Site, Trouble
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble
 from agent.scenarios.generate.troubles.fallen_off import once, signs, tempting
 
 
@@ -17,4 +17,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("xid-79-on-empty-node", nodes=1, inject=inject)
+TROUBLE = Trouble("xid-79-on-empty-node", nodes=1, inject=inject, touches=Touches(nodes=1, repairs=1))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from agent.scenarios.generate.gangs import FORMS, gang
-from agent.scenarios.generate.site import Injected, Site, Trouble
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble
 from agent.scenarios.generate.troubles.fallen_off import once, signs, tempting
 
 
@@ -26,4 +26,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("xid-79-under-gang", nodes=4, inject=inject)
+TROUBLE = Trouble("xid-79-under-gang", nodes=4, inject=inject, touches=Touches(nodes=1, gangs=1, repairs=1))

@@ -9,7 +9,7 @@ from random import Random
 
 from agent.scenarios.generate import telemetry
 from agent.scenarios.generate.gangs import FORMS, gang, pod_name
-from agent.scenarios.generate.site import Injected, Site, Trouble, device_uuid
+from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, device_uuid
 from agent.scenarios.generate.troubles.fallen_off import once
 
 BUS = "0000:b3:00"
@@ -45,4 +45,4 @@ def inject(rng: Random, site: Site, at: timedelta) -> Injected:
     )
 
 
-TROUBLE = Trouble("xid-95-under-gang", nodes=4, inject=inject)
+TROUBLE = Trouble("xid-95-under-gang", nodes=4, inject=inject, touches=Touches(nodes=1, gangs=1, repairs=1))
