@@ -39,6 +39,7 @@ from scheduler_core.topology.choose import Algorithm
 from scheduler_core.topology.failure import Cause, Failure
 from scheduler_core.topology.forest import Forest
 from scheduler_core.topology.place import TopologySettings
+from scheduler_core.topology.repair import Repair, repair
 from scheduler_core.topology.request import UNCONSTRAINED, Ask, has_levels
 
 __all__ = [
@@ -52,10 +53,12 @@ __all__ = [
     "Forest",
     "Mode",
     "Part",
+    "Repair",
     "Slice",
     "Topology",
     "TopologyRequest",
     "TopologySettings",
     "assign",
     "has_levels",
+    "repair",
 ]

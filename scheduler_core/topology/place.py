@@ -29,7 +29,7 @@ class TopologySettings:
     """Kueue's profile by default: BestFit where a level is named, LeastFreeCapacity where none is."""
 
     unconstrained: Algorithm = Algorithm.LEAST_FREE
-    exact_fits: bool = True  # ours: of equally many domains those that are filled
+    exact_fits: bool = True  # ours: of equally many domains those that are filled; False: as Kueue does, to the letter
     balanced: bool = False  # Kueue's feature gate TASBalancedPlacement: preferred pod sets are spread evenly
 
 
@@ -163,9 +163,12 @@ def _inside_one(search: Search, level: int, domain: Taken, size: int, step: int)
     """What a domain was given, shared among its children; `size` pods a unit above, `step` pods a unit below."""
     each = search.forest.levels[level]
     rows = slice(int(each.begins[domain.row]), int(each.ends[domain.row]))
-    pool = search.pool(level + 1, rows, None if level < search.plan.slice_level else step)
+    slices = level < search.plan.slice_level
+    pool = search.pool(level + 1, rows, None if slices else step)
     if not domain.led:
         pool = replace(pool, leads=None, led_units=pool.units)
+    if not slices and not search.exact:  # Kueue fills the smallest first here, whatever its documentation says
+        search = replace(search, algorithm=Algorithm.LEAST_FREE)
     return _certain(_choose(search, pool, domain.units * size // step, domain.led))
 
 
