@@ -60,13 +60,21 @@ class Capacity:
 
     def use(self, assignment: Assignment, requests: Requests) -> None:
         """What an admitted workload has, whether there is room for it or not; leaves that are gone are passed over."""
+        self._change(assignment, requests, -1)
+
+    def give(self, assignment: Assignment, requests: Requests) -> None:
+        """The inverse of `use` and of `take`."""
+        self._change(assignment, requests, 1)
+
+    def _change(self, assignment: Assignment, requests: Requests, sign: int) -> None:
+        rows = self._rows(requests)
         for part in assignment.parts:
             at = self.forest.domain(part.domain)
             if at is not None:
                 if at[0] != len(self.forest.levels) - 1:
                     raise Invalid("PodSet", assignment.pod_set, "topology", f"{part.domain} is not of the lowest level")
-                for row, quantity in self._rows(requests):
-                    self.free[row, at[1]] -= quantity * part.count
+                for row, quantity in rows:
+                    self.free[row, at[1]] += sign * quantity * part.count
 
     def take(self, assignment: Assignment, requests: Requests) -> None:
         """Refused as a whole where it does not fit; `give` takes it back."""
@@ -84,12 +92,6 @@ class Capacity:
             for row, quantity in rows:
                 self.free[row, leaf] -= quantity * count
 
-    def give(self, assignment: Assignment, requests: Requests) -> None:
-        rows = self._rows(requests, known=True)
-        for leaf, count in self._leaves(assignment):
-            for row, quantity in rows:
-                self.free[row, leaf] += quantity * count
-
     def vector(self, requests: Requests) -> list[tuple[int, int]] | None:
         """(row, quantity) of what one pod takes, the pod itself counted; None if no leaf has one of the resources."""
         wanted = {**requests, PODS: requests.get(PODS, 0) + 1}
@@ -98,7 +100,7 @@ class Capacity:
         rows = {resource: row for row, resource in enumerate(self.resources)}
         return [(rows[resource], quantity) for resource, quantity in sorted(wanted.items()) if quantity]
 
-    def _rows(self, requests: Requests, known: bool = False) -> list[tuple[int, int]]:
+    def _rows(self, requests: Requests, *, known: bool = False) -> list[tuple[int, int]]:
         if not known:
             requests = {resource: quantity for resource, quantity in requests.items() if resource in self.resources}
         found = self.vector(requests)
