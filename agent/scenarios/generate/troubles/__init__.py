@@ -10,6 +10,7 @@ from agent.scenarios.generate.troubles import (
     application_xid,
     contradicting_telemetry,
     exporter_dies,
+    exporter_repeats,
     exporter_vanishes,
     finished_but_alive,
     flapping_node,
@@ -28,6 +29,7 @@ from agent.scenarios.generate.troubles import (
     throttling,
     training_crashes,
     training_hangs,
+    training_straggles,
     two_stuck_gangs,
     xid_48_under_gang,
     xid_74_under_gang,
@@ -66,4 +68,6 @@ ALL: tuple[Trouble, ...] = (
     reboot_fails.TROUBLE,
     scattered_gpus.TROUBLE,
     priority_cascade.TROUBLE,
+    exporter_repeats.TROUBLE,
+    training_straggles.TROUBLE,
 )

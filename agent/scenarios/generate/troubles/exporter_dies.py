@@ -10,13 +10,18 @@ from agent.scenarios.generate.monitoring import NAME, NAMESPACE, pod_on, restart
 from agent.scenarios.generate.services import service
 from agent.scenarios.generate.site import Injected, Site, Trouble, seconds
 
-CRASHES = {"simulation.watchkeeper.dev/behaviour": "crashes"}
+BEHAVIOUR = "simulation.watchkeeper.dev/behaviour"
 
 
 def inject(rng: Random, site: Site, at: timedelta) -> Injected:
+    return ill(site, at, "crashes")
+
+
+def ill(site: Site, at: timedelta, how: str) -> Injected:
+    """The exporter behaves so from then on; the one that follows it is well."""
     name, node = f"rank-{site.label}", site.nodes[0]
     objects, _ = service(site, name, site.gpus // 2, (node, node))
-    about = {"name": pod_on(node), "namespace": NAMESPACE, "annotations": CRASHES}
+    about = {"name": pod_on(node), "namespace": NAMESPACE, "annotations": {BEHAVIOUR: how}}
     told = restarted(node)
     return Injected(
         cluster=objects,
