@@ -20,6 +20,7 @@ from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
 from agent.evidence.look_facts import Others
 from agent.evidence.services import requests_waiting
+from agent.evidence.xid import REPEAT_WINDOW_S
 from agent.ports import Forecaster, Metrics, PlaybookMatch, Ports, Remedy, RepairUnavailable
 
 TAKES_BACK = frozenset({"uncordon_node"})  # undoes an earlier action of the agent's own
@@ -51,15 +52,15 @@ def look_at(incident_id: str, ports: Ports) -> Look:
         now,
         history,
         idle_minimum_s=ports.idle_minimum_s,
-        others=Others(tuple(_under_repair(incident, history, ports)), _before(incident, ports)),
+        others=Others(tuple(_under_repair(incident, history, ports)), _before(incident, now, ports)),
     )
     return Look(incident, view, facts, history, now)
 
 
-def _before(incident: Incident, ports: Ports) -> Incident | None:
-    """The one before it of the same key: what ended at once the first time may mean something the second time."""
-    found = ports.incidents.last_closed(incident.key)
-    return found[0] if found and found[0].id != incident.id else None
+def _before(incident: Incident, now: datetime, ports: Ports) -> tuple[Incident, ...]:
+    """Those before it of the same key: what ended at once the first time may mean something the second time."""
+    since = now - timedelta(seconds=REPEAT_WINDOW_S)
+    return tuple(each for each in ports.incidents.closed_since(incident.key, since) if each.id != incident.id)
 
 
 def explained(match: PlaybookMatch, look: Look) -> Diagnosis:

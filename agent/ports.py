@@ -291,6 +291,10 @@ class Incidents(Protocol):
 
     def get(self, incident: str) -> Incident | None: ...
 
+    def closed_since(self, key: str, since: datetime) -> Sequence[Incident]:
+        """The incidents of this key that were closed then or later, oldest first."""
+        ...
+
     def last_closed(self, key: str) -> tuple[Incident, IncidentState, datetime] | None:
         """The newest closed incident of this key, with the time of its close."""
         ...

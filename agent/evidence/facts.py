@@ -14,6 +14,7 @@ from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import PastAction
+from agent.evidence.absent import absent_facts
 from agent.evidence.admission_loops import loop_facts
 from agent.evidence.cascades import cascade_facts
 from agent.evidence.failing_facts import failing_facts
@@ -37,6 +38,7 @@ from agent.ports import Forecaster, Metrics, MetricsUnavailable
 KEYS = (
     "node",
     "xid",
+    "absent",
     "left",
     "repair",
     "remap",
@@ -77,6 +79,7 @@ def _nothing_more(scene: Scene) -> Findings:
 
 
 _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
+    Symptom.ALERT: absent_facts,
     Symptom.GPU_FAULT: node_facts,
     Symptom.NODE_UNHEALTHY: node_facts,
     Symptom.IDLE_GPU: idle_facts,

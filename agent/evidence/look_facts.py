@@ -17,7 +17,7 @@ class Others:
     """What is known from other incidents about this one's subject."""
 
     under_repair: tuple[str, ...] = ()  # repairs that another incident asked for and that still run
-    before: Incident | None = None  # the last closed one of the same symptom and subject
+    before: tuple[Incident, ...] = ()  # those of the same symptom and subject that were closed of late
 
 
 NO_OTHERS = Others()

@@ -77,9 +77,9 @@ def _xid(fault: NodeFault, sightings: list[Sighting], scene: Scene) -> dict[str,
 
 
 def _told(scene: Scene, gpus: Gpus) -> list[Sighting]:
-    """In this incident and the one before it: an application's fault is closed at once, and a gauge of the last code
+    """In this incident and those before it: an application's fault is closed at once, and a gauge of the last code
     does not show the same code twice."""
-    before = sightings_in(scene.others.before, gpus) if scene.others.before else []
+    before = [seen for incident in scene.others.before for seen in sightings_in(incident, gpus)]
     return [*before, *sightings_in(scene.incident, gpus)]
 
 

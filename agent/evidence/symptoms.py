@@ -13,6 +13,7 @@ from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody
 from agent.evidence.gangs import STUCK_AFTER_S, stuck_s
 from agent.evidence.queue_events import told_by_queue
 from agent.evidence.subjects import names_a_pod_that_is_gone, subject_of, unplaced
+from agent.evidence.xid import HARMLESS_TO_THE_GPU, called_for
 
 # Alerts whose meaning is known; an alert that is not here opens an incident that a person gets.
 _ALERTS: Mapping[str, Symptom] = {
@@ -31,6 +32,7 @@ _GPU_CONDITIONS = frozenset({"SysLogsXIDError", "GpuMemWatch", "GpuThermalMargin
 _STUCK_EVENTS = frozenset({"FailedScheduling"})
 _HANG_EVENTS = frozenset({"TaskHung"})
 _FAILING_EVENTS = frozenset({"BackOff"})
+OWN_LOOK = "watchkeeper/survey"
 BACKOFF_COUNT = 5  # the kubelet waits longer each time: by the fifth it has tried for some minutes
 
 # A node with a sick GPU soon reports more: all of it is one incident.
@@ -60,9 +62,9 @@ def tells(signal: Signal, view: ClusterView) -> Tells | None:
     body = signal.body
     match body:
         case XidBody():
-            return Tells(Symptom.GPU_FAULT, node_ref(body.node))
+            return Tells(_of_node(Symptom.GPU_FAULT, body.node, signal, view), node_ref(body.node))
         case AlertBody():
-            return _alert(body, view)
+            return _alert(signal, body, view)
         case ConditionBody():
             symptom = Symptom.GPU_FAULT if body.condition in _GPU_CONDITIONS else Symptom.NODE_UNHEALTHY
             return Tells(symptom, node_ref(body.node), over=body.healthy)
@@ -88,7 +90,7 @@ def xids_in(signal: Signal) -> tuple[int, ...]:
     return ()
 
 
-def _alert(body: AlertBody, view: ClusterView) -> Tells | None:
+def _alert(signal: Signal, body: AlertBody, view: ClusterView) -> Tells | None:
     over = body.status == "resolved"
     symptom = _ALERTS.get(body.alertname, Symptom.ALERT)
     if symptom in _ABOUT_PODS and names_a_pod_that_is_gone(body.labels, view):
@@ -98,7 +100,19 @@ def _alert(body: AlertBody, view: ClusterView) -> Tells | None:
         symptom = Symptom.WORKLOAD_FAILING  # a pod of no gang that does not start
     if subject is None:
         symptom, subject = Symptom.ALERT, unplaced(body)
+    if subject.kind == "Node":
+        symptom = _of_node(symptom, subject.name, signal, view)
     return Tells(symptom, subject, over=over)
+
+
+def _of_node(symptom: Symptom, node: str, signal: Signal, view: ClusterView) -> Symptom:
+    """Trouble of a node that this cluster does not have goes to a person: it may be spelled otherwise, or gone. What
+    the agent's own look finds is left alone, since one Prometheus may serve several clusters."""
+    codes = xids_in(signal)
+    harmless = called_for(codes) in HARMLESS_TO_THE_GPU if codes else symptom is Symptom.GPU_FAULT
+    if node in view.nodes or signal.source == OWN_LOOK or harmless:
+        return symptom
+    return Symptom.ALERT
 
 
 def _event(body: EventBody, view: ClusterView) -> Tells | None:

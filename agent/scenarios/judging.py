@@ -1,5 +1,6 @@
 """Was it right? A run against the file's `expect`: failures, each named by its field, and wrong actions. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ from agent.scenarios.run import ActionRun, Run, offset
 from agent.scenarios.vocabulary import ANY, NOTIFY
 
 _MISSING: Final = object()
+SHOWN: Final = 5  # actions in one failure: a line that can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _required(key: str, items: Sequence[Item], actions: Sequence[ActionRun], *, 
     for number, item in enumerate(map(as_any_of, items)):
         wanted = Times(min=1 if item.times.min is None else item.times.min, max=item.times.max)
         count = sum(matches_item(item, a, _item_time(key, a), outcome=outcome) for a in actions)
-        yield from _count(f"expect.{key}[{number}]", wanted, count, _seen(actions))
+        yield from _count(f"expect.{key}[{number}]", wanted, count, _seen(item, actions))
 
 
 def _item_time(key: str, action: ActionRun) -> Any:
@@ -117,11 +119,19 @@ def _item_time(key: str, action: ActionRun) -> Any:
 
 def _at_most(key: str, items: Sequence[Item], actions: Sequence[ActionRun]) -> Iterator[str]:
     for number, item in enumerate(map(as_any_of, items)):
-        yield from _count(f"expect.{key}[{number}]", item.times, sum(_covers(item, a) for a in actions), _seen(actions))
+        count = sum(_covers(item, a) for a in actions)
+        yield from _count(f"expect.{key}[{number}]", item.times, count, _seen(item, actions))
 
 
-def _seen(actions: Sequence[ActionRun]) -> str:
-    return f"times; there were: {', '.join(map(describe, actions)) or 'none'}"
+def _seen(item: AnyOf, actions: Sequence[ActionRun]) -> str:
+    """The nearest first: what bears a name that the item gives; of all the others only how many there were."""
+    names = {matcher.action for matcher in item.any_of if matcher.action != ANY} - {None}
+    near = [describe(action) for action in actions if action.action in names]
+    others = Counter(action.action for action in actions if action.action not in names)
+    more = [f"{len(near) - SHOWN} more of the same name"] if len(near) > SHOWN else []
+    said = [*near[:SHOWN], *more, *(f"{times} × {name}" for name, times in sorted(others.items()))]
+    wanted = " or ".join(sorted(name for name in names if name)) or "any action"
+    return f"times ({wanted}); there were: {', '.join(said) or 'none'}"
 
 
 def _count(place: str, times: Times, count: int, what: str) -> Iterator[str]:

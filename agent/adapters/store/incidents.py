@@ -52,6 +52,16 @@ class SqlIncidents:
             found = connection.execute(select(incidents).where(incidents.c.id == incident)).one_or_none()
         return None if found is None else _read(found)
 
+    def closed_since(self, key: str, since: datetime) -> list[Incident]:
+        """Oldest first."""
+        statement = (
+            select(incidents)
+            .where(incidents.c.key == key, incidents.c.closed_at >= stored_time(since))
+            .order_by(incidents.c.closed_at, incidents.c.id)
+        )
+        with self._database.reading() as connection:
+            return [_incident(found) for found in connection.execute(statement)]
+
     def last_closed(self, key: str) -> tuple[Incident, IncidentState, datetime] | None:
         statement = (
             select(incidents)

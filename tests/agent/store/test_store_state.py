@@ -99,6 +99,9 @@ def test_incidents_open_and_close(opened: Opened) -> None:
     later = opened.clock.pass_by(minutes=3)
     incidents.save(second, IncidentState.CANCELLED)
     assert incidents.last_closed(first.key) == (second, IncidentState.CANCELLED, later)
+    assert incidents.closed_since(first.key, closed_at) == [grown, second]
+    assert incidents.closed_since(first.key, later) == [second]
+    assert incidents.closed_since("gpu_fault:Node/other", closed_at) == []
     assert [r.incident.id for r in incidents.listed()] == ["inc-1", "inc-2"]
     assert [r.incident.id for r in incidents.listed(limit=1)] == ["inc-2"]
     assert [r.incident.id for r in incidents.listed(until=START + timedelta(minutes=1))] == ["inc-1"]
