@@ -1,17 +1,19 @@
 """Which flavors a gang's pod sets would be charged to, in the order its queue prefers them.
 
-A flavor fits a pod set when the pod set's node selector does not contradict the flavor's labels, the flavor's taints
-are tolerated, and every resource of the flavor's group has quota left. The search is over the gang as a whole.
+A flavor fits a pod set when the pod set's node selector and affinity do not contradict the flavor's labels, the
+flavor's taints are tolerated, and every resource of the flavor's group has quota left. The search is over the gang as
+a whole.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from scheduler_core.model import PODS, PodSet, PodShape, Requests
 from scheduler_core.placement import with_pod
-from scheduler_core.quota import Flavor, FlavorResource, Queue, Undeclared
+from scheduler_core.quota import Flavor, FlavorResource, Queue, ResourceGroup, Undeclared
 from scheduler_core.quota_tree import Place, QuotaTree, Usage
+from scheduler_core.topologies import Topology, has_levels
 
 CHOICES_LIMIT = 32  # combinations tried for one gang; more would mean many flavors times many pod sets
 
@@ -39,6 +41,7 @@ class Books:
     tree: QuotaTree
     usage: Usage
     flavors: Mapping[str, Flavor]
+    topologies: Mapping[str, Topology] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,53 @@ def undeclared(queue: Queue, pod_set: PodSet) -> tuple[str, ...]:
     return tuple(name for name in wanted if not queue.flavors_of(name))
 
 
-def matches(flavor: Flavor, keys: frozenset[str], pod_set: PodSet) -> bool:
-    """Only label keys that some flavor of the group uses count: the rest is the node's business."""
+def suits(flavor: Flavor, pod_set: PodSet) -> str:
+    """What stands between the two; empty: nothing does. Only label keys that the flavor itself has count.
+
+    The rest of the selector and of the affinity is the node's business, and so are soft taints.
+    """
     for key, value in pod_set.node_selector.items():
-        if key in keys and flavor.node_labels.get(key) != value:
-            return False
+        if flavor.node_labels.get(key, value) != value:
+            return f"its label {key} is not {value}"
+    if not _affine(flavor, pod_set):
+        return "its labels do not match the node affinity"
     known = (*pod_set.tolerations, *flavor.tolerations)
-    hard = (taint for taint in flavor.node_taints if taint.effect != "PreferNoSchedule")
-    return all(any(toleration.tolerates(taint) for toleration in known) for taint in hard)
+    for taint in flavor.node_taints:
+        if taint.effect != "PreferNoSchedule" and not any(toleration.tolerates(taint) for toleration in known):
+            return f"its taint {taint.key} is not tolerated"
+    return ""
+
+
+def _affine(flavor: Flavor, pod_set: PodSet) -> bool:
+    """Any term will do; one that says nothing about the flavor's keys allows every flavor."""
+    terms = []
+    for term in pod_set.required_node_affinity:
+        terms.append([each for each in term.match_expressions if each.key in flavor.node_labels])
+    if not terms or not all(terms):
+        return True
+    return any(all(each.matches(flavor.node_labels) for each in term) for term in terms)
+
+
+def suits_topology(books: Books, queue: Queue, flavor: Flavor, group: ResourceGroup, pod_set: PodSet) -> str:
+    """A pod set that asks for a topology needs a flavor with its levels, and no other pod set may have such a flavor.
+
+    Where all flavors of the queue have a topology, every pod set is placed by it. A flavor without one may pay for what
+    the pods themselves do not ask for, such as their number.
+    """
+    if pod_set.topology is None:
+        every = all(_topology(books, name) for each in queue.resource_groups for name in each.flavors)
+        return "" if flavor.topology is None or every else "it is for pods that ask for a topology"
+    if flavor.topology is None:
+        pays = any(resource in pod_set.requests for resource in group.resources)
+        return "it has no topology" if pays else ""
+    known = books.topologies.get(flavor.topology)
+    return (
+        "" if known is not None and has_levels(known, pod_set.topology) else "its topology has not the level asked for"
+    )
+
+
+def _topology(books: Books, flavor: str) -> str | None:
+    return books.flavors[flavor].topology if flavor in books.flavors else None
 
 
 def slots(books: Books, queue: Queue, wants: Sequence[Want]) -> tuple[Slot, ...]:
@@ -95,8 +137,7 @@ def slots(books: Books, queue: Queue, wants: Sequence[Want]) -> tuple[Slot, ...]
 def _slot(books: Books, want: Want, resources: Sequence[str], flavors: Sequence[str]) -> Slot:
     requests = with_pod(want.pod_set.requests)
     known = {name: books.flavors.get(name, Flavor(name)) for name in flavors}
-    keys = frozenset(key for flavor in known.values() for key in flavor.node_labels)
-    fitting = tuple(name for name in flavors if matches(known[name], keys, want.pod_set))
+    fitting = tuple(name for name in flavors if not suits(known[name], want.pod_set))
     return Slot(want, tuple(name for name in resources if requests.get(name, 0)), fitting)
 
 

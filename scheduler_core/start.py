@@ -35,12 +35,12 @@ class Assignment:
 
 def try_start(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings) -> Assignment | None:
     gang = snapshot.gang(name)
-    sizes = list(_sizes(gang, least_counts(snapshot, gang), most_counts(snapshot, gang)))
+    tried = list(sizes(gang, least_counts(snapshot, gang), most_counts(snapshot, gang)))
     best: Assignment | None = None
-    low, high = 0, len(sizes) - 1
+    low, high = 0, len(tried) - 1
     while low <= high:  # the largest size that fits, as Kueue searches it: full size first, then by halves
-        middle = low if best is None and low == 0 and high == len(sizes) - 1 else (low + high) // 2
-        found = _at_size(snapshot, gang, sizes[middle], now_s, settings)
+        middle = low if best is None and low == 0 and high == len(tried) - 1 else (low + high) // 2
+        found = _at_size(snapshot, gang, tried[middle], now_s, settings)
         if found is not None:
             best, high = found, middle - 1
         else:
@@ -60,7 +60,7 @@ def most_counts(snapshot: Snapshot, gang: Gang) -> dict[str, int]:
     return {name: max(wanted[name], least[name]) for name in least}
 
 
-def _sizes(gang: Gang, least: Counts, most: Counts) -> Iterator[Counts]:
+def sizes(gang: Gang, least: Counts, most: Counts) -> Iterator[Counts]:
     """From everything down to the minimum, pod sets shrinking in proportion."""
     spare = sum(most[name] - least[name] for name in most)
     for given_up in range(spare + 1):
@@ -81,7 +81,7 @@ def books_without(snapshot: Snapshot, gang: Gang) -> Books:
     for key, quantity in snapshot.charge_of(gang.name).items():
         for at, changed, value in snapshot.quota_tree.charge(("queue", str(gang.queue)), key, -quantity, usage):
             usage[at, changed] = value
-    return Books(snapshot.quota_tree, usage, snapshot.flavors)
+    return Books(snapshot.quota_tree, usage, snapshot.flavors, snapshot.topologies)
 
 
 def quota_choices(snapshot: Snapshot, gang: Gang, counts: Counts) -> Iterator[Choice]:

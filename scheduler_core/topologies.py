@@ -66,3 +66,9 @@ class TopologyRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slices", tuple(self.slices))
+
+
+def has_levels(topology: Topology, request: TopologyRequest) -> bool:
+    """Can a flavor of this topology be asked at all?"""
+    wanted = [each.level for each in request.slices] + ([request.level] if request.level is not None else [])
+    return all(level in topology.levels for level in wanted)

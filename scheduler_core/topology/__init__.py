@@ -33,7 +33,7 @@ For other parts of the core:
 - bad input raises a `SchedulerError`; no room is a `Failure`, with what came closest and what binds there.
 """
 
-from scheduler_core.topologies import Mode, Slice, Topology, TopologyRequest
+from scheduler_core.topologies import Mode, Slice, Topology, TopologyRequest, has_levels
 from scheduler_core.topology.assign import assign
 from scheduler_core.topology.assignment import Assignment, Part
 from scheduler_core.topology.capacity import Capacity
@@ -42,7 +42,7 @@ from scheduler_core.topology.failure import Cause, Failure
 from scheduler_core.topology.forest import Forest
 from scheduler_core.topology.place import TopologySettings
 from scheduler_core.topology.repair import Repair, repair
-from scheduler_core.topology.request import UNCONSTRAINED, Ask, has_levels
+from scheduler_core.topology.request import UNCONSTRAINED, Ask
 from scheduler_core.topology.spelled import spelled_out
 
 __all__ = [

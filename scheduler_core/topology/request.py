@@ -82,12 +82,6 @@ def resolve(topology: Topology, ask: Ask) -> Plan:
     )
 
 
-def has_levels(topology: Topology, request: TopologyRequest) -> bool:
-    """Can a flavor of this topology be asked at all?"""
-    wanted = [each.level for each in request.slices] + ([request.level] if request.level is not None else [])
-    return all(level in topology.levels for level in wanted)
-
-
 def _require_sizes(ask: Ask, layers: tuple[tuple[int, int], ...]) -> None:
     def refuse(field: str, why: str) -> Invalid:
         return Invalid("PodSet", ask.name, f"topology_request.{field}", why)
