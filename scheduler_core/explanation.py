@@ -14,6 +14,8 @@ class Reason(StrEnum):
     NO_MATCHING_FLAVOR = "NoMatchingFlavor"
     EXCEEDS_MAX_QUOTA = "ExceedsMaxQuota"
     WAITING_FOR_QUOTA = "WaitingForQuota"
+    WAITING_FOR_PREEMPTED = "WaitingForPreemptedWorkloads"
+    TOPOLOGY_PLACEMENT_FAILED = "TopologyPlacementFailed"
     NODES_EXCLUDED = "NodesExcluded"
     NODES_UNAVAILABLE = "NodesUnavailable"
     NO_MATCHING_NODE = "NoMatchingNode"

@@ -71,8 +71,9 @@ class Holders:
     def in_queue(self, queue: Place) -> list[Holder]:
         return self._by_queue.get(queue, [])
 
-    def get(self, name: str) -> Holder | None:
-        return self._by_name.get(name)
+    def named(self, name: str) -> Holder:
+        """Of one who is known to hold quota."""
+        return self._by_name[name]
 
     def __iter__(self) -> Iterator[Holder]:
         return iter(self._by_name.values())

@@ -128,16 +128,17 @@ class Lines:
         self._turns.pop(name, None)
         self._parked.setdefault(queue, {})[name] = None
 
-    def park_alike(self, name: str) -> None:
-        """What holds for it holds for all of its queue that ask for the same with the same priority."""
+    def park_alike(self, name: str) -> tuple[str, ...]:
+        """What holds for it holds for all of its queue that ask for the same with the same priority. Says who parks."""
         gang = self._snapshot.gang(name)
-        queue = gang.queue or NO_QUEUE
         self.park(name)
-        if queue == NO_QUEUE or self._snapshot.queues[queue].strategy is Strategy.STRICT_FIFO:
-            return
-        for other in self._alike.pop(_asks(gang), {}):
-            if other in self._turns and other in self._snapshot.gangs:
-                self.park(other)
+        if name in self._turns:
+            return ()  # its queue insists on its order
+        others = (other for other in self._alike.pop(_asks(gang), {}) if other in self._turns)
+        alike = [other for other in others if other in self._snapshot.gangs]
+        for other in alike:
+            self.park(other)
+        return (name, *alike)
 
     def wake(self, queues: Iterable[Place], now_s: Seconds) -> None:
         """Something came free for these queues."""

@@ -5,13 +5,17 @@ a candidate goes whatever borrowing rules say. *Of other queues* otherwise: it g
 the end, or where its queue may reclaim while borrowing and the candidate's priority is below the threshold. *Of its own
 queue*. A queue or cohort that is within its nominal quota is left alone, and so is everything under it. Candidates are
 taken in order until the gang fits, then given back, last ones first, as long as it still fits.
+
+The lists of holders are sorted already, so candidates are merged as they are asked for: a gang that needs two victims
+looks at two, not at all that run.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from scheduler_core.bid import Bid, Ground
-from scheduler_core.holders import Holder
+from scheduler_core.holders import Holder, Order
 from scheduler_core.quota import FlavorResource, Policy
 from scheduler_core.quota_levels import fits_within
 from scheduler_core.quota_tree import Place
@@ -27,27 +31,59 @@ class _Candidate:
     cohorts: tuple[Place, ...] = ()  # above its queue, below the cohort that it shares with the gang
 
 
+class _Line:
+    """Candidates of one kind in their order, found when they are asked for, and remembered."""
+
+    def __init__(self, found: Iterable[_Candidate]) -> None:
+        self._found, self._known = iter(found), list[_Candidate]()
+
+    def at(self, index: int) -> _Candidate | None:
+        if index == len(self._known):
+            following = next(self._found, None)
+            if following is None:
+                return None
+            self._known.append(following)
+        return self._known[index]
+
+    def __bool__(self) -> bool:
+        return self.at(0) is not None
+
+    def leaving(self) -> Iterator[_Candidate]:
+        """Those that were sent back already."""
+        index = 0
+        while (each := self.at(index)) is not None and each.holder.evicted:
+            yield each
+            index += 1
+
+    def staying(self) -> Iterator[_Candidate]:
+        index = sum(1 for _ in self.leaving())
+        while (each := self.at(index)) is not None:
+            yield each
+            index += 1
+
+
 @dataclass(frozen=True)
 class _Candidates:
-    hierarchical: list[_Candidate]
-    of_others: list[_Candidate]
-    of_own_queue: list[_Candidate]
+    hierarchical: _Line
+    of_others: _Line
+    of_own_queue: _Line
 
-    def in_order(self) -> list[_Candidate]:
+    def in_order(self) -> Iterator[_Candidate]:
         kinds = (self.hierarchical, self.of_others, self.of_own_queue)
-        leaving = [each for kind in kinds for each in kind if each.holder.evicted]
-        return leaving + [each for kind in kinds for each in kind if not each.holder.evicted]
+        for kind in kinds:
+            yield from kind.leaving()
+        for kind in kinds:
+            yield from kind.staying()
 
 
 def classical(ground: Ground, bid: Bid) -> tuple[Victim, ...]:
     """As few as make room, or nobody. Only for a gang that does not fit as it is."""
     found = _candidates(ground, bid)
-    ordered = found.in_order()
-    for borrowing in _attempts(ground, bid, found) if ordered else ():
-        removal = Removal(ground, bid, borrowing)
-        taken = removal.enough(_still_allowed(ground, bid, ordered, borrowing))
+    for borrowing in _attempts(ground, bid, found):
+        causes: dict[str, Cause] = {}
+        allowed = _still_allowed(ground, bid, found.in_order(), borrowing, causes)
+        taken = Removal(ground, bid, borrowing).enough(allowed)
         if taken:
-            causes = {each.holder.name: each.cause for each in ordered}
             return tuple(Victim(each.name, causes[each.name]) for each in taken)
     return ()
 
@@ -67,7 +103,9 @@ def _under_nominal(ground: Ground, bid: Bid) -> bool:
     return all(usage.get((bid.place, key), 0) < tree.nominal(bid.place, key) for key in bid.short)
 
 
-def _still_allowed(ground: Ground, bid: Bid, ordered: list[_Candidate], borrowing: bool) -> Iterator[Holder]:
+def _still_allowed(
+    ground: Ground, bid: Bid, ordered: Iterable[_Candidate], borrowing: bool, causes: dict[str, Cause]
+) -> Iterator[Holder]:
     """Asked one by one, since whoever went before may have left the next one's queue within its nominal quota."""
     within = ground.pencil.within_nominal
     for each in ordered:
@@ -76,6 +114,7 @@ def _still_allowed(ground: Ground, bid: Bid, ordered: list[_Candidate], borrowin
                 continue
             if within(each.holder.queue, bid.short) or any(within(cohort, bid.short) for cohort in each.cohorts):
                 continue
+        causes[each.holder.name] = each.cause
         yield each.holder
 
 
@@ -83,40 +122,51 @@ def _still_allowed(ground: Ground, bid: Bid, ordered: list[_Candidate], borrowin
 
 
 def _candidates(ground: Ground, bid: Bid) -> _Candidates:
-    rules = bid.queue.preemption
+    rules, tree, usage = bid.queue.preemption, ground.pencil.tree, ground.pencil.usage
     own = _of_queue(ground, bid, bid.place, rules.within_queue)
-    found = _Candidates([], [], [_Candidate(each, Cause.IN_QUEUE) for each in own])
-    if rules.reclaim is Policy.NEVER:
-        return found
-    tree, usage = ground.pencil.tree, ground.pencil.usage
-    advantage, wants = fits_within(tree, bid.place, bid.wants, usage)
-    seen = bid.place
-    for cohort in tree.above(bid.place):
-        kind = found.hierarchical if advantage else found.of_others
-        for queue, cohorts in _over_nominal(ground, bid.short, cohort, seen):
-            kind += [_candidate(bid, each, cohorts, advantage) for each in _of_queue(ground, bid, queue, rules.reclaim)]
-        fits, wants = fits_within(tree, cohort, wants, usage)
-        advantage = advantage or fits
-        seen = cohort
-    for kind in (found.hierarchical, found.of_others):
-        kind.sort(key=lambda each: each.holder.order)
-    return found
+    kinds: dict[bool, list[Iterator[_Candidate]]] = {True: [], False: []}  # with a hierarchical advantage, and without
+    if rules.reclaim is not Policy.NEVER:
+        advantage, wants = fits_within(tree, bid.place, bid.wants, usage)
+        seen = bid.place
+        for cohort in tree.above(bid.place):
+            for queue, cohorts in _over_nominal(ground, bid.short, cohort, seen):
+                kinds[advantage].append(_of_other(ground, bid, queue, cohorts, advantage))
+            fits, wants = fits_within(tree, cohort, wants, usage)
+            advantage = advantage or fits
+            seen = cohort
+    return _Candidates(
+        _Line(merge(*kinds[True], key=_order)),
+        _Line(merge(*kinds[False], key=_order)),
+        _Line(_Candidate(each, Cause.IN_QUEUE) for each in own),
+    )
 
 
-def _of_queue(ground: Ground, bid: Bid, queue: Place, policy: Policy) -> list[Holder]:
+def _order(candidate: _Candidate) -> Order:
+    return candidate.holder.order
+
+
+def _of_queue(ground: Ground, bid: Bid, queue: Place, policy: Policy) -> Iterator[Holder]:
     if policy is Policy.NEVER:
-        return []
-    return [each for each in ground.holders.in_queue(queue) if ground.may_go(bid, each, policy)]
+        return
+    bounded = policy is not Policy.ANY
+    for each in ground.holders.in_queue(queue):
+        if bounded and each.priority > bid.gang.priority and not each.evicted:
+            return  # and so are all that follow
+        if ground.may_go(bid, each, policy):
+            yield each
 
 
-def _candidate(bid: Bid, holder: Holder, cohorts: tuple[Place, ...], advantage: bool) -> _Candidate:
+def _of_other(
+    ground: Ground, bid: Bid, queue: Place, cohorts: tuple[Place, ...], advantage: bool
+) -> Iterator[_Candidate]:
     rules = bid.queue.preemption
-    if advantage:
-        return _Candidate(holder, Cause.RECLAIM, cohorts=cohorts)
-    low_enough = rules.borrow_threshold is None or holder.priority <= rules.borrow_threshold
-    if rules.borrow and holder.priority < bid.gang.priority and low_enough:
-        return _Candidate(holder, Cause.RECLAIM_WHILE_BORROWING, cohorts=cohorts)
-    return _Candidate(holder, Cause.RECLAIM, only_without_borrowing=True, cohorts=cohorts)
+    for holder in _of_queue(ground, bid, queue, rules.reclaim):
+        low_enough = rules.borrow_threshold is None or holder.priority <= rules.borrow_threshold
+        may_borrow = rules.borrow and holder.priority < bid.gang.priority and low_enough
+        if advantage or not may_borrow:
+            yield _Candidate(holder, Cause.RECLAIM, not advantage, cohorts)
+        else:
+            yield _Candidate(holder, Cause.RECLAIM_WHILE_BORROWING, cohorts=cohorts)
 
 
 def _over_nominal(

@@ -1,0 +1,132 @@
+"""What is kept from cycle to cycle: who waits, who holds quota, where gangs stand. All changes in a row of cycles go
+through here, so that the heaps and lists are in step with the snapshot and a cycle never walks over all gangs.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from scheduler_core.holders import Holders, holder_of
+from scheduler_core.lines import Lines, UsageOf, nothing_used
+from scheduler_core.model import Gang, Seconds
+from scheduler_core.quota import StopPolicy
+from scheduler_core.quota_tree import Place, QuotaTree
+from scheduler_core.settings import DEFAULTS, Settings
+from scheduler_core.sites import Seats, Sites, domains
+from scheduler_core.snapshot import Snapshot
+from scheduler_core.start import Assignment
+from scheduler_core.state import Admission, Eviction
+
+PREEMPTED = "Preempted"
+LOSES_ITS_PLACE = ("PodsReadyTimeout", "AdmissionCheck")  # sent back for this, a gang waits anew; others keep their age
+
+
+class Desk:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        now_s: Seconds,
+        settings: Settings = DEFAULTS,
+        *,
+        spared: Collection[str] = (),
+        usage_of: UsageOf = nothing_used,
+    ) -> None:
+        self.snapshot, self.settings, self.spared = snapshot, settings, frozenset(spared)
+        self.usage_of = usage_of
+        self.lines = Lines(snapshot, now_s, usage_of)
+        self.holders = Holders.of(snapshot)
+        self.sites = Sites(snapshot)
+        self._leaving = {each.name for each in self.holders if each.evicted}
+
+    @property
+    def leaving(self) -> bool:
+        """Somebody was sent back and still holds what it has."""
+        return bool(self._leaving)
+
+    # -- from outside ------------------------------------------------------------------------------------------------
+
+    def arrive(self, gang: Gang, now_s: Seconds) -> None:
+        self.snapshot.add_gang(gang)
+        self.lines.arrive(gang.name, now_s)
+
+    def leave(self, name: str, now_s: Seconds) -> None:
+        """It finished or was deleted; what it held is free for others."""
+        queue = self.snapshot.gang(name).queue
+        self.snapshot.remove_gang(name)
+        self._forget(name)
+        self._freed(queue, now_s)
+
+    # -- decisions -----------------------------------------------------------------------------------------------------
+
+    def admit(self, assignment: Assignment, seats: Seats) -> None:
+        admission = Admission(assignment.at_s, assignment.counts, assignment.flavors, topology=domains(seats))
+        self.snapshot.admit(assignment.gang, admission)
+        self.lines.leave(assignment.gang)
+        self.sites.hold(assignment.gang, seats)
+        self._hold(assignment.gang)
+
+    def send_back(self, name: str, now_s: Seconds, reason: str = PREEMPTED) -> None:
+        """It is to leave. Until it has, it holds what it has."""
+        state = self.snapshot.state_of(name)
+        if state.evicted is None:
+            self.snapshot.restore(name, replace(state, evicted=Eviction(reason, now_s)))
+            self._hold(name)
+            self._leaving.add(name)
+
+    def release(self, now_s: Seconds) -> tuple[str, ...]:
+        """Those that were sent back have left; they wait again, and what they held is free."""
+        gone = tuple(sorted(self._leaving))
+        for name in gone:
+            state = self.snapshot.state_of(name)
+            self.snapshot.evict(name, now_s)
+            late = state.evicted is not None and state.evicted.reason in LOSES_ITS_PLACE
+            queued_s = state.evicted.at_s if late and state.evicted is not None else state.queued_s
+            after = replace(self.snapshot.state_of(name), queued_s=queued_s, requeue_at_s=state.requeue_at_s)
+            self.snapshot.restore(name, after)
+            self._forget(name)
+        for name in gone:
+            self.lines.arrive(name, now_s)
+            self._freed(self.snapshot.gang(name).queue, now_s)
+        return gone
+
+    def drain(self, now_s: Seconds) -> tuple[str, ...]:
+        """What stopped queues and switched-off gangs hold, they are to give up."""
+        stopped = {
+            name for name, queue in self.snapshot.queues.items() if queue.stop_policy is StopPolicy.HOLD_AND_DRAIN
+        }
+        gone = [
+            gang.name
+            for gang in self.snapshot.gangs.values()
+            if (gang.queue in stopped or not gang.active) and self.snapshot.state_of(gang.name).admission is not None
+        ]
+        for name in gone:
+            self.send_back(name, now_s, "ClusterQueueStopped" if self.snapshot.gang(name).active else "Deactivated")
+        return tuple(sorted(gone))
+
+    # -- keeping in step -----------------------------------------------------------------------------------------------
+
+    def _hold(self, name: str) -> None:
+        holder = holder_of(self.snapshot, name)
+        if holder is None:
+            self.holders.drop(name)
+        else:
+            self.holders.add(holder)
+
+    def _forget(self, name: str) -> None:
+        self.lines.leave(name)
+        self.holders.drop(name)
+        self.sites.leave(name)
+        self._leaving.discard(name)
+
+    def _freed(self, queue: str | None, now_s: Seconds) -> None:
+        """Who shares a cohort tree with the queue may fit now."""
+        if queue is not None:
+            tree = self.snapshot.quota_tree
+            self.lines.wake(queues_under(tree, tree.root(("queue", queue))), now_s)
+
+
+def queues_under(tree: QuotaTree, place: Place) -> Iterator[Place]:
+    """Every queue of the subtree, the place itself if it is one."""
+    if place[0] == "queue":
+        yield place
+    for child in tree.children(place):
+        yield from queues_under(tree, child)

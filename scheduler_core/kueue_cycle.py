@@ -1,0 +1,205 @@
+"""The admission cycle as Kueue runs it: quota and topology, preemption, fair sharing. Read `cycle` from top to bottom.
+
+Every queue sends its first gang (or, asked for, all that wait). They are weighed on the state before the cycle and
+decided one after the other. Who must send others back does so and waits: the victims keep their quota until they have
+left (`Desk.release`), and what the gang will take is kept for it for the rest of the cycle. Who comes later and finds
+its victims or its quota gone is weighed again or skipped, and comes again in the next cycle.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from scheduler_core.bid import Ground
+from scheduler_core.desk import Desk
+from scheduler_core.explanation import Reason
+from scheduler_core.fairness import classical_order, fair_order
+from scheduler_core.fungibility import Mode
+from scheduler_core.lines import turn
+from scheduler_core.model import Seconds
+from scheduler_core.nomination import Nominating, Nomination
+from scheduler_core.pencil import Pencil
+from scheduler_core.quota import Policy, by_key
+from scheduler_core.settings import CYCLES_LIMIT
+from scheduler_core.sites import Seats
+from scheduler_core.start import Assignment
+from scheduler_core.state import Charge
+from scheduler_core.victims import Cause
+
+
+@dataclass
+class Round:
+    """What one cycle did, or several told as one."""
+
+    admitted: list[Assignment] = field(default_factory=list)
+    preempted: dict[str, tuple[Cause, str]] = field(default_factory=dict)  # victim -> why, and for whom
+    why: dict[str, Reason] = field(default_factory=dict)  # heads that were not let in
+    parked: list[str] = field(default_factory=list)
+    evaluations: int = 0
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.admitted or self.preempted or self.parked)
+
+    def add(self, other: "Round") -> None:
+        self.admitted += other.admitted
+        self.preempted.update(other.preempted)
+        self.why.update(other.why)
+        self.parked += other.parked
+        self.evaluations += other.evaluations
+
+
+def run(desk: Desk, now_s: Seconds, cycles: int | None = None) -> Round:
+    """So many cycles, or until nothing changes. Who was sent back has left before the next cycle begins."""
+    total = Round()
+    for number in range(CYCLES_LIMIT if cycles is None else cycles):
+        gone = desk.release(now_s) if number else ()
+        result = cycle(desk, now_s)
+        total.add(result)
+        if not (result.changed or gone or desk.leaving):
+            return total
+    if cycles is None:
+        raise RuntimeError(f"the schedule did not settle within {CYCLES_LIMIT} cycles")
+    return total
+
+
+def cycle(desk: Desk, now_s: Seconds) -> Round:
+    return _Cycle(desk, now_s).run()
+
+
+def decide(desk: Desk, name: str, now_s: Seconds) -> Nomination:
+    """What a cycle would do for this gang alone, as things stand."""
+    return _Cycle(desk, now_s).nominate(name)
+
+
+class _Cycle:
+    def __init__(self, desk: Desk, now_s: Seconds) -> None:
+        self._desk, self._now_s = desk, now_s
+        snapshot = desk.snapshot
+        self._now = Pencil(snapshot.quota_tree, snapshot.usage)  # victims of this cycle still hold what they have
+        self._after = Pencil(snapshot.quota_tree, snapshot.usage)  # once they have left
+        self._ground = Ground(self._now, desk.holders, snapshot.queues, now_s, desk.settings, desk.spared)
+        self._nominating = Nominating(snapshot, self._ground, desk.sites)
+        self._gone: set[str] = set()
+        self._kept: list[str] = []
+        self.result = Round()
+
+    def run(self) -> Round:
+        # 1. Back-offs that are over; who holds quota that its queue takes back is sent off.
+        self._desk.lines.wake_on_time(self._now_s)
+        self._desk.drain(self._now_s)
+
+        # 2. The heads of the queues, each weighed on the state as it is.
+        heads = [self.nominate(name) for name in self._desk.lines.heads(self._desk.settings.heads)]
+
+        # 3. One after the other: let in, or others sent back for it, or neither.
+        for index in self._order(heads):
+            self._decide(heads[index])
+
+        # 4. Seats that were kept for those that wait are free again; their quota was only pencilled in.
+        for name in self._kept:
+            self._desk.sites.leave(name)
+        self.result.evaluations = self._nominating.evaluations
+        return self.result
+
+    def nominate(self, name: str) -> Nomination:
+        snapshot = self._desk.snapshot
+        gang = snapshot.gang(name)
+        return self._nominating.nominate(gang, turn(gang, snapshot.state_of(name), self._desk.usage_of))
+
+    def _order(self, heads: list[Nomination]) -> Iterator[int]:
+        return fair_order(self._now, heads) if self._desk.settings.fair_sharing else classical_order(heads)
+
+    # -- one head ------------------------------------------------------------------------------------------------------
+
+    def _decide(self, head: Nomination) -> None:
+        head, overlapped = self._weighed_again(head)
+        if head.mode is Mode.NO_FIT:
+            self._park(head)
+        elif head.mode is Mode.PREEMPT and not head.victims:
+            self._reserve(head)
+            self._park(head)
+        elif head.names_of_victims & self._gone or not self._fits(head):
+            self.result.why[head.name] = Reason.WAITING_FOR_QUOTA  # and it stays where it is in its line
+        elif head.mode is Mode.FIT and not overlapped:
+            self._admit(head)
+        else:
+            self._send_back_for(head)
+
+    def _weighed_again(self, head: Nomination) -> tuple[Nomination, bool]:
+        """Its victims were taken by somebody else, or its seats: what about it now? On the same flavors as before."""
+        if head.names_of_victims & self._gone:
+            ground = replace(self._ground, pencil=self._after, spared=self._desk.spared | self._gone)
+            with self._desk.sites.without(self._gone):
+                again = self._nominating.nominate(head.gang, head.turn, head.flavors, ground)
+            return again, True
+        if head.seats and not self._seats_fit(head):
+            ground = replace(self._ground, spared=self._desk.spared | self._gone)
+            return self._nominating.nominate(head.gang, head.turn, head.flavors, ground), False
+        return head, False
+
+    def _fits(self, head: Nomination) -> bool:
+        """Quota and seats, once all victims have left, its own and those of the heads before it."""
+        if head.place is None:
+            return self._seats_fit(head)
+        holders = (self._desk.holders.named(name) for name in sorted(head.names_of_victims - self._gone))
+        leaving = [(each.queue, each.charge) for each in holders]
+        with self._after.without(leaving):
+            return self._after.fits(head.place, head.usage) and self._seats_fit(head)
+
+    def _seats_fit(self, head: Nomination) -> bool:
+        if not head.seats:
+            return True
+        with self._desk.sites.without(sorted(self._gone | head.names_of_victims)):
+            return self._desk.sites.has_room(head.seats)
+
+    # -- what becomes of it --------------------------------------------------------------------------------------------
+
+    def _admit(self, head: Nomination) -> None:
+        queue = None if head.place is None else head.place[1]
+        flavors = {name: dict(chosen) for name, chosen in head.flavors.items()}
+        assignment = Assignment(head.name, queue, dict(head.counts), flavors, {}, {}, head.borrowing > 0, self._now_s)
+        self._pencil_in(head, head.usage)
+        self._desk.admit(assignment, head.seats)
+        self.result.admitted.append(assignment)
+
+    def _send_back_for(self, head: Nomination) -> None:
+        """It waits for its victims, or for those of another that leave enough for it, too."""
+        for victim in head.victims:
+            holder = self._desk.holders.named(victim.gang)
+            self._after.take(holder.queue, holder.charge)
+            self._gone.add(victim.gang)
+            self.result.preempted[victim.gang] = (victim.cause, head.name)
+            self._desk.send_back(victim.gang, self._now_s)
+        self._pencil_in(head, head.usage)
+        self._keep(head.name, head.seats)
+        self._desk.lines.stays_first(head.name)
+        self.result.why[head.name] = Reason.WAITING_FOR_PREEMPTED
+
+    def _park(self, head: Nomination) -> None:
+        self.result.why[head.name] = head.reason or Reason.WAITING_FOR_QUOTA
+        self.result.parked += self._desk.lines.park_alike(head.name)
+
+    def _reserve(self, head: Nomination) -> None:
+        """Nobody may be sent back for it. What is left of its quota is not lent to others past it, unless its queue
+        could take everything back from anybody."""
+        queue = self._desk.snapshot.queues[str(head.gang.queue)]
+        if queue.preemption.reclaim is Policy.ANY:
+            return
+        quotas, kept = by_key("Queue", queue.name, queue.quotas), dict(head.usage)
+        for key, amount in head.usage.items():
+            quota, used = quotas[key], self._now.usage.get((("queue", queue.name), key), 0)
+            if head.borrowing == 0:
+                kept[key] = max(0, min(amount, quota.nominal - used))
+            elif quota.borrowing_limit is not None:
+                kept[key] = min(amount, quota.nominal + quota.borrowing_limit - used)
+        self._pencil_in(head, kept)
+
+    def _pencil_in(self, head: Nomination, charge: Charge) -> None:
+        if head.place is not None:
+            self._now.add(head.place, charge)
+            self._after.add(head.place, charge)
+
+    def _keep(self, name: str, seats: Seats) -> None:
+        if seats:
+            self._desk.sites.hold(name, seats)
+            self._kept.append(name)

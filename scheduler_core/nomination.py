@@ -1,0 +1,186 @@
+"""One waiting gang weighed: may it be let in, by sending whom back, and if not, why not. Nothing is changed.
+
+Flavors are chosen first (`flavors.py`), asking this module whether somebody could be sent back for a flavor; then seats
+where a flavor has a topology; then the victims for the choice as a whole. A gang that may be smaller is tried at its
+full size and then, by halves, at the largest that does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from scheduler_core.assigning import Oracle, Search, assign
+from scheduler_core.bid import Bid, Ground, PlacedWithout
+from scheduler_core.explanation import Reason
+from scheduler_core.flavors import Books, Chosen, Want
+from scheduler_core.fungibility import Mode, Possibility
+from scheduler_core.holders import queued_since_s
+from scheduler_core.lines import Turn
+from scheduler_core.model import Gang
+from scheduler_core.preemption_classical import classical
+from scheduler_core.preemption_fair import fair
+from scheduler_core.quota import FlavorResource, PreemptionRules, Queue
+from scheduler_core.quota_levels import lowest_level
+from scheduler_core.quota_tree import Place
+from scheduler_core.sites import Seats, Sites
+from scheduler_core.snapshot import Snapshot
+from scheduler_core.start import Counts, least_counts, most_counts, sizes
+from scheduler_core.state import Charge
+from scheduler_core.topology import Failure
+from scheduler_core.victims import Cause, Victim
+
+
+@dataclass(frozen=True)
+class Nomination:
+    """What a cycle may do for a gang, as things stood when it was weighed."""
+
+    gang: Gang
+    turn: Turn
+    mode: Mode
+    counts: Counts
+    flavors: Chosen = field(default_factory=dict)
+    usage: Charge = field(default_factory=dict)
+    borrowing: int = 0
+    victims: tuple[Victim, ...] = ()
+    seats: Seats = ()
+    reason: Reason | None = None  # why it cannot be let in at once
+    detail: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.gang.name
+
+    @property
+    def place(self) -> Place | None:
+        return None if self.gang.queue is None else ("queue", self.gang.queue)
+
+    @property
+    def does(self) -> bool:
+        """It can be let in, now or once its victims have left."""
+        return self.mode is Mode.FIT or bool(self.victims)
+
+    @property
+    def names_of_victims(self) -> frozenset[str]:
+        return frozenset(each.gang for each in self.victims)
+
+
+def victims_of(ground: Ground, bid: Bid) -> tuple[Victim, ...]:
+    if bid.queue.preemption == PreemptionRules():
+        return ()
+    return fair(ground, bid) if ground.settings.fair_sharing else classical(ground, bid)
+
+
+class Nominating:
+    """Weighs gangs on one ground. `evaluations` counts how often a gang was weighed at one size."""
+
+    def __init__(self, snapshot: Snapshot, ground: Ground, sites: Sites) -> None:
+        self._snapshot, self._ground, self._sites = snapshot, ground, sites
+        self.evaluations = 0
+
+    def nominate(self, gang: Gang, when: Turn, only: Chosen | None = None, ground: Ground | None = None) -> Nomination:
+        """With `only`, on no other flavors than these; with `ground`, on another one."""
+        least, most = least_counts(self._snapshot, gang), most_counts(self._snapshot, gang)
+        weigh = _Weighing(self._snapshot, ground or self._ground, self._sites, gang, when, only)
+        best = weigh.at(most)
+        if not best.does and least != most:
+            smaller = list(sizes(gang, least, most))[1:]
+            low, high = 0, len(smaller) - 1
+            while low <= high:
+                middle = (low + high) // 2
+                found = weigh.at(smaller[middle])
+                if found.does:
+                    best, high = found, middle - 1
+                else:
+                    low = middle + 1
+        self.evaluations += weigh.times
+        return best
+
+
+class _Weighing:
+    """One gang, at one size after another."""
+
+    def __init__(
+        self, snapshot: Snapshot, ground: Ground, sites: Sites, gang: Gang, when: Turn, only: Chosen | None
+    ) -> None:
+        self._snapshot, self._ground, self._sites = snapshot, ground, sites
+        self._gang, self._turn, self._only = gang, when, only
+        self._queued_s = queued_since_s(gang, snapshot.state_of(gang.name))
+        self.times = 0
+
+    def at(self, counts: Counts) -> Nomination:
+        self.times += 1
+        if self._gang.queue is None:
+            return self._seated(Nomination(self._gang, self._turn, Mode.FIT, counts), None)
+        queue = self._ground.queues[self._gang.queue]
+        held = self._snapshot.charge_of(self._gang.name)
+        with self._ground.pencil.without([(("queue", queue.name), held)] if held else []):
+            return self._with_flavors(queue, counts)
+
+    def _with_flavors(self, queue: Queue, counts: Counts) -> Nomination:
+        pencil = self._ground.pencil
+        wants = [Want(each, counts[each.name]) for each in self._gang.pod_sets]
+        books = Books(pencil.tree, pencil.usage, self._snapshot.flavors, self._snapshot.topologies)
+        fair_sharing = self._ground.settings.fair_sharing
+        assigned = assign(Search(books, queue, self._possibility(queue), fair_sharing, self._only), wants)
+        found = Nomination(
+            self._gang, self._turn, assigned.mode, counts, assigned.flavors, assigned.usage, assigned.borrowing,
+            reason=assigned.reason, detail=assigned.detail,
+        )  # fmt: skip
+        if found.mode is Mode.FIT:
+            found = self._seated(found, queue)
+        if found.mode is Mode.PREEMPT:
+            short = assigned.short or frozenset(assigned.usage)
+            found = self._with_victims(found, queue, short)
+        return found
+
+    def _seated(self, found: Nomination, queue: Queue | None) -> Nomination:
+        """Quota is there. Where no seats are, sending others back may help, unless an empty cluster had none either."""
+        seats = self._sites.find(self._gang, found.counts, found.flavors)
+        if not isinstance(seats, Failure):
+            return replace(found, seats=seats)
+        ever = queue is not None and not isinstance(
+            self._sites.find(self._gang, found.counts, found.flavors, empty=True), Failure
+        )
+        mode = Mode.PREEMPT if ever else Mode.NO_FIT
+        return replace(found, mode=mode, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
+
+    def _with_victims(self, found: Nomination, queue: Queue, short: frozenset[FlavorResource]) -> Nomination:
+        if found.reason is not Reason.TOPOLOGY_PLACEMENT_FAILED and self._sites:
+            seats = self._sites.find(self._gang, found.counts, found.flavors, empty=True)
+            if isinstance(seats, Failure):
+                return replace(found, mode=Mode.NO_FIT, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
+        bid = Bid(self._gang, queue, self._queued_s, found.usage, short, self._placed_without(found))
+        victims = victims_of(self._ground, bid)
+        if not victims:
+            return replace(found, reason=found.reason or Reason.WAITING_FOR_QUOTA)
+        return replace(found, victims=victims, seats=self._seats_without(found, [each.gang for each in victims]))
+
+    def _placed_without(self, found: Nomination) -> PlacedWithout | None:
+        if not self._sites:
+            return None
+        return lambda names: not isinstance(self._find_without(found, names), Failure)
+
+    def _seats_without(self, found: Nomination, names: Sequence[str]) -> Seats:
+        seats = self._find_without(found, names)
+        return () if isinstance(seats, Failure) else seats
+
+    def _find_without(self, found: Nomination, names: Sequence[str]) -> Seats | Failure:
+        with self._sites.without(names):
+            return self._sites.find(self._gang, found.counts, found.flavors)
+
+    def _possibility(self, queue: Queue) -> Oracle:
+        """Could somebody be sent back for so much of one flavor, and how far up would it reach for quota then?"""
+        ground, place = self._ground, ("queue", queue.name)
+        tree, usage = ground.pencil.tree, ground.pencil.usage
+
+        def ask(key: FlavorResource, quantity: int) -> tuple[Possibility, int]:
+            bid = Bid(self._gang, queue, self._queued_s, {key: quantity}, frozenset((key,)))
+            victims = victims_of(ground, bid)
+            if not victims:
+                return Possibility.NO_CANDIDATES, lowest_level(tree, place, key, quantity, usage)[0]
+            holders = [ground.holders.named(each.gang) for each in victims]
+            with ground.pencil.without((each.queue, each.charge) for each in holders):
+                level = lowest_level(tree, place, key, quantity, usage)[0]
+            own = any(each.cause is Cause.IN_QUEUE for each in victims)
+            return (Possibility.PREEMPT if own else Possibility.RECLAIM), level
+
+        return ask

@@ -1,0 +1,152 @@
+"""Where gangs stand that were let in by a topology, and where the next ones could: one capacity a flavor.
+
+`topology/` knows how pods are placed; here is what the cycle needs around it: what an admitted gang holds, what is
+free without it, and seats that are kept for a gang that waits for others to leave. Flavors without a topology have no
+seats.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from scheduler_core.errors import Conflict
+from scheduler_core.flavors import Chosen, on_nodes_of
+from scheduler_core.model import Gang, PodSet, Requests
+from scheduler_core.snapshot import Snapshot
+from scheduler_core.start import Counts, shape_of
+from scheduler_core.state import Admission, DomainCount, Domains
+from scheduler_core.topology import (
+    UNCONSTRAINED,
+    Ask,
+    Assignment,
+    Capacity,
+    Failure,
+    Forest,
+    Part,
+    assign,
+    has_levels,
+    spelled_out,
+)
+
+Held = tuple[str, Assignment, Requests]  # flavor, where, what one pod takes
+Seats = tuple[Held, ...]
+
+
+class Sites:
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._capacities: dict[str, Capacity] = {}
+        self._held: dict[str, Seats] = {}
+        loose = [(bound.node, bound.pod.requests) for bound in snapshot.pods.values() if bound.pod.gang is None]
+        for name, flavor in sorted(snapshot.flavors.items()):
+            if flavor.topology is not None:
+                forest = Forest.of(snapshot.topologies[flavor.topology], snapshot.nodes.values(), flavor.node_labels)
+                self._capacities[name] = Capacity.of(forest)
+                self._capacities[name].occupy(loose)
+        if self._capacities:
+            for name in snapshot.gangs:
+                admission = snapshot.state_of(name).admission
+                if admission is not None:
+                    self.hold(name, self._seats_of(snapshot.gang(name), admission))
+
+    def __bool__(self) -> bool:
+        """Some flavor has a topology."""
+        return bool(self._capacities)
+
+    def takes(self, flavor: str, pod_sets: Iterable[PodSet]) -> bool:
+        """May these pod sets ask this flavor at all? One that wishes for a level needs a flavor that has it."""
+        capacity = self._capacities.get(flavor)
+        wishes = [each.topology for each in pod_sets if each.topology is not None]
+        if capacity is None:
+            return not wishes
+        return all(has_levels(capacity.forest.topology, wish) for wish in wishes)
+
+    # -- what is held ----------------------------------------------------------------------------------------------
+
+    def hold(self, name: str, seats: Seats) -> None:
+        """They are this gang's from now on, whether there was room for it or not."""
+        self.leave(name)
+        if seats:
+            self._held[name] = seats
+            self._use(seats)
+
+    def leave(self, name: str) -> None:
+        self._give(self._held.pop(name, ()))
+
+    @contextmanager
+    def without(self, names: Iterable[str]) -> Iterator[None]:
+        gone = [self._held[name] for name in names if name in self._held]
+        for seats in gone:
+            self._give(seats)
+        try:
+            yield
+        finally:
+            for seats in reversed(gone):
+                self._use(seats)
+
+    def _use(self, seats: Seats) -> None:
+        for flavor, assignment, requests in seats:
+            self._capacities[flavor].use(assignment, requests)
+
+    def _give(self, seats: Seats) -> None:
+        for flavor, assignment, requests in seats:
+            self._capacities[flavor].give(assignment, requests)
+
+    def _seats_of(self, gang: Gang, admission: Admission) -> Seats:
+        """As it was let in; domains that are gone with their nodes hold nothing any more."""
+        seats: list[Held] = []
+        for each in gang.pod_sets:
+            flavors = admission.flavors.get(each.name, {})
+            flavor = self._flavor_of(flavors)
+            if flavor is not None:
+                parts = (Part(one.values, one.count) for one in admission.topology.get(each.name, ()))
+                told = Assignment(each.name, tuple(parts))
+                shape = on_nodes_of(shape_of(self._snapshot, gang, each), flavors, self._snapshot.flavors)
+                seats.append((flavor, spelled_out(self._capacities[flavor], told, shape), each.requests))
+        return tuple(seats)
+
+    def _flavor_of(self, flavors: Mapping[str, str]) -> str | None:
+        return next((flavor for _, flavor in sorted(flavors.items()) if flavor in self._capacities), None)
+
+    # -- what is free ----------------------------------------------------------------------------------------------
+
+    def find(self, gang: Gang, counts: Counts, chosen: Chosen, *, empty: bool = False) -> Seats | Failure:
+        """Seats for all of its pods on flavors with a topology; with `empty`, as though nobody else were let in."""
+        asks: dict[str, list[Ask]] = {}
+        for each in gang.pod_sets:
+            flavor = self._flavor_of(chosen.get(each.name, {}))
+            if flavor is not None:
+                asks.setdefault(flavor, []).append(self._ask(gang, each, counts[each.name], chosen[each.name]))
+        seats: list[Held] = []
+        for flavor, wanted in asks.items():
+            capacity = self._capacities[flavor]
+            found = assign(capacity.emptied() if empty else capacity, wanted)
+            if isinstance(found, Failure):
+                return found
+            seats += [(flavor, found[ask.name], ask.shape.requests) for ask in wanted]
+        return tuple(seats)
+
+    def has_room(self, seats: Seats) -> bool:
+        """Are they still free?"""
+        taken: list[Held] = []
+        try:
+            for held in seats:
+                self._capacities[held[0]].take(held[1], held[2])
+                taken.append(held)
+        except Conflict:
+            return False
+        finally:
+            self._give(tuple(taken))
+        return True
+
+    def _ask(self, gang: Gang, each: PodSet, count: int, flavors: Mapping[str, str]) -> Ask:
+        shape = on_nodes_of(shape_of(self._snapshot, gang, each), flavors, self._snapshot.flavors)
+        request = each.topology or UNCONSTRAINED
+        return Ask(name=each.name, count=count, shape=shape, topology=request)
+
+
+def domains(seats: Seats) -> Domains:
+    """As an admission keeps them."""
+    return {
+        assignment.pod_set: tuple(DomainCount(part.domain, part.count) for part in assignment.parts)
+        for _, assignment, _ in seats
+    }

@@ -1,0 +1,36 @@
+"""Why those that wait were not let in, told after a row of cycles: one word a gang, in Kueue's vocabulary.
+
+What the cycles found out is taken from them; who was never looked at is weighed here as it would be next.
+`explain.py` says it at length, with the number that binds.
+"""
+
+from scheduler_core.desk import Desk
+from scheduler_core.explanation import Reason
+from scheduler_core.kueue_cycle import Round, decide
+from scheduler_core.model import Gang, Seconds
+from scheduler_core.quota import StopPolicy
+
+
+def reasons(desk: Desk, result: Round, now_s: Seconds) -> dict[str, Reason]:
+    """Of every gang that holds no quota."""
+    found = {}
+    for name in sorted(desk.snapshot.pending_gangs()):
+        gang = desk.snapshot.gang(name)
+        if _suspended(desk, gang):
+            found[name] = Reason.SUSPENDED
+        else:
+            found[name] = result.why.get(name) or _weighed(desk, name, now_s)
+    return found
+
+
+def _suspended(desk: Desk, gang: Gang) -> bool:
+    queue = None if gang.queue is None else desk.snapshot.queues[gang.queue]
+    return not gang.active or gang.held or (queue is not None and queue.stop_policy is not StopPolicy.NONE)
+
+
+def _weighed(desk: Desk, name: str, now_s: Seconds) -> Reason:
+    """It would fit where nobody stands before it: then it is others that it waits for."""
+    state = desk.snapshot.state_of(name)
+    if state.requeue_at_s is not None and state.requeue_at_s > now_s:
+        return Reason.BACKING_OFF
+    return decide(desk, name, now_s).reason or Reason.WAITING_FOR_QUOTA
