@@ -1,4 +1,4 @@
-"""Many drawn days, each lived twice: with the agent and every request approved, and with an agent that only observes.
+"""Many drawn days, each lived twice: with the agent and every request approved, and without it.
 
     python benchmarks/days.py --seeds 1-200 --jobs 2 --out days.jsonl
 

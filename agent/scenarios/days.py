@@ -1,16 +1,15 @@
 """A drawn day as everybody plays it: the same for the demo, for the benchmark and for the tests.
 
-Played twice: once with the agent at work, once with an agent that only observes. What the second loses and the first
-does not is what the agent has won.
+Played twice: once with the agent at work, once without it. What the second loses and the first does not is what the
+agent has won.
 """
 
-import tempfile
-from contextlib import closing
 from pathlib import Path
 
 from agent.scenarios.format import Scenario
 from agent.scenarios.losses import LossMeter, Tally
 from agent.scenarios.performance import Performance
+from agent.scenarios.unattended import Unattended
 
 NODES, GPUS, TENANTS, TROUBLES = 32, 256, 3, 12
 START = "2026-11-02T09:00:00Z"
@@ -30,15 +29,9 @@ def day(seed: int, trace: Path | None = None) -> Scenario:
 
 
 def alone(scenario: Scenario, seed: int | None = None) -> Tally:
-    """What the same day loses while the agent only observes."""
+    """What the same day loses while nobody acts."""
     meter = LossMeter()
-    observed = scenario.model_copy(update={"spec": scenario.spec.model_copy(update={"autonomy": "observe"})})
-    with (
-        tempfile.TemporaryDirectory(prefix="watchkeeper-alone-") as folder,
-        closing(Performance(observed, Path(folder), seed=seed, meter=meter)) as performance,
-    ):
-        while performance.step():
-            pass
+    Unattended(scenario, seed).play(meter)
     return meter.tally
 
 

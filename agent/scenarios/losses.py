@@ -1,6 +1,6 @@
 """GPU-hours that a day loses, counted from the world alone: nothing that the agent says of itself goes in.
 
-Looked at once a simulated minute, by the same rules whether the agent acts or only observes, so that what it costs
+Looked at once a simulated minute, by the same rules with the agent and without it, so that what it costs
 counts against it: nodes that it keeps closed, gangs that it sends to wait, work that its requeues throw away.
 """
 
