@@ -6,8 +6,9 @@ For the questions that every queue has an answer to, cohorts may be named beside
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from scheduler_core.cases.form import Amounts, Answer, Case, Entry, Mode, PodSetEntry, ShareEntry
+from scheduler_core.cases.form import Amounts, Answer, Case, Entry, PodSetEntry, ShareEntry
 from scheduler_core.cases.quantities import told
+from scheduler_core.fungibility import Mode
 from scheduler_core.state import DomainCount
 
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from scheduler_core.fungibility import Mode
 from scheduler_core.model import Gang, Node, Pod, Seconds
 from scheduler_core.quota import Cohort, Flavor, LocalQueue, Queue
 from scheduler_core.settings import Settings
@@ -18,12 +19,6 @@ class Ask(StrEnum):
     TOPOLOGY = "topology"
     QUOTA = "quota"
     SHARE = "share"
-
-
-class Mode(StrEnum):
-    FIT = "Fit"
-    PREEMPT = "Preempt"
-    NO_FIT = "NoFit"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from scheduler_core.cases.fields import BadCase, Fields, chosen, read, text_at
-from scheduler_core.cases.form import EXPECTABLE, Answer, Ask, Entry, Mode, PodSetEntry, ShareEntry, Workload
+from scheduler_core.cases.form import EXPECTABLE, Answer, Ask, Entry, PodSetEntry, ShareEntry, Workload
 from scheduler_core.cases.quantities import counted
 from scheduler_core.cases.reading.workloads import domain
+from scheduler_core.fungibility import Mode
 
 T = TypeVar("T")
 Resolve = Callable[[str, str], str]  # a workload's name and the place -> the gang's
