@@ -200,10 +200,15 @@ class Gang:
     uid: str = ""  # breaks the last tie between gangs; empty: the name does
     local_queue: str | None = None  # whose usage it counts to, where several share one queue
     gates: frozenset[str] = frozenset()  # it is not looked at before all of these are lifted
+    walltime_s: Seconds | None = (
+        None  # it must have ended so long after its start; None: nobody knows, it may run for ever
+    )
     elastic: bool = False  # once admitted it grows to its count and may be shrunk to its minimum
 
     def __post_init__(self) -> None:
         require_name("Gang", self.name)
+        if self.walltime_s is not None and self.walltime_s <= 0:
+            raise Invalid("Gang", self.name, "walltime_s", f"{self.walltime_s} is not above 0")
         if not self.pod_sets:
             raise Invalid("Gang", self.name, "pod_sets", "is empty")
         names = [each.name for each in self.pod_sets]

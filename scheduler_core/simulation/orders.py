@@ -1,0 +1,124 @@
+"""Who goes first: the ways of scheduling that a simulation compares. One function each, listed at the end of the file.
+
+`fifo` and `fair` are the plain ones that every comparison starts from; `backfill` holds times for large gangs; `cycle`
+is the core's own scheduler with all its rules, preemption included, as far as its queues say so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from scheduler_core.backfill import EASY, Rules, asks, backfill, line
+from scheduler_core.errors import Unknown
+from scheduler_core.model import Gang, Seconds
+from scheduler_core.reservation import Promise
+from scheduler_core.scheduler import run
+from scheduler_core.settings import Settings
+from scheduler_core.snapshot import Snapshot
+from scheduler_core.start import commit, try_start
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one look at the cluster decided."""
+
+    started: tuple[str, ...] = ()
+    sent_back: tuple[str, ...] = ()
+    promises: tuple[Promise, ...] = ()
+
+
+Order = Callable[[Snapshot, Seconds, Settings], Step]
+
+
+def fifo(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
+    """By priority, then as they came; who does not fit holds up everybody behind."""
+    started = []
+    for gang in line(snapshot, now_s):
+        if not _start(snapshot, gang, now_s, settings):
+            break
+        started.append(gang.name)
+    return Step(tuple(started))
+
+
+def best_effort(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
+    """By priority, then as they came; who does not fit is passed over."""
+    started, hopeless = [], set()
+    for gang in line(snapshot, now_s):
+        kind = asks(snapshot, gang)
+        if kind in hopeless:
+            continue
+        if _start(snapshot, gang, now_s, settings):
+            started.append(gang.name)
+        else:
+            hopeless.add(kind)
+    return Step(tuple(started))
+
+
+def fair(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
+    """The queue that uses least of its own goes first, one gang at a time; who does not fit is passed over."""
+    lines: dict[str, list[Gang]] = {}
+    for gang in reversed(line(snapshot, now_s)):
+        lines.setdefault(gang.queue or "", []).append(gang)
+    shares = {queue: share_of(snapshot, queue) for queue in lines}
+    started, hopeless = [], set()
+    while lines:
+        queue = min(lines, key=lambda name: (shares[name], name))
+        gang = lines[queue].pop()
+        if not lines[queue]:
+            del lines[queue]
+        kind = asks(snapshot, gang)
+        if kind not in hopeless and _start(snapshot, gang, now_s, settings):
+            started.append(gang.name)
+            shares[queue] = share_of(snapshot, queue)
+        else:
+            hopeless.add(kind)
+    return Step(tuple(started))
+
+
+def share_of(snapshot: Snapshot, queue: str) -> float:
+    """What it uses of its own quota, of the resource of which that is most."""
+    if queue not in snapshot.queues:
+        return 0.0
+    place = ("queue", queue)
+    own = ((quota.key, quota.nominal) for quota in snapshot.queues[queue].quotas if quota.nominal)
+    return max((snapshot.usage.get((place, key), 0) / nominal for key, nominal in own), default=0.0)
+
+
+def reserving(rules: Rules, snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
+    """Backfilling under these rules."""
+    found = backfill(snapshot, now_s, settings, rules)
+    promises = tuple(each.promise for each in found.reservations)
+    return Step(tuple(each.gang for each in found.started), promises=promises)
+
+
+def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
+    """The core's scheduler, until nothing changes."""
+    result = run(snapshot, now_s, settings)
+    return Step(tuple(each.gang for each in (*result.completed, *result.admitted)), result.drained)
+
+
+def _start(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -> bool:
+    assignment = try_start(snapshot, gang.name, now_s, settings)
+    if assignment is None:
+        return False
+    commit(snapshot, assignment)
+    return True
+
+
+CONSERVATIVE = Rules(depth=8)  # that many of the longest waiting hold a time; each one more costs a try per candidate
+
+ORDERS: tuple[tuple[str, Order], ...] = (
+    ("fifo", fifo),
+    ("best-effort", best_effort),
+    ("fair", fair),
+    ("backfill", partial(reserving, EASY)),
+    ("conservative", partial(reserving, CONSERVATIVE)),
+    ("cycle", cycle),
+)
+
+
+def by_name(name: str) -> Order:
+    for each, function in ORDERS:
+        if each == name:
+            return function
+    raise Unknown("Order", name, "name", f"the orders are {', '.join(each for each, _ in ORDERS)}")

@@ -1,0 +1,175 @@
+"""Small work goes ahead of large work, and never at its cost."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from schedule_language import GPU
+
+from scheduler_core import Gang, Invalid, Node, PodSet, Queue, Quota, Settings, Snapshot
+from scheduler_core.backfill import Rules, backfill, line
+from scheduler_core.reservation import Promise, keeps, reserve
+from scheduler_core.simulation import Arrival, by_name, simulate
+from scheduler_core.simulation.orders import reserving
+
+BEST = Settings()
+
+
+def work(name, pods, walltime_s=None, *, gpus=1, queue=None, priority=0, at_s=0):
+    pod_set = PodSet(count=pods, requests={GPU: gpus})
+    return Gang(name=name, pod_sets=(pod_set,), queue=queue, priority=priority, created_s=at_s, walltime_s=walltime_s)
+
+
+def cluster(*gpus, gangs=(), queues=()):
+    return Snapshot(nodes=[Node(f"n{i}", {GPU: each}) for i, each in enumerate(gpus)], queues=queues, gangs=gangs)
+
+
+def started(snapshot, now_s=0, rules=None):
+    return [each.gang for each in backfill(snapshot, now_s, BEST, rules or Rules()).started]
+
+
+def blocked(*others, gpus=(8,)):
+    """Half of the cluster is busy until 100; `big` wants all of it."""
+    snapshot = cluster(*gpus, gangs=[work("busy", sum(gpus) // 2, 100, at_s=-2)])
+    assert started(snapshot) == ["busy"]
+    for gang in (work("big", sum(gpus), 50, at_s=-1), *others):
+        snapshot.add_gang(gang)
+    return snapshot
+
+
+def test_the_blocked_gang_holds_the_time_at_which_enough_has_ended():
+    found = backfill(blocked(), 0)
+    assert [(each.gang, each.start_s, each.waits_for, each.nodes) for each in found.reservations] == [
+        ("big", 100, ("busy",), ("n0",))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("walltime_s", "may"), [(100, True), (101, False), (None, False)], ids=["ends in time", "ends late", "endless"]
+)
+def test_who_ends_before_goes_ahead(walltime_s, may):
+    snapshot = blocked(work("small", 4, walltime_s))
+    found = backfill(snapshot, 0)
+    assert [each.gang for each in found.started] == (["small"] if may else [])
+    assert found.held_back == ({} if may else {"small": "big"})
+
+
+def test_who_uses_what_the_reservation_leaves_goes_ahead_however_long_it_runs():
+    snapshot = cluster(8, 4, gangs=[work("busy", 8, 100, at_s=-2)])
+    started(snapshot)
+    snapshot.add_gang(work("big", 10, 50, at_s=-1))
+    snapshot.add_gang(work("three", 3))
+    snapshot.add_gang(work("two", 2))
+    assert started(snapshot) == ["two"], "10 of 12 are spoken for"
+
+
+def test_a_gang_that_no_known_end_lets_in_holds_up_nobody():
+    snapshot = cluster(8, gangs=[work("endless", 4, at_s=-2)])
+    started(snapshot)
+    snapshot.add_gang(work("big", 8, 50, at_s=-1))
+    snapshot.add_gang(work("small", 4))
+    found = backfill(snapshot, 0)
+    assert (found.reservations, [each.gang for each in found.started]) == ((), ["small"])
+
+
+def test_quota_is_reserved_like_nodes():
+    queues = [
+        Queue(name="q", quotas=(Quota(resource=GPU, nominal=4),)),
+        Queue(name="r", quotas=(Quota(resource=GPU, nominal=8),)),
+    ]
+    snapshot = cluster(16, queues=queues, gangs=[work("busy", 3, 100, queue="q", at_s=-2)])
+    started(snapshot)
+    for gang in (work("big", 4, 9, queue="q", at_s=-1), work("small", 1, queue="q"), work("other", 8, queue="r")):
+        snapshot.add_gang(gang)
+    assert started(snapshot) == ["other"], "the other queue's quota is nothing to big"
+
+
+def test_with_more_depth_the_next_in_line_hold_a_time_too():
+    """`mid` starts after `big`; `long` would fit beside big, and is in mid's way."""
+    gangs = (work("mid", 8, 50), work("long", 4, 100))
+    assert [(each.gang, each.start_s) for each in backfill(blocked(*gangs), 0, BEST, Rules(depth=2)).reservations] == [
+        ("big", 100),
+        ("mid", 150),
+    ]
+    snapshot = cluster(8, gangs=[work("busy", 4, 100, at_s=-3)])
+    started(snapshot)
+    for gang in (work("big", 6, 50, at_s=-2), work("mid", 8, 50, at_s=-1), work("long", 2, 400)):
+        snapshot.add_gang(gang)
+    with snapshot.fork():
+        assert started(snapshot) == ["long"]
+    assert started(snapshot, rules=Rules(depth=2)) == []
+
+
+def test_age_comes_first_in_the_end():
+    old, young = work("old", 1, at_s=0), work("young", 1, priority=2, at_s=100)
+    snapshot = cluster(1, gangs=[old, young])
+    assert [gang.name for gang in line(snapshot, 100)] == ["young", "old"]
+    assert [gang.name for gang in line(snapshot, 100, aging_s=60)] == ["young", "old"]
+    assert [gang.name for gang in line(snapshot, 120, aging_s=60)] == ["old", "young"], "equal, and it waited longer"
+
+
+def test_the_rules_are_checked():
+    for wrong in ({"depth": -1}, {"depth": 65}, {"aging_s": 0}):
+        with pytest.raises(Invalid, match=f"Rules 'backfill': {next(iter(wrong))}"):
+            Rules(**wrong)
+    with pytest.raises(Invalid, match="Gang 'g': walltime_s"):
+        work("g", 1, 0)
+
+
+def test_asking_leaves_no_trace():
+    snapshot = blocked(work("small", 4, 200))
+    before = snapshot.contents()
+    assert reserve(snapshot, "big", 0, BEST) is not None
+    assert keeps(snapshot, [Promise("big", 100)], 0, BEST)
+    assert not keeps(snapshot, [Promise("big", 99)], 0, BEST)
+    assert started(snapshot) == []
+    assert snapshot.contents() == before
+
+
+# -- whatever comes ----------------------------------------------------------------------------------------------------
+
+loads = st.lists(
+    st.tuples(st.integers(1, 6), st.sampled_from([1, 2, 4]), st.integers(1, 40), st.integers(0, 30), st.booleans()),
+    min_size=1,
+    max_size=14,
+)
+sizes = st.lists(st.integers(1, 8), min_size=1, max_size=4)
+
+
+def arrivals(load):
+    """Walltimes are exact; some gangs have none, and are taken for endless."""
+    for number, (pods, gpus, runs_s, at_s, known) in enumerate(sorted(load, key=lambda each: each[3])):
+        gang = work(f"g{number:02}", pods, runs_s if known else None, gpus=gpus, queue=f"q{number % 2}", at_s=at_s)
+        yield Arrival(gang, at_s, runs_s)
+
+
+def queues_for(gpus, quota):
+    half = max(1, sum(gpus) * quota // 4)
+    return [Queue(name=f"q{index}", quotas=(Quota(resource=GPU, nominal=half),)) for index in range(2)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(sizes, loads, st.integers(1, 4), st.sampled_from([1, 3]))
+def test_no_gang_that_goes_ahead_ever_delays_a_promised_start(gpus, load, quota, depth):
+    """All of one priority, so that nothing comes before a gang by right; ends are as they were told."""
+    snapshot = cluster(*gpus, queues=queues_for(gpus, quota))
+    before = snapshot.contents()
+    result = simulate(snapshot, list(arrivals(load)), lambda *each: reserving(Rules(depth=depth), *each))
+    assert snapshot.contents() == before
+    for name, life in result.lives.items():
+        if life.promised_s is not None:
+            assert life.started_s is not None and life.started_s <= life.promised_s, name
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes, loads)
+def test_the_first_that_waits_starts_no_later_than_without_anybody_behind_it(gpus, load):
+    """The promise to the very first blocked gang is what FIFO would have given it."""
+    known = [replace(each, gang=replace(each.gang, queue=None, walltime_s=each.runs_s)) for each in arrivals(load)]
+    eased = simulate(cluster(*gpus), known, by_name("backfill"))
+    plain = simulate(cluster(*gpus), known, by_name("fifo"))
+    overtaken = [name for name, life in eased.lives.items() if life.promised_s is not None]
+    if overtaken:
+        first = min(overtaken, key=lambda name: (eased.lives[name].came_s, name))
+        if plain.lives[first].started_s is not None:
+            assert eased.lives[first].started_s <= plain.lives[first].started_s
