@@ -94,7 +94,7 @@ class Capacity:
 
     def vector(self, requests: Requests) -> list[tuple[int, int]] | None:
         """(row, quantity) of what one pod takes, the pod itself counted; None if no leaf has one of the resources."""
-        wanted = {**requests, PODS: requests.get(PODS, 0) + 1}
+        wanted = {**requests, PODS: max(1, requests.get(PODS, 0))}
         if any(quantity and resource not in self.resources for resource, quantity in wanted.items()):
             return None
         rows = {resource: row for row, resource in enumerate(self.resources)}
