@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
 from agent.adapters.checkpoints import close as close_checkpointer, open_checkpointer
@@ -16,12 +17,26 @@ from agent.adapters.prometheus.detect import Surveyor
 from agent.adapters.rego.engine import EmbeddedPolicyEngine
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.store import Store
+from agent.blindness import Blindness
 from agent.chance import InOrder, NoBoundaries
 from agent.config import Settings
 from agent.domain.base import digest_of, rfc3339
+from agent.domain.cluster import ClusterView
 from agent.domain.signal import Signal
 from agent.evidence.holders import idle_minimum_s
-from agent.ports import Boundaries, Clock, Cluster, Fault, Ledger, Metrics, Notifier, Ports, RepairSystem, TaskOrder
+from agent.ports import (
+    Boundaries,
+    Clock,
+    Cluster,
+    Fault,
+    Ledger,
+    Metrics,
+    MetricsUnavailable,
+    Notifier,
+    Ports,
+    RepairSystem,
+    TaskOrder,
+)
 from agent.resources import bundled
 from agent.watch import Watch
 from agent.workflow import Workflow
@@ -57,6 +72,7 @@ class Agent:
     log: Log
     _observer: Observer
     _surveyor: Surveyor
+    _blindness: Blindness
     _close: tuple[Callable[[], None], ...]
 
     def receive(self, signals: Sequence[Signal]) -> int:
@@ -67,11 +83,20 @@ class Agent:
         """One look of the agent's own at objects and metrics. A world that does not answer is looked at again later."""
         self.watch.heartbeat()
         now = self.ports.clock.now()
-        for look in (self._observer.observe, self._surveyor.survey):
+        for look in (self._observer.observe, self._survey):
             try:
                 self.watch.receive(look(self.ports.views.take(), now))
             except Fault as fault:
                 logger.info("no look at this time: %s: %s", fault.place, fault)
+
+    def _survey(self, view: ClusterView, now: datetime) -> Sequence[Signal]:
+        try:
+            found = self._surveyor.survey(view, now)
+        except MetricsUnavailable as fault:
+            self._blindness.blind(str(fault), now)
+            raise
+        self._blindness.sees()
+        return found
 
     def run_until_idle(self) -> None:
         self.watch.run_until_idle()
@@ -128,6 +153,7 @@ def assemble(
         boundaries=boundaries or NoBoundaries(),
         tenants=_tenants(engine.bundle.limits),
         idle_minimum_s=idle_minimum_s(engine.bundle.limits),
+        call_when_away_s=settings.call_when_away_s,
     )
     _record_start(settings, engine.digest, ports)
     return Agent(
@@ -136,6 +162,7 @@ def assemble(
         log=log,
         _observer=Observer(world.cluster, refused),
         _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger),
+        _blindness=Blindness(notifier, ledger, settings.call_when_away_s),
         _close=(lambda: close_checkpointer(checkpointer), store.close, log.close),
     )
 

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     listen: str = Field(default="127.0.0.1:9710", pattern=r"^[^\s:]+:\d{1,5}$")  # host:port of the inbound doors
     inbound_token_file: Path | None = None
     look_every_s: int = Field(default=30, ge=1, le=3600)  # how often metrics and objects are looked at
+    call_when_away_s: int = Field(
+        default=1800, ge=60, le=86400
+    )  # policies or metrics away for so long: a person is called
     model_endpoint: str | None = Field(
         default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"
     )  # without credentials

@@ -366,3 +366,4 @@ class Ports:
     boundaries: Boundaries
     tenants: Mapping[str, Sequence[str]]  # namespaces by tenant
     idle_minimum_s: Mapping[str, int]  # by class of workload, from the policies' own data
+    call_when_away_s: int  # how long policies or metrics may be away before a person is called

@@ -30,6 +30,17 @@ def once(
     return payload
 
 
+def call(notifier: Notifier, ledger: Ledger, subject: ObjectRef, message: str, *, key: str) -> None:
+    """Calls the person on duty, once for each key, where no proposal can be judged or none would be made: the agent
+    itself is blind. It changes nothing, so no policy is passed by; what was said is on the record."""
+    if ledger.find(f"notice:{key}") is not None:
+        return
+    tell(notifier, ledger, "oncall", subject, message, key=key)
+    payload = {"target": subject.json_object(), "audience": "oncall", "message": message}
+    with suppress(AlreadyRecorded):
+        ledger.record("notice", payload, unique_key=f"notice:{key}", attributes={"target": str(subject)})
+
+
 def tell(notifier: Notifier, ledger: Ledger, audience: str, subject: ObjectRef, message: str, *, key: str) -> None:
     """Tells somebody. That they could not be told is recorded, and stops nothing."""
     try:

@@ -13,9 +13,14 @@ from agent.domain.cluster import Node
 from agent.domain.incident import Incident
 from agent.domain.signal import AlertBody, ConditionBody, EventBody
 from agent.evidence.faults import NodeFault
+from agent.evidence.hanging import PROGRESS
+from agent.evidence.labels import pod_of
 from agent.evidence.look_facts import Scene
+from agent.evidence.lookup import pods_of
 from agent.evidence.nodes import bad_conditions
+from agent.evidence.pod_series import PodKey, key_of
 from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction
+from agent.ports import Metrics
 
 NOT_READY_S = 300  # as long as Kubernetes itself tolerates before it evicts
 QUIET_S = 900  # after a recovery: a flapping kubelet is back well within this
@@ -37,7 +42,7 @@ def settling(scene: Scene, node: Node, fault: NodeFault | None) -> dict[str, Any
     sick_gpu = fault is not None and fault.action not in HARMLESS_TO_THE_GPU
     until = None if sick_gpu or flaps >= FLAPS else _until(incident, node, told_ready=told_ready)
     nameless = fault is not None and fault.action is FirstAction.RESET_GPU and fault.gpu_uuid is None
-    if fault is not None and sick_gpu and (nameless or not fault.confirmed):
+    if fault is not None and sick_gpu and (nameless or not fault.confirmed or _goes_on(scene, node, fault)):
         until = incident.opened_at + timedelta(seconds=SECOND_WITNESS_S)
     stay = None if sick_gpu or not told_ready else _stay(incident, flaps)
     well_s = int((scene.now - incident.recovered_at).total_seconds()) if incident.recovered_at else 0
@@ -66,6 +71,25 @@ def _until(incident: Incident, node: Node, *, told_ready: bool) -> datetime | No
     if _hot(incident, node) and bad <= {_THERMAL}:
         return incident.opened_at + timedelta(seconds=THERMAL_S)
     return None
+
+
+def _goes_on(scene: Scene, node: Node, fault: NodeFault) -> bool:
+    """A gang there has made steps since the fault was told of, or just before, when no scrape has come since: who has
+    lost a GPU makes none for long, so the next scrapes tell whether this is true."""
+    gangs = {p.gang for p in scene.view.pods_on(node.name) if p.gang is not None and p.ready and not p.terminating}
+    keys = {key_of(p) for gang in gangs for p in pods_of(scene.view, gang)}
+    if scene.metrics is None or not keys:
+        return False
+    since = min(fault.last_seen, scene.now) - timedelta(seconds=SECOND_WITNESS_S)
+    for name in PROGRESS:
+        before, now = (_counted(scene.metrics, name, at) for at in (since, scene.now))
+        if any(key in before and now[key] > before[key] for key in keys & set(now)):
+            return True
+    return False
+
+
+def _counted(metrics: Metrics, name: str, at: datetime) -> dict[PodKey, float]:
+    return {pod_of(one.labels): one.points[-1][1] for one in metrics.instant(name, at) if one.points}
 
 
 def _stay(incident: Incident, flaps: int) -> datetime:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from agent.actions.catalogue import CATALOGUE
 from agent.domain.approval import ApprovalRequest, RequestState
-from agent.domain.base import digest_of, parse_rfc3339
+from agent.domain.base import digest_of, parse_rfc3339, rfc3339
+from agent.domain.cluster import ObjectRef
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
 from agent.domain.thread import Move, Next, Thread, Wait
@@ -19,11 +20,12 @@ from agent.evidence.foreseen import broken_promise
 from agent.evidence.policy_input import Phase, policy_input
 from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key
 from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
-from agent.recording import once
+from agent.recording import call, once
 
 ENGINE_RETRY_S = 30
 ENGINE_TRIES = 20  # ten minutes without a decision on this proposal; after that a person is called
 ENGINE_AWAY_RETRY_S = 120  # from then on, where only waiting is left; each try is a record
+ENGINE = ObjectRef(api_version="watchkeeper.dev/v1alpha1", kind="PolicyEngine", name="policies")
 _ENGINE_AWAY = frozenset({"policy.unreachable", "policy.not_loaded", "policy.timeout"})
 
 
@@ -169,8 +171,26 @@ def _ask_again(thread: Thread, stage: str, ports: Ports) -> Move:
         if stage == "judge_again":
             return _withdrawn(thread, _of(thread), why)
         return Next("propose", refused(thread, IncidentState.REFUSED, why))
+    if _away_s(thread) >= ports.call_when_away_s:
+        _call(thread, ports)
     until = ports.clock.now() + timedelta(seconds=ENGINE_RETRY_S if patient else ENGINE_AWAY_RETRY_S)
     return Wait(until, "no decision from the policy engine", thread)
+
+
+def _away_s(thread: Thread) -> int:
+    """For how long this proposal has been asked about in vain."""
+    patiently = min(thread.judged, ENGINE_TRIES)
+    return patiently * ENGINE_RETRY_S + (thread.judged - patiently) * ENGINE_AWAY_RETRY_S
+
+
+def _call(thread: Thread, ports: Ports) -> None:
+    """Once a day, however many incidents wait for it."""
+    now = ports.clock.now()
+    message = (
+        f"the policy engine has given no decision for {_away_s(thread) // 60} minutes ({_why(thread.verdict)}): "
+        "incidents wait, and nothing is done until it answers"
+    )
+    call(ports.notifier, ports.ledger, ENGINE, message, key=f"policy-engine-away-{rfc3339(now)[:10]}/notice")
 
 
 def _only_waiting_is_left(thread: Thread) -> bool:

@@ -88,7 +88,7 @@ def test_an_application_fault_of_an_incident_that_is_closed_counts_as_the_first(
 ) -> None:
     before = incident(Symptom.GPU_FAULT, NODE, xid(31, gpu_uuid=gpu), age_s=hours_ago * 3600)
     about = incident(Symptom.GPU_FAULT, NODE, xid(31, gpu_uuid="GPU-1"))
-    facts = facts_of(about, cluster().node("gpu-7"), others=Others(before=before))
+    facts = facts_of(about, cluster().node("gpu-7"), others=Others(before=(before,)))
     assert facts.values["xid"]["repeated"] is repeated
 
 
@@ -125,6 +125,17 @@ def test_before_a_reset_dcgm_is_given_time_to_speak() -> None:
     assert facts_of(logged(95), cluster().node("gpu-7"), quiet).values["settle_until"] == settle
     assert facts_of(logged(95), cluster().node("gpu-7"), same).values["settle_until"] is None
     assert facts_of(logged(79), cluster().node("gpu-7")).values["settle_until"] is None
+
+
+def test_a_gang_that_goes_on_making_steps_is_given_two_scrapes_before_a_line_is_believed() -> None:
+    where = cluster().nodes("gpu-7", "gpu-8").gang("llama", on=["gpu-7", "gpu-8"])
+    settle = rfc3339(logged(79).opened_at + timedelta(seconds=60))
+    goes_on = series("train_steps_total", [float(n) for n in range(30)], "llama-1")
+    stands = series("train_steps_total", 500, "llama-1")
+    of_another = series("train_steps_total", [float(n) for n in range(30)], "other-1")
+    assert facts_of(logged(79), where, goes_on).values["settle_until"] == settle
+    assert facts_of(logged(79), where, stands).values["settle_until"] is None
+    assert facts_of(logged(79), where, of_another).values["settle_until"] is None
 
 
 # --- not ready, again and again -------------------------------------------------------------------------------------

@@ -26,10 +26,12 @@ WORLD = """
 """
 
 
+def played(text: str, folder: Path) -> dict[str, Any]:
+    return result_json(run_scenario(scenario(text), "s.yaml", folder))
+
+
 def done(kind: str, away: str, folder: Path) -> list[tuple[str, str]]:
-    result: dict[str, Any] = result_json(
-        run_scenario(scenario(WORLD.replace("KIND", kind).replace("FOR", away)), "s.yaml", folder)
-    )
+    result = played(WORLD.replace("KIND", kind).replace("FOR", away), folder)
     return [(a["action"], a["at"]) for a in result["actions"]]
 
 
@@ -41,3 +43,22 @@ def test_when_it_is_back_the_fault_is_remedied_on_fresh_evidence(kind: str, away
 
 def test_an_hour_of_errors_does_not_end_in_silence(tmp_path: Path) -> None:
     assert [name for name, _ in done("error", "1h", tmp_path)] == ["notify"]
+
+
+@pytest.mark.parametrize(
+    ("target", "away", "settings", "calls"),
+    [
+        ("policy", "80m", "{}", 1),
+        ("policy", "20m", "{}", 0),
+        ("policy", "20m", "{call_when_away_s: 600}", 1),
+        ("prometheus", "80m", "{}", 1),
+        ("prometheus", "20m", "{}", 0),
+        ("prometheus", "20m", "{call_when_away_s: 600}", 1),
+    ],
+)
+def test_whoever_is_on_duty_is_called_once_when_the_agent_is_blind_for_long(
+    target: str, away: str, settings: str, calls: int, tmp_path: Path
+) -> None:
+    text = WORLD.replace("target: policy", f"target: {target}").replace("KIND", "down").replace("FOR", away)
+    result = played(text.replace("  duration", f"  settings: {settings}\n  duration"), tmp_path)
+    assert result["escalations"] == calls
