@@ -17,7 +17,8 @@ def test_some_fit_and_none_fit() -> None:
     )
     failure = refused(one_rack(0), gang(2, required="rack"))
     assert failure.message == (
-        'topology "default" doesn\'t allow to fit any of 2 pod(s). Total nodes: 1; excluded: resource "nvidia.com/gpu": 1'
+        'topology "default" doesn\'t allow to fit any of 2 pod(s). '
+        'Total nodes: 1; excluded: resource "nvidia.com/gpu": 1'
     )
     assert failure.cause is Cause.DOES_NOT_FIT and (failure.fits, failure.wanted) == (0, 2)
 

@@ -1,4 +1,4 @@
-"""Whatever comes: room is never exceeded, a gang is whole or absent, undo restores, the same input gives the same output."""
+"""Room is never exceeded, a gang is whole or absent, undo restores, the same input gives the same output."""
 
 import random
 
