@@ -6,7 +6,7 @@ Faults are the exceptions of `agent.faults`, with the cause chained. A refusal i
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from agent.domain.approval import Answer, ApprovalRequest, Person
 from agent.domain.cluster import ClusterView, ObjectRef
@@ -111,8 +111,7 @@ class Views(Protocol):
 # --- telemetry ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """One series of a range read: labels (with __name__) and (time, value) points, oldest first."""
 
     labels: Mapping[str, str]

@@ -3,10 +3,11 @@
 It knows what this product and its users' first rules ask for. Everything else is refused by name, never guessed at.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import promql_parser as promql
 
@@ -25,6 +26,15 @@ from agent.adapters.simulated.series import SECOND_US, Segment, SeriesLog
 from agent.adapters.simulated.tsdb import SeriesStore
 
 Samples = tuple[Sequence[int], Sequence[float]]  # the numbers of the moments, and the value at each
+
+
+class _Fresh(NamedTuple):
+    """The moments that are near enough to a scrape, oldest first: their numbers, themselves, and their scrapes."""
+
+    numbers: tuple[int, ...]
+    ats_us: tuple[int, ...]
+    scrapes_us: tuple[int, ...]
+
 
 LOOKBACK_US = 300 * SECOND_US  # how old a sample an instant may show; Prometheus' own default
 
@@ -76,9 +86,11 @@ def selected_over(
 ) -> list[tuple[SeriesLog, Sequence[int], Sequence[float]]]:
     """What `evaluate` gives at each of these moments, oldest first, by series: one walk for all of them."""
     shown = [(at, at // store.step_us * store.step_us) for at in (_moment(selector, each) for each in moments_us)]
-    fresh = [(n, at, scrape) for n, (at, scrape) in enumerate(shown) if at - scrape < LOOKBACK_US]
-    found = []
-    for log in store.select(selector) if fresh else ():
+    kept = [(n, at, scrape) for n, (at, scrape) in enumerate(shown) if at - scrape < LOOKBACK_US]
+    if not kept:
+        return []
+    fresh, found = _Fresh(*zip(*kept, strict=True)), []
+    for log in store.select(selector):
         numbers, values = _samples(log, fresh)
         if numbers:
             found.append((log, numbers, values))
@@ -96,23 +108,22 @@ def stands_since(store: SeriesStore, selector: Any) -> int | None:
     return max((log.current.from_us for log in logs), default=0)
 
 
-def _samples(log: SeriesLog, moments: Sequence[tuple[int, int, int]]) -> Samples:
-    """The moments at which the series has a value; mostly it has the same one all the time."""
-    if log.steady(moments[0][2], moments[-1][1]):
-        segment = log.at(moments[0][2])
-        if segment is None:
-            return [], []
-        steady = [segment.value] * len(moments) if not segment.per_second else None
-        return [number for number, _, _ in moments], steady or [segment.at(scrape) for _, _, scrape in moments]
+def _samples(log: SeriesLog, fresh: _Fresh) -> Samples:
+    """The moments at which the series has a value: of each segment the scrapes that it lasts, found by halving."""
+    segments = log.segments()
+    starts = [bisect_left(fresh.scrapes_us, segment.from_us) for segment in segments] + [len(fresh.scrapes_us)]
     numbers: list[int] = []
     values: list[float] = []
-    segments, now = log.segments(), -1
-    for number, at, scrape in moments:
-        while now + 1 < len(segments) and segments[now + 1].from_us <= scrape:
-            now += 1
-        if now >= 0 and not segments[now].gone and not _gone_by(segments, now, at):
-            numbers.append(number)
-            values.append(segments[now].at(scrape))
+    for now, segment in enumerate(segments):
+        first, end = starts[now], starts[now + 1]
+        if first == end or segment.gone:
+            continue
+        shown: Sequence[int] = range(first, end)
+        if now + 1 < len(segments) and fresh.ats_us[end - 1] >= segments[now + 1].from_us:
+            shown = [n for n in shown if not _gone_by(segments, now, fresh.ats_us[n])]
+        numbers += [fresh.numbers[n] for n in shown]
+        steady = not segment.per_second
+        values += [segment.value] * len(shown) if steady else [segment.at(fresh.scrapes_us[n]) for n in shown]
     return numbers, values
 
 

@@ -95,10 +95,6 @@ class SeriesLog:
     def grows(self) -> bool:
         return bool(self.current.per_second)
 
-    def steady(self, from_us: int, until_us: int) -> bool:
-        """Does one segment hold from the one moment to the other?"""
-        return bisect_right(self._starts, from_us) == bisect_right(self._starts, until_us)
-
     def runs(self, after_us: int, until_us: int, step_us: int) -> Iterator[Run]:
         """The scrapes in (after, until], oldest first."""
         index = max(0, bisect_right(self._starts, after_us) - 1)
