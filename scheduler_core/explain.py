@@ -1,11 +1,12 @@
 """Why is it pending? One reason per gang, with the number that binds and what would free it.
 
 The first thing that stands in the way is told, in the order in which the cycle asks: is it switched on, may its queue
-admit, does it back off, is it its turn, is there quota, are there nodes.
+admit, does it back off, is it its turn, do others leave for it, is there quota, are there nodes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from scheduler_core.explain_waits import no_seats, room_by_preemption
 from scheduler_core.explanation import Explanation, Reason
 from scheduler_core.model import Gang, Pod, Seconds
 from scheduler_core.placement import Demand
@@ -20,15 +21,17 @@ from scheduler_core.start import least_counts, missing_demands, placed_at, quota
 from scheduler_core.state import Phase
 
 
-def explain(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings = DEFAULTS) -> Explanation | None:
-    """None: it runs at or above its minimum."""
+def explain(
+    snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings = DEFAULTS, spared: Collection[str] = ()
+) -> Explanation | None:
+    """None: it runs at or above its minimum. `spared` are gangs that nobody may send back."""
     gang = snapshot.gang(name)
     if snapshot.phase(name) is Phase.RUNNING:
         return None
     return (
         _stopped(snapshot, gang, now_s)
         or _behind(snapshot, gang, now_s, settings)
-        or no_quota(snapshot, gang)
+        or _lacking(snapshot, gang, now_s, settings, spared)
         or _no_nodes(snapshot, gang, settings)
         or Explanation(Reason.FITS, "nothing stands in its way", "the next cycle starts it")
     )
@@ -82,6 +85,16 @@ def _behind(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) 
         f"see why {head} waits",
         holders=(head,),
     )
+
+
+def _lacking(
+    snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings, spared: Collection[str]
+) -> Explanation | None:
+    """Quota, or seats in a topology; and whether others make room."""
+    lacking = no_quota(snapshot, gang) or no_seats(snapshot, gang)
+    if lacking is None:
+        return None
+    return room_by_preemption(snapshot, gang, lacking, now_s, settings, spared) or lacking
 
 
 def _no_nodes(snapshot: Snapshot, gang: Gang, settings: Settings) -> Explanation | None:

@@ -75,6 +75,9 @@ class Holders:
         """Of one who is known to hold quota."""
         return self._by_name[name]
 
+    def find(self, name: str) -> Holder | None:
+        return self._by_name.get(name)
+
     def __iter__(self) -> Iterator[Holder]:
         return iter(self._by_name.values())
 

@@ -129,6 +129,10 @@ class Tables(Journaled):
         """Gangs without quota and without pods."""
         return tuple(name for name in self._gangs if not self._of_gang[name] and self._states[name].admission is None)
 
+    def leaving_gangs(self) -> tuple[str, ...]:
+        """Sent back, and their quota not given up yet."""
+        return tuple(n for n, state in self._states.items() if state.evicted and state.admission is not None)
+
     def is_parked(self, gang: str) -> bool:
         return gang in self._parked
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from scheduler_core.changes import Change, apply_all
 from scheduler_core.model import Seconds
-from scheduler_core.scheduler import run
 from scheduler_core.settings import DEFAULTS, Settings
+from scheduler_core.settling import settle
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.state import Phase
 
@@ -30,12 +30,12 @@ def waits_at_most(
         return found
     with snapshot.fork():
         apply_all(snapshot, changes, now_s, settings)
-        run(snapshot, now_s, settings)
+        settle(snapshot, now_s, settings)
         running = {name: end for name, end in ends.items() if name in snapshot.gangs and snapshot.pods_of(name)}
         for name, end_s in sorted(running.items(), key=lambda pair: (pair[1], pair[0]))[:ENDS_LIMIT]:
             snapshot.remove_gang(name)
             at_s = max(now_s, end_s)
-            run(snapshot, at_s, settings)
+            settle(snapshot, at_s, settings)
             for gang in sorted(set(gangs) - set(found)):
                 if gang in snapshot.gangs and snapshot.phase(gang) is Phase.RUNNING:
                     found[gang] = at_s - now_s

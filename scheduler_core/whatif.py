@@ -1,8 +1,8 @@
 """What would happen if? Fork, apply, let the scheduler run until nothing changes, read the effect, undo.
 
-The snapshot is afterwards what it was, to the last entry. With `until_s` the run goes on through the ends of the
-back-offs up to that time; nothing finishes meanwhile, since the core knows no run times. `what_if` with no changes
-is the counterfactual: what the scheduler does anyway.
+Gangs whose queue lets them send others back do so. The snapshot is afterwards what it was, to the last entry. With
+`until_s` the run goes on through the ends of the back-offs up to that time; nothing finishes meanwhile, since the core
+knows no run times. `what_if` with no changes is the counterfactual: what the scheduler does anyway.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,12 @@ from scheduler_core.explanation import Explanation
 from scheduler_core.model import Seconds
 from scheduler_core.scheduler import run
 from scheduler_core.settings import DEFAULTS, Settings
+from scheduler_core.settling import settle
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.standing import Standing, standing
 from scheduler_core.start import Assignment
 from scheduler_core.state import Phase
+from scheduler_core.victims import Preemption
 
 RIVALS_LIMIT = 32  # gangs tried one by one; each costs a scheduling run, milliseconds to a second on large clusters
 
@@ -30,6 +32,7 @@ class Effect:
     placed_pods: Mapping[str, str]  # pods of no gang -> node
     waiting_pods: Mapping[str, Explanation]  # pods of no gang left without a node
     assignments: tuple[Assignment, ...]  # every decision taken, in order
+    preemptions: tuple[Preemption, ...]  # who was sent back for whom, in order
     before: Standing
     after: Standing
 
@@ -62,14 +65,17 @@ def what_if(
         before = standing(snapshot)
         apply_all(snapshot, changes, now_s, settings)
         assignments: list[Assignment] = []
+        preemptions: list[Preemption] = []
         placed: dict[str, str] = {}
         at_s: Seconds | None = now_s
         end_s = now_s
         while at_s is not None:
             end_s = at_s
-            result = run(snapshot, at_s, settings)
-            assignments += [*result.completed, *result.admitted]
-            placed.update(result.placed or {})
+            settled = settle(snapshot, at_s, settings)
+            for result in settled.results:
+                assignments += [*result.completed, *result.admitted]
+                placed.update(result.placed or {})
+            preemptions += settled.preemptions
             at_s = None if until_s is None else _next_wake_s(snapshot, at_s, until_s)
         after = standing(snapshot)
         return Effect(
@@ -81,6 +87,7 @@ def what_if(
                 name: explain_pod(snapshot, pod, settings) for name, pod in sorted(snapshot.waiting_pods.items())
             },
             assignments=tuple(assignments),
+            preemptions=tuple(preemptions),
             before=before,
             after=after,
         )

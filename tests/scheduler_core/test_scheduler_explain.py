@@ -6,6 +6,7 @@ from schedule_language import GPU, cluster
 from scheduler_core import (
     Activate,
     Cordon,
+    Flavor,
     NodeTerm,
     PodSet,
     Reason,
@@ -17,6 +18,8 @@ from scheduler_core import (
     Strategy,
 )
 from scheduler_core.explain import explain_pod
+from scheduler_core.quota import Policy, PreemptionRules
+from scheduler_core.topologies import Mode, Topology, TopologyRequest
 
 
 def suspended():
@@ -59,6 +62,25 @@ def too_much():
 def waiting():
     world = cluster().nodes(8).cohort("all").queue("q", 32, cohort="all").queue("r", 0, cohort="all")
     return world.gang("small", queue="q").gang("large", pods=2, queue="r").gang("g", pods=3, queue="q", created_s=1)
+
+
+def others_leave():
+    """The queue sends the lower priority back, and that is enough."""
+    lower = PreemptionRules(within_queue=Policy.LOWER_PRIORITY)
+    world = cluster(Settings(place=False)).nodes(2).queue("q", 16, preemption=lower)
+    world.gang("low", pods=2, queue="q", priority=-1).run()
+    return world.gang("g", pods=2, queue="q")
+
+
+def racks():
+    """16 GPUs are free, 8 in either rack, and it wants them in one."""
+    world = cluster(Settings(place=False))
+    world.snapshot.add_topology(Topology("dc", ("rack", "kubernetes.io/hostname")))
+    world.snapshot.add_flavor(Flavor("default", topology="dc"))
+    for name in ("a", "b"):
+        world.node(name, labels={"rack": f"r-{name}", "kubernetes.io/hostname": name})
+    one_rack = TopologyRequest(mode=Mode.REQUIRED, level="rack")
+    return world.queue("q").gang_of("g", PodSet(count=2, requests={GPU: 8}, topology=one_rack), queue="q")
 
 
 def excluded():
@@ -114,6 +136,8 @@ CASES = [
         8,
         "16 default/nvidia.com/gpu must come free; they are held by large, small",
     ),
+    (others_leave, Reason.WAITING_FOR_PREEMPTED, 16, 0, "the next cycle sends them back"),
+    (racks, Reason.TOPOLOGY_PLACEMENT_FAILED, 2, 1, "gather room for 1 more pods in r-a"),
     (excluded, Reason.NODES_EXCLUDED, 0, 0, "allow it on gpu-1"),
     (cordoned, Reason.NODES_UNAVAILABLE, 0, 0, "bring back gpu-1"),
     (no_node, Reason.NO_MATCHING_NODE, 0, 0, "add nodes that match"),
@@ -127,7 +151,8 @@ CASES = [
 @pytest.mark.parametrize(("build", "reason", "wanted", "available", "remedy"), CASES)
 def test_why_a_gang_is_pending(build, reason, wanted, available, remedy):
     world = build()
-    world.run()
+    if build is not racks:  # today's run places without a topology; the admission cycle does not
+        world.run()
     explanation = world.why("g")
     assert explanation.reason is reason, explanation
     assert (explanation.wanted, explanation.available) == (wanted, available)

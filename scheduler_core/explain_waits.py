@@ -1,0 +1,102 @@
+"""Two answers that only a trial can give: others are on their way out for it, or no domain holds its pods.
+
+Of the quota that binds without a trial `quota_shortage.py` tells, of nodes `shortage.py`.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from scheduler_core.bid import Ground
+from scheduler_core.explanation import Explanation, Reason
+from scheduler_core.flavors import Books, Want, choices
+from scheduler_core.holders import Holders
+from scheduler_core.lines import turn
+from scheduler_core.model import Gang, Seconds
+from scheduler_core.nomination import Nominating
+from scheduler_core.pencil import Pencil
+from scheduler_core.quota import PreemptionRules
+from scheduler_core.settings import Settings
+from scheduler_core.shortage import NAMES_LIMIT
+from scheduler_core.sites import Sites
+from scheduler_core.snapshot import Snapshot
+from scheduler_core.start import least_counts
+from scheduler_core.state import Phase
+from scheduler_core.topology import Failure
+
+
+def room_by_preemption(
+    snapshot: Snapshot,
+    gang: Gang,
+    lacking: Explanation,
+    now_s: Seconds,
+    settings: Settings,
+    spared: Collection[str] = (),
+) -> Explanation | None:
+    """What it lacks it will have once those have left that were sent back already, or will be in the next cycle."""
+    if gang.queue is None or lacking.reason not in (Reason.WAITING_FOR_QUOTA, Reason.TOPOLOGY_PLACEMENT_FAILED):
+        return None
+    leaving = snapshot.leaving_gangs()
+    if not leaving and snapshot.queues[gang.queue].preemption == PreemptionRules():
+        return None
+    pencil, holders, sites = Pencil(snapshot.quota_tree, snapshot.usage), Holders.of(snapshot), Sites(snapshot)
+    ground = Ground(pencil, holders, snapshot.queues, now_s, settings, frozenset(spared))
+    when = turn(gang, snapshot.state_of(gang.name))
+    gone = [each for name in leaving if (each := holders.find(name)) is not None]
+    with pencil.without((each.queue, each.charge) for each in gone), sites.without(leaving):
+        fits = bool(gone) and Nominating(snapshot, ground, sites).nominate(gang, when).does
+    if fits:
+        remedy = "wait until they have left"
+        return _awaits(
+            lacking, [each.name for each in gone], "were sent back and hold theirs until they have left", remedy
+        )
+    victims = Nominating(snapshot, ground, sites).nominate(gang, when).victims
+    if not victims:
+        return None
+    return _awaits(lacking, [each.gang for each in victims], "are sent back for it", "the next cycle sends them back")
+
+
+def _awaits(lacking: Explanation, names: Sequence[str], told: str, remedy: str) -> Explanation:
+    first = ", ".join(names[:NAMES_LIMIT])
+    who = f"{first} and {len(names) - NAMES_LIMIT} more" if len(names) > NAMES_LIMIT else first
+    return replace(
+        lacking,
+        reason=Reason.WAITING_FOR_PREEMPTED,
+        message=f"{lacking.message}; {who} {told}",
+        remedy=remedy,
+        holders=tuple(names),
+    )
+
+
+def no_seats(snapshot: Snapshot, gang: Gang) -> Explanation | None:
+    """Quota is there, and no domain of the topology holds its pods as closely as it wishes."""
+    if gang.queue is None or snapshot.phase(gang.name) is not Phase.PENDING or not snapshot.topologies:
+        return None
+    sites, least = Sites(snapshot), least_counts(snapshot, gang)
+    wants = [Want(each, least[each.name]) for each in gang.pod_sets]
+    books = Books(snapshot.quota_tree, snapshot.usage, snapshot.flavors)
+    last: Failure | None = None
+    for choice in choices(books, snapshot.queues[gang.queue], wants):
+        found = sites.find(gang, least, choice.flavors)
+        if not isinstance(found, Failure):
+            return None
+        last = last or found
+    return None if last is None else _of_topology(last)
+
+
+def _of_topology(failure: Failure) -> Explanation:
+    where = "/".join(failure.closest) or "the topology"
+    if failure.fits_without_topology:
+        remedy = f"gather room for {failure.wanted - failure.fits} more pods in {where}, or ask for a wider level"
+    elif failure.binding:
+        remedy = f"free {failure.lacking} more {failure.binding} in {where}, or add nodes there"
+    else:
+        remedy = "give nodes the topology's labels, or ask for a level that is there"
+    scattered = failure.fits_in_sum and not failure.fits_without_topology
+    return Explanation(
+        Reason.FRAGMENTED if scattered else Reason.TOPOLOGY_PLACEMENT_FAILED,
+        failure.message,
+        remedy,
+        failure.binding or "pods",
+        failure.wanted,
+        failure.fits,
+    )
