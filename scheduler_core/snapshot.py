@@ -14,7 +14,7 @@ from scheduler_core.journal import atomic
 from scheduler_core.model import Gang, Node, Pod, Requests, Seconds
 from scheduler_core.occupancy import Occupancy
 from scheduler_core.placement import less, room_for
-from scheduler_core.quota import Cohort, Flavor, Queue
+from scheduler_core.quota import DEFAULT_FLAVOR, Cohort, Flavor, Queue
 from scheduler_core.quota_tree import QuotaTree
 from scheduler_core.state import Admission, Bound, GangState
 from scheduler_core.tables import get, require_new
@@ -127,12 +127,22 @@ class Snapshot(Occupancy):
         for queue in queues:
             require_new("Queue", self._queues, queue.name)
             self._journal.put(self._queues, queue.name, queue)
+        for each in (*cohorts, *queues):
+            self._known_flavors(each)
         self._put_quotas()
+
+    def _known_flavors(self, place: Queue | Cohort) -> None:
+        for quota in place.quotas:
+            if quota.flavor not in self._flavors and quota.flavor != DEFAULT_FLAVOR:
+                why = f"there is no flavor {quota.flavor!r}"
+                raise Unknown(type(place).__name__, place.name, f"quotas.{quota.key}", why)
 
     def _put_quotas(self, *, cohorts: Iterable[Cohort] = (), queues: Iterable[Queue] = ()) -> None:
         for cohort in cohorts:
+            self._known_flavors(cohort)
             self._journal.put(self._cohorts, cohort.name, cohort)
         for queue in queues:
+            self._known_flavors(queue)
             self._journal.put(self._queues, queue.name, queue)
         self._journal.put(self._tree, "tree", QuotaTree(self._queues.values(), self._cohorts.values()))
         self._recount()

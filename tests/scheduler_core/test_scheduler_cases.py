@@ -59,6 +59,16 @@ WRONG = [
     (("incoming",), "w9", "incoming: 'w9': there is no such workload"),
     (("ask",), "guess", "ask: 'guess' is none of schedule, preempt"),
     (("pods", 0, "node"), "n9", "Node 'n9'"),
+    (("cohorts", 0, "quotas", 0, "flavor"), "gold", "Cohort 'root': quotas.gold/cpu: there is no flavor 'gold'"),
+    ((*QUOTA[:-2], "name"), "gold", "Queue 'a': quotas.gold/cpu: there is no flavor 'gold'"),
+    (("flavors", 0, "topology"), "dc", "Flavor 'default': topology: there is no topology 'dc'"),
+    (
+        ("workloads", 0, "admission", "pod_sets", 0, "flavors"),
+        {"cpu": "gold"},
+        "workloads[0].admission.pod_sets[0].flavors.cpu: there is no flavor 'gold'",
+    ),
+    (("workloads", 0, "admission", "pod_sets", 0, "name"), "x", "admission.pod_sets[0].name: the workload has no pod"),
+    (("workloads", 0, "admission", "cluster_queue"), "z", "Gang 'default/w1': queue: there is no queue 'z'"),
 ]
 
 

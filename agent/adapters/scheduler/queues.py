@@ -71,7 +71,10 @@ def queues_of(view: ClusterView) -> Queues:
     joined = {each.cohort for each in found[Queue]} | {each.parent for each in found[Cohort]}
     for name in sorted(each for each in joined if each):
         cohorts.setdefault(name, Cohort(name=name))  # a cohort need not exist to be joined
-    return Queues(tuple(found[Flavor]), tuple(cohorts.values()), tuple(found[Queue]), local, frozenset(held))
+    flavors = {each.name: each for each in found[Flavor]}
+    for quota in (quota for each in (*found[Queue], *found[Cohort]) for quota in each.quotas):
+        flavors.setdefault(quota.flavor, Flavor(quota.flavor))  # one that nobody wrote down is any node
+    return Queues(tuple(flavors.values()), tuple(cohorts.values()), tuple(found[Queue]), local, frozenset(held))
 
 
 def check_queue(ref: ObjectRef, raw: Raw) -> None:

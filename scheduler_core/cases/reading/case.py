@@ -10,7 +10,7 @@ from scheduler_core.cases.reading import cluster, queues
 from scheduler_core.cases.reading.expected import ExpectReader, names_of
 from scheduler_core.cases.reading.workloads import WorkloadReader
 from scheduler_core.cases.times import parse_time
-from scheduler_core.quota import Cohort, LocalQueue, Queue
+from scheduler_core.quota import DEFAULT_FLAVOR, Cohort, LocalQueue, Queue
 from scheduler_core.settings import FairStrategy, Settings
 
 NOW = "2026-01-01T00:00:00Z"  # where a case does not say
@@ -22,7 +22,10 @@ def case(fields: Fields) -> Case:
     cluster_queues = fields.each("cluster_queues", queues.cluster_queue)
     cohorts = _with_joined(fields.each("cohorts", queues.cohort), cluster_queues)
     doors = _doors(fields, cluster_queues)
-    workloads = fields.each("workloads", WorkloadReader({(each.namespace, each.name): each for each in doors}, now_s))
+    flavors = fields.each("flavors", queues.flavor)
+    ways = {(each.namespace, each.name): each for each in doors}
+    names = {DEFAULT_FLAVOR, *(each.name for each in flavors)}
+    workloads = fields.each("workloads", WorkloadReader(ways, names, now_s))
     _refuse_twice(fields.at("workloads"), [each.gang.name for each in workloads])
     resolve = names_of(workloads)
     incoming = fields.maybe_text("incoming")
@@ -37,7 +40,7 @@ def case(fields: Fields) -> Case:
         cycles=cycles,
         now_s=now_s,
         topologies=fields.each("topologies", cluster.topology),
-        flavors=fields.each("flavors", queues.flavor),
+        flavors=flavors,
         cohorts=cohorts,
         queues=cluster_queues,
         local_queues=doors,

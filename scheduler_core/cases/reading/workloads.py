@@ -1,6 +1,6 @@
 """Workloads: what they ask for, and how those that are in already were let in."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from scheduler_core.cases.fields import BadCase, Fields, read
@@ -18,10 +18,10 @@ Doors = Mapping[tuple[str, str], LocalQueue]
 
 
 class WorkloadReader:
-    """Needs to know which local queue leads where, and what time it is for those that do not say."""
+    """Needs to know which local queue leads where, what flavors there are, and the time for those that do not say."""
 
-    def __init__(self, doors: Doors, now_s: Seconds) -> None:
-        self._doors, self._now_s = doors, now_s
+    def __init__(self, doors: Doors, flavors: Collection[str], now_s: Seconds) -> None:
+        self._doors, self._flavors, self._now_s = doors, flavors, now_s
 
     def __call__(self, fields: Fields) -> Workload:
         name, namespace = fields.text("name"), fields.text("namespace", NAMESPACE)
@@ -64,6 +64,9 @@ class WorkloadReader:
             name, count, told, used, domains = read(value, where, _assigned)
             if name not in counts:
                 raise BadCase(f"{where}.name", f"the workload has no pod set {name!r}")
+            for resource, flavor in told.items():
+                if flavor not in self._flavors:
+                    raise BadCase(f"{where}.flavors.{resource}", f"there is no flavor {flavor!r}")
             counts[name] = counts[name] if count is None else count
             flavors[name], topology[name] = told, domains
             if used:
