@@ -66,31 +66,23 @@ class Capacity:
         """The inverse of `use` and of `take`."""
         self._change(assignment, requests, 1)
 
-    def _change(self, assignment: Assignment, requests: Requests, sign: int) -> None:
-        rows = self._rows(requests)
-        for part in assignment.parts:
-            at = self.forest.domain(part.domain)
-            if at is not None:
-                if at[0] != len(self.forest.levels) - 1:
-                    raise Invalid("PodSet", assignment.pod_set, "topology", f"{part.domain} is not of the lowest level")
-                for row, quantity in rows:
-                    self.free[row, at[1]] += sign * quantity * part.count
-
     def take(self, assignment: Assignment, requests: Requests) -> None:
         """Refused as a whole where it does not fit; `give` takes it back."""
         rows = self._rows(requests, known=True)
-        sums: dict[int, int] = {}
-        for leaf, count in self._leaves(assignment):
-            sums[leaf] = sums.get(leaf, 0) + count
-        for leaf, count in sums.items():
-            for row, quantity in rows:
-                if quantity * count > max(0, int(self.free[row, leaf])):
-                    where = "/".join(self.forest.leaves.paths[leaf])
-                    why = f"{where} has no {self.resources[row]} for {count} pods"
-                    raise Conflict("PodSet", assignment.pod_set, "topology", why)
-        for leaf, count in sums.items():
-            for row, quantity in rows:
-                self.free[row, leaf] -= quantity * count
+        leaves, counts = self._leaves(assignment, known=True)
+        for row, quantity in rows:
+            short = np.flatnonzero(quantity * counts > np.maximum(self.free[row, leaves], 0))
+            if len(short):
+                where, count = "/".join(self.forest.leaves.paths[leaves[short[0]]]), int(counts[short[0]])
+                why = f"{where} has no {self.resources[row]} for {count} pods"
+                raise Conflict("PodSet", assignment.pod_set, "topology", why)
+        for row, quantity in rows:
+            self.free[row, leaves] -= quantity * counts
+
+    def _change(self, assignment: Assignment, requests: Requests, sign: int) -> None:
+        leaves, counts = self._leaves(assignment, known=False)
+        for row, quantity in self._rows(requests):
+            self.free[row, leaves] += sign * quantity * counts
 
     def vector(self, requests: Requests) -> list[tuple[int, int]] | None:
         """(row, quantity) of what one pod takes, the pod itself counted; None if no leaf has one of the resources."""
@@ -109,13 +101,20 @@ class Capacity:
             raise Conflict("Topology", self.forest.topology.name, "requests", f"no node has {strange[0]}")
         return found
 
-    def _leaves(self, assignment: Assignment) -> list[tuple[int, int]]:
-        found = []
+    def _leaves(self, assignment: Assignment, *, known: bool) -> tuple[Ints, Ints]:
+        """Each leaf once, and how many pods stand there; with `known`, one that is gone is an error."""
+        sums: dict[int, int] = {}
+        last = len(self.forest.levels) - 1
         for part in assignment.parts:
             at = self.forest.domain(part.domain)
-            if at is None or at[0] != len(self.forest.levels) - 1:
-                raise Unknown("PodSet", assignment.pod_set, "topology", f"no leaf {'/'.join(part.domain)}")
+            if at is None:
+                if known:
+                    raise Unknown("PodSet", assignment.pod_set, "topology", f"no leaf {'/'.join(part.domain)}")
+                continue
+            if at[0] != last:
+                why = f"{'/'.join(part.domain)} is not of the lowest level"
+                raise Invalid("PodSet", assignment.pod_set, "topology", why)
             if part.count < 0:
                 raise Invalid("PodSet", assignment.pod_set, "topology", f"{part.count} pods")
-            found.append((at[1], part.count))
-        return found
+            sums[at[1]] = sums.get(at[1], 0) + part.count
+        return np.array(list(sums), np.int64), np.array(list(sums.values()), np.int64)

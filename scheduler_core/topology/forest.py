@@ -9,6 +9,7 @@ earlier name. A forest never changes; what is free in it is `capacity.py`'s.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from scheduler_core.topologies import HOSTNAME, Topology
 
 Ints = NDArray[np.int64]
 Path = tuple[str, ...]
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")  # of a domain's children among all of their level
 
 
 @dataclass(frozen=True)
@@ -111,16 +113,21 @@ def _require_one_node_a_host(by_leaf: Mapping[Path, list[Node]]) -> None:
 
 
 def _levels(leaves: list[Path], depth: int) -> list[Level]:
-    paths = [sorted({leaf[: level + 1] for leaf in leaves}) for level in range(depth)]
-    rows = [{path: row for row, path in enumerate(each)} for each in paths]
-    nothing = np.zeros(0, np.int64)
+    """`leaves` are sorted: where one differs from the one before it, its domains from that level down are new."""
+    paths: list[list[Path]] = [[] for _ in range(depth)]
+    parents: list[list[int]] = [[] for _ in range(depth)]
+    before: Path = ()
+    for leaf in leaves:
+        new = next((level for level, value in enumerate(before) if leaf[level] != value), len(before))
+        for level in range(new, depth):
+            if level:
+                parents[level].append(len(paths[level - 1]) - 1)
+            paths[level].append(leaf[: level + 1])
+        before = leaf
     levels = []
     for level, each in enumerate(paths):
-        parents = np.array([rows[level - 1][path[:-1]] for path in each], np.int64) if level else nothing
-        begins = ends = nothing
-        if level + 1 < depth:
-            owners = np.array([rows[level][path[:-1]] for path in paths[level + 1]], np.int64)
-            begins = np.searchsorted(owners, np.arange(len(each)), side="left").astype(np.int64)
-            ends = np.searchsorted(owners, np.arange(len(each)), side="right").astype(np.int64)
-        levels.append(Level(tuple(each), parents, begins, ends))
+        owners = np.array(parents[level + 1] if level + 1 < depth else [], np.int64)
+        rows = np.arange(len(each) if level + 1 < depth else 0)
+        begins, ends = (np.searchsorted(owners, rows, side=side).astype(np.int64) for side in SIDES)
+        levels.append(Level(tuple(each), np.array(parents[level], np.int64), begins, ends))
     return levels

@@ -108,8 +108,8 @@ def test_what_is_not_there_is_not_taken_and_nothing_changes() -> None:
     two = Assignment("main", (Part(("b1", "r1", "x1"), 2), Part(("b1", "r1", "x2"), 2)))
     with pytest.raises(Conflict, match="topology: b1/r1/x2 has no nvidia"):
         rack.take(two, {GPU: 1})
-    with pytest.raises(Unknown, match="PodSet 'main': topology: no leaf b1/r1"):
-        rack.take(at("b1", "r1"), {GPU: 1})
+    with pytest.raises(Unknown, match="PodSet 'main': topology: no leaf b1/r9"):
+        rack.take(at("b1", "r9"), {GPU: 1})
     with pytest.raises(Conflict, match="Topology 'default': requests: no node has tpu"):
         rack.take(at("b1", "r1", "x1"), {"tpu": 1})
     with pytest.raises(Invalid, match="PodSet 'main': topology: -1 pods"):
