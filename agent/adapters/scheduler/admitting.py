@@ -55,6 +55,6 @@ def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef], spared: Col
         _let_in(snapshot, now_s, names, result)
     for name, ref in names.items():
         if ref not in result.admitted and name in snapshot.gangs:
-            why = explain(snapshot, name, now_s, BY_QUOTA)
+            why = explain(snapshot, name, now_s, BY_QUOTA, kept)
             result.waiting[ref] = in_kueues_words(snapshot.gang(name), why) if why else "it runs"
     return result

@@ -123,6 +123,7 @@ def _path(view: ClusterView, ref: ObjectRef) -> str:
 _CAUSES = {
     Cause.IN_QUEUE: "prioritization in the ClusterQueue",
     Cause.RECLAIM: "reclamation within the cohort",
+    Cause.FAIR_SHARING: "Fair Sharing within the cohort",
     Cause.RECLAIM_WHILE_BORROWING: "reclamation within the cohort while borrowing",
 }
 
