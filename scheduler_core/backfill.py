@@ -7,7 +7,8 @@ reservation leaves. Sources: Lifka, "The ANL/IBM SP Scheduling System" (JSSPP 19
 (IEEE TPDS 12(6), 2001). With a `depth` above one more gangs of the line hold a time, each behind the ones before it.
 
 A gang that no known end would let in holds nothing and holds up nobody: nothing can be promised to it. Nor is a promise
-held against a gang that comes anew and goes first by its priority.
+held against a gang that stands before it in the line: one that came anew with a higher priority, or one to which nothing
+could be promised until somebody ended whose walltime nobody knew.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,17 +75,18 @@ def backfill(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, 
         if asks(snapshot, gang) in hopeless:
             continue
         assignment = try_start(snapshot, gang.name, now_s, settings)
-        if assignment is None:
-            if len(held) < rules.depth:
-                found = reserve(snapshot, gang.name, now_s, settings, [each.promise for each in held])
-                held += [found] if found is not None else []
-            if len(held) >= rules.depth:
-                hopeless.add(asks(snapshot, gang))
-        elif (delayed := _would_delay(snapshot, assignment, held, now_s, settings)) is not None:
-            held_back[gang.name] = delayed
-        else:
+        delayed = None if assignment is None else _would_delay(snapshot, assignment, held, now_s, settings)
+        if assignment is not None and delayed is None:
             commit(snapshot, assignment)
             started.append(assignment)
+            continue
+        if delayed is not None:
+            held_back[gang.name] = delayed
+        if len(held) < rules.depth:
+            found = reserve(snapshot, gang.name, now_s, settings, [each.promise for each in held])
+            held += [found] if found is not None else []
+        elif assignment is None:
+            hopeless.add(asks(snapshot, gang))
     return Backfilled(tuple(started), tuple(held), held_back)
 
 

@@ -10,7 +10,7 @@ from scheduler_core.model import PodShape
 from scheduler_core.settings import DEFAULTS
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import commit, try_start
-from scheduler_core.topologies import Topology, TopologyMode, TopologyRequest
+from scheduler_core.topologies import Mode, Topology, TopologyRequest
 from scheduler_core.topology import Ask, Assignment, Capacity, Forest, assign
 
 TIMES = 15  # runs of each question; the median is told
@@ -94,7 +94,7 @@ def _topology(nodes: int, pods: int, times: int) -> list[Measure]:
     made = [node(index) for index in range(nodes)]
     forest = Forest.of(Topology("bench", LEVELS), made)
     found = []
-    for mode in (TopologyMode.PREFERRED, TopologyMode.UNCONSTRAINED):
+    for mode in (Mode.PREFERRED, Mode.UNCONSTRAINED):
         shape = PodShape(requests=wants(4))
         asks = [Ask(count=pods, shape=shape, topology=TopologyRequest(mode=mode, level=RACK))]
 

@@ -136,10 +136,10 @@ loads = st.lists(
 sizes = st.lists(st.integers(1, 8), min_size=1, max_size=4)
 
 
-def arrivals(load):
-    """Walltimes are exact; some gangs have none, and are taken for endless."""
+def arrivals(load, exact=True):
+    """Walltimes are exact; or some gangs have none, and are taken for endless."""
     for number, (pods, gpus, runs_s, at_s, known) in enumerate(sorted(load, key=lambda each: each[3])):
-        gang = work(f"g{number:02}", pods, runs_s if known else None, gpus=gpus, queue=f"q{number % 2}", at_s=at_s)
+        gang = work(f"g{number:02}", pods, runs_s if known or exact else None, gpus=gpus, queue=f"q{number % 2}", at_s=at_s)
         yield Arrival(gang, at_s, runs_s)
 
 
@@ -159,6 +159,17 @@ def test_no_gang_that_goes_ahead_ever_delays_a_promised_start(gpus, load, quota,
     for name, life in result.lives.items():
         if life.promised_s is not None:
             assert life.started_s is not None and life.started_s <= life.promised_s, name
+
+
+@settings(max_examples=100, deadline=None)
+@given(sizes, loads, st.integers(1, 4), st.sampled_from([1, 3]))
+def test_whatever_is_known_of_walltimes_each_look_keeps_what_it_promises(gpus, load, quota, depth):
+    def look(snapshot, now_s, how):
+        step = reserving(Rules(depth=depth), snapshot, now_s, how)
+        assert keeps(snapshot, step.promises, now_s, how)
+        return step
+
+    simulate(cluster(*gpus, queues=queues_for(gpus, quota)), list(arrivals(load, exact=False)), look)
 
 
 @settings(max_examples=60, deadline=None)
