@@ -7,6 +7,7 @@ append to it from inside a write transaction of this one.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,23 @@ class Database:
         event.listen(self._engine, "begin", _begin)
         with self._errors():
             self._create_tables()
+            self._bystander = self._engine.raw_connection()  # never writes: so it is told of every commit
+
+    def version(self) -> int:
+        """Another number after every commit of any process to this file; as long as it stands, so does what was read.
+
+        To be asked before the read, so that a commit between the two is noticed the next time.
+        """
+        with self._errors():
+            cursor = self._bystander.cursor()
+            try:
+                cursor.execute("PRAGMA data_version")
+                row: Any = cursor.fetchone()
+                return int(row[0])
+            except sqlite3.Error as error:
+                raise StoreUnavailable(f"{self._path}: {error}") from error
+            finally:
+                cursor.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -61,6 +79,7 @@ class Database:
             yield connection
 
     def close(self) -> None:
+        self._bystander.close()
         self._engine.dispose()
 
     @contextmanager
@@ -104,7 +123,7 @@ def _use_wal(cursor: Any) -> None:
             return
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
-        except Exception as error:  # the driver's own class, which this room imports nowhere else
+        except sqlite3.OperationalError as error:
             if "locked" not in str(error) or attempt == WAL_ATTEMPTS - 1:
                 raise
             time.sleep(0.05)

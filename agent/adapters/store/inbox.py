@@ -33,6 +33,7 @@ class SqlInbox:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._empty_as_of: int | None = None  # the version at which nothing waited
 
     def put(self, signal: Signal) -> bool:
         """False for a redelivery."""
@@ -41,9 +42,14 @@ class SqlInbox:
             return connection.execute(_PUT, row).rowcount == 1
 
     def take(self, limit: int) -> list[Signal]:
+        version = self._database.version()
+        if version == self._empty_as_of:
+            return []
         waiting = select(inbox.c.body).where(inbox.c.done_at.is_(None)).order_by(inbox.c.sequence).limit(limit)
         with self._database.reading() as connection:
-            return [Signal.model_validate_json(body) for body in connection.scalars(waiting)]
+            signals = [Signal.model_validate_json(body) for body in connection.scalars(waiting)]
+        self._empty_as_of = None if signals else version
+        return signals
 
     def done(self, signals: Sequence[Signal]) -> None:
         if not signals:

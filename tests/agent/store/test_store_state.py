@@ -78,6 +78,20 @@ def test_one_wake_up_per_incident_in_order(opened: Opened, another: Callable[[],
     assert timers.next_due() == START + timedelta(minutes=5)
 
 
+def test_what_was_found_empty_is_read_again_after_any_commit(opened: Opened, another: Callable[[], Opened]) -> None:
+    ours, theirs = opened.store, another().store
+    later = START + timedelta(minutes=5)
+    for name, writer in (("ours", ours), ("theirs", theirs)):
+        for identity in (f"{name}-1", f"{name}-2"):
+            assert (ours.inbox.take(1), ours.timers.next_due(), ours.timers.due(later)) == ([], None, [])
+            writer.inbox.put(signal(identity))
+            writer.timers.set("inc-1", START)
+            assert ours.inbox.take(1) == [signal(identity)]
+            assert (ours.timers.next_due(), ours.timers.due(later)) == (START, [WakeUp("inc-1", START)])
+            writer.timers.clear("inc-1")
+            writer.inbox.done([signal(identity)])
+
+
 def test_incidents_open_and_close(opened: Opened) -> None:
     incidents = opened.store.incidents
     first, second = incident("inc-1"), incident("inc-2", at=START + timedelta(minutes=1))
