@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, strategies as st
+from quota_trees import trees
 from schedule_language import GPU, cluster
 
 from scheduler_core import Cohort, FlavorResource, Invalid, Queue, Quota, Unknown
@@ -74,23 +75,6 @@ def test_cohorts_in_a_circle_and_unknown_cohorts_are_refused():
 
 
 # -- the definition, written down a second time: recursive, from the leaves' usage alone ------------------------------
-
-amounts = st.integers(0, 12)
-limits = st.none() | amounts
-quotas = st.builds(Quota, resource=st.just(GPU), nominal=amounts, borrowing_limit=limits, lending_limit=limits)
-
-
-@st.composite
-def trees(draw):
-    cohorts = []
-    for index in range(draw(st.integers(1, 4))):
-        parent = draw(st.sampled_from([None, *[each.name for each in cohorts]])) if cohorts else None
-        cohorts.append(Cohort(name=f"c{index}", parent=parent, quotas=tuple(draw(st.lists(quotas, max_size=1)))))
-    names = st.sampled_from([None, *[each.name for each in cohorts]])
-    queues = [
-        Queue(name=f"q{index}", cohort=draw(names), quotas=(draw(quotas),)) for index in range(draw(st.integers(1, 4)))
-    ]
-    return queues, cohorts
 
 
 class Reference:
