@@ -106,6 +106,7 @@ class Pod:
     waiting_reason: str = ""  # CrashLoopBackOff, ImagePullBackOff …
     terminating: bool = False
     pending_since: datetime | None = None
+    priority: int = 0  # as admission resolved its PriorityClass
     requests: Mapping[str, str] = field(default_factory=dict)
 
     @property

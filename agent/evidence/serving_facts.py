@@ -16,6 +16,7 @@ from agent.evidence.condition import Condition, Sight
 from agent.evidence.labels import pod_of
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import active_pods, find_workload, pods_of, same_object
+from agent.evidence.namespace_quota import replicas_left
 from agent.evidence.serving import WAITING, Load, Scaler, judge_load, opted_out, scaler_of, services, unwell
 from agent.ports import Forecaster, Metrics, Series
 
@@ -74,9 +75,13 @@ def _step(
 ) -> tuple[int, str]:
     """How many replicas more, and why none: the most of a quarter that fits without taking anybody's place."""
     gpus = max((p.gpus for p in pods), default=0)
+    left, quota = replicas_left(view, ref.namespace, gpus)
+    if left == 0:
+        return 0, quota
+    most = max(1, replicas // STEP_SHARE)
     try:
         before = forecaster.what_if(view, [])
-        for step in range(max(1, replicas // STEP_SHARE), 0, -1):
+        for step in range(most if left is None else min(most, left), 0, -1):
             after = forecaster.what_if(view, [{"scale": ref, "replicas": replicas + step}])
             if _fits(before, after, step * gpus):
                 return step, ""

@@ -30,7 +30,7 @@ def gang_of(root: Fields, job_ref: ObjectRef | None, job: Fields | None, members
         state=state,
         running=tuple(p.ref for p in running),
         pending=tuple(p.ref for p in pending),
-        priority=_priority(root, job),
+        priority=_priority(root, job, members),
         queue=_queue(root, job),
         gpus_per_pod=max((p.gpus for p in members), default=0)
         or gpus_per_pod(root)
@@ -72,12 +72,14 @@ def _suspended(root: Fields) -> bool:
     return not spec.boolean("active", True) or (spec.boolean("suspend", False) and not is_queued(root))
 
 
-def _priority(root: Fields, job: Fields | None) -> int:
+def _priority(root: Fields, job: Fields | None, members: Sequence[Pod]) -> int:
+    """As the queue says; else as the templates or, since a class is given by name there, the pods themselves do."""
     spec = root.within("spec")
     if spec.has("priority"):
         return spec.integer("priority", 0)
     templates = [*templates_of(root), *(templates_of(job) if job else [])]
-    return max((t.integer("priority", 0) for t in templates if t.has("priority")), default=0)
+    told = [t.integer("priority", 0) for t in templates if t.has("priority")]
+    return max(told or [p.priority for p in members], default=0)
 
 
 def _queue(root: Fields, job: Fields | None) -> str | None:

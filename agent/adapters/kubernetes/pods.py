@@ -35,6 +35,7 @@ def pod_of(root: Fields) -> Pod:
         waiting_reason=_waiting_reason(status),
         terminating=metadata.has("deletionTimestamp"),
         pending_since=_pending_since(unscheduled, created_at) if phase == "Pending" else None,
+        priority=spec.integer("priority", 0),
         requests=requests,
     )
 

@@ -127,3 +127,11 @@ def test_a_healthy_gang_gives_way_to_a_larger_one_of_its_priority_and_not_the_ot
     assert who(planned(where)) == "well"
     where = cluster().nodes(*FOUR).gang("big", on=["gpu-1"], waiting=1).gang("well", on=["gpu-2", "gpu-3", "gpu-4"])
     assert who(planned(where)) is None
+
+
+@pytest.mark.parametrize(("kind", "priority"), [("Job", 1000), ("Workload", 0)])
+def test_a_gang_matters_as_its_pods_do_where_its_queue_says_nothing(kind: str, priority: int) -> None:
+    """A PriorityClass is given by name; admission writes its value into the pods."""
+    where = cluster().nodes("gpu-1", "gpu-2").gang("serve", on=["gpu-1", "gpu-2"], kind=kind)
+    where.change("Pod", "serve-0", {"spec": {"priorityClassName": "prod-high", "priority": 1000}})
+    assert where.view().gangs[ref(kind, "serve")].priority == priority
