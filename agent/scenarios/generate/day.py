@@ -27,6 +27,7 @@ GROUP_NODES = 2
 LEAST_FOR_GROUPS = 8  # nodes; with fewer left nobody has a pool for native PodGroups
 LEAST_FOR_WORK = 4  # nodes; with fewer left there is no day beside the troubles
 TAIL = timedelta(hours=1)  # for the last trouble to be over
+SETTLED = timedelta(minutes=30)  # into the day: a trouble that is seen by how things were before shows itself later
 
 # Never right, whatever the trouble: a queue or a quota touched.
 ALWAYS_WRONG = ({"action": "set_queue_quota"}, {"action": "hold_queue"})
@@ -74,7 +75,7 @@ def draw(
 def _told(trouble: Trouble, injected: Injected, at: timedelta, ends: timedelta | None, limit: Touches) -> Injected:
     """What a day that ends earlier may not live to see is right all the same, and no longer asked for. So is what the
     guardrails of a small cluster leave to a person, who may not be there."""
-    if (ends is None or at + TAIL <= ends) and all(map(le, trouble.touches, limit)):
+    if (ends is None or max(at, SETTLED) + TAIL <= ends) and all(map(le, trouble.touches, limit)):
         return injected
     no_longer = [_optional(each) for each in (*injected.actions, *injected.proposed)]
     return replace(injected, actions=[], proposed=[], allowed=[*injected.allowed, *no_longer], final=[])

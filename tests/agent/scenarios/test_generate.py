@@ -8,10 +8,13 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
+from agent.domain.duration import parse_duration
 from agent.scenarios.drawing import with_day
 from agent.scenarios.format import Scenario, ScenarioInvalid, Spec
 from agent.scenarios.generate.arrivals import limit_of, moments, programme
+from agent.scenarios.generate.day import draw
 from agent.scenarios.generate.monitoring import NAMESPACE
+from agent.scenarios.generate.request import Generate
 from agent.scenarios.generate.site import POOL_LABEL, Site, Tenant
 from agent.scenarios.generate.submitted import RUNS_FOR
 from agent.scenarios.generate.trace import BUILT_IN, statistics_of
@@ -24,6 +27,7 @@ from agent.scenarios.timeline import moments as moments_of
 from tests.agent.scenarios.days import DAY, asking_for, faults, played
 
 NO_GPUS = {"limits": {"nvidia.com/gpu": "0"}}
+NOTICE = timedelta(minutes=15)  # that an owner has, by the shipped policies
 QUICK = (2,)  # the demo's test plays day 1, tests/live the first twelve
 
 
@@ -237,6 +241,17 @@ def test_what_a_day_that_is_cut_short_does_not_live_to_see_is_not_asked_for() ->
     assert _asked(short) + len(short.expect.allowed) == _asked(whole) + len(whole.expect.allowed)
     assert not any(as_any_of(each).times.min for each in short.expect.allowed)
     assert short.expect.forbidden == whole.expect.forbidden
+
+
+def test_a_short_day_asks_for_nothing_that_comes_after_it() -> None:
+    asked, ends = Generate(nodes=16, gpus=128, tenants=2, troubles=6), timedelta(minutes=80)
+    earliest = [
+        parse_duration(each["notBefore"])
+        for seed in range(300)
+        for each in draw(asked, seed, datetime(2026, 11, 2, tzinfo=UTC), ends=ends).expect["actions"]
+        if "notBefore" in each
+    ]
+    assert all(each + NOTICE <= ends for each in earliest)
 
 
 def _asked(spec: Spec) -> int:

@@ -12,7 +12,7 @@ from agent.scenarios.generate.site import Injected, Site, Touches, Trouble, seco
 BEHAVIOUR = "simulation.watchkeeper.dev/behaviour"
 DONE_BEFORE = timedelta(minutes=40)  # idle for so long when the trouble is said to be there
 STEADY_FOR = timedelta(minutes=10)  # it has been seen at work before
-PROVEN_AFTER = timedelta(minutes=30)  # sooner nobody calls it idle
+PROVEN_AFTER = timedelta(minutes=60)  # idle for so long, by the shipped policies; sooner it is taken from nobody
 
 
 def inject(rng: Random, site: Site, at: timedelta) -> Injected:
