@@ -95,12 +95,9 @@ def suits(flavor: Flavor, pod_set: PodSet) -> str:
 
 def _affine(flavor: Flavor, pod_set: PodSet) -> bool:
     """Any term will do; one that says nothing about the flavor's keys allows every flavor."""
-    terms = []
-    for term in pod_set.required_node_affinity:
-        terms.append([each for each in term.match_expressions if each.key in flavor.node_labels])
-    if not terms or not all(terms):
-        return True
-    return any(all(each.matches(flavor.node_labels) for each in term) for term in terms)
+    labels, terms = flavor.node_labels, pod_set.required_node_affinity
+    known = ([each for each in term.match_expressions if each.key in labels] for term in terms)
+    return not terms or any(all(each.matches(labels) for each in term) for term in known)
 
 
 def suits_topology(books: Books, queue: Queue, flavor: Flavor, group: ResourceGroup, pod_set: PodSet) -> str:
