@@ -36,6 +36,11 @@ class Desk:
         self.holders = Holders.of(snapshot)
         self.sites = Sites(snapshot)
         self._leaving = {each.name for each in self.holders if each.evicted}
+        stops = ((name, queue.stop_policy) for name, queue in sorted(snapshot.queues.items()))
+        self._stopped = [("queue", name) for name, policy in stops if policy is StopPolicy.HOLD_AND_DRAIN]
+        off = (name for name, gang in sorted(snapshot.gangs.items()) if not gang.active)
+        self._switched_off = tuple(name for name in off if snapshot.state_of(name).admission is not None)
+        self._under: dict[Place, tuple[str, ...]] = {}  # root of a cohort tree -> its queues
 
     @property
     def leaving(self) -> bool:
@@ -53,7 +58,7 @@ class Desk:
         queue = self.snapshot.gang(name).queue
         self.snapshot.remove_gang(name)
         self._forget(name)
-        self._freed(queue, now_s)
+        self._freed(queue)
 
     # -- decisions -----------------------------------------------------------------------------------------------------
 
@@ -85,21 +90,17 @@ class Desk:
             self._forget(name)
         for name in gone:
             self.lines.arrive(name, now_s)
-            self._freed(self.snapshot.gang(name).queue, now_s)
+            self._freed(self.snapshot.gang(name).queue)
         return gone
 
     def drain(self, now_s: Seconds) -> tuple[str, ...]:
         """What stopped queues and switched-off gangs hold, they are to give up."""
-        stopped = {
-            name for name, queue in self.snapshot.queues.items() if queue.stop_policy is StopPolicy.HOLD_AND_DRAIN
-        }
-        gone = [
-            gang.name
-            for gang in self.snapshot.gangs.values()
-            if (gang.queue in stopped or not gang.active) and self.snapshot.state_of(gang.name).admission is not None
-        ]
-        for name in gone:
-            self.send_back(name, now_s, "ClusterQueueStopped" if self.snapshot.gang(name).active else "Deactivated")
+        held = [each.name for queue in self._stopped for each in self.holders.in_queue(queue) if not each.evicted]
+        for name in held:
+            self.send_back(name, now_s, "ClusterQueueStopped")
+        for name in self._switched_off:
+            self.send_back(name, now_s, "Deactivated")
+        gone, self._switched_off = (*held, *self._switched_off), ()
         return tuple(sorted(gone))
 
     # -- keeping in step -----------------------------------------------------------------------------------------------
@@ -117,11 +118,14 @@ class Desk:
         self.sites.leave(name)
         self._leaving.discard(name)
 
-    def _freed(self, queue: str | None, now_s: Seconds) -> None:
+    def _freed(self, queue: str | None) -> None:
         """Who shares a cohort tree with the queue may fit now."""
         if queue is not None:
             tree = self.snapshot.quota_tree
-            self.lines.wake(queues_under(tree, tree.root(("queue", queue))), now_s)
+            root = tree.root(("queue", queue))
+            if root not in self._under:
+                self._under[root] = tuple(name for _, name in queues_under(tree, root))
+            self.lines.wake(self._under[root])
 
 
 def queues_under(tree: QuotaTree, place: Place) -> Iterator[Place]:

@@ -33,7 +33,7 @@ class Round:
     admitted: list[Assignment] = field(default_factory=list)
     preempted: dict[str, tuple[Cause, str]] = field(default_factory=dict)  # victim -> why, and for whom
     why: dict[str, Reason] = field(default_factory=dict)  # heads that were not let in
-    parked: list[str] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)  # heads; all that are like them are parked with them
     evaluations: int = 0
 
     @property
@@ -177,7 +177,8 @@ class _Cycle:
 
     def _park(self, head: Nomination) -> None:
         self.result.why[head.name] = head.reason or Reason.WAITING_FOR_QUOTA
-        self.result.parked += self._desk.lines.park_alike(head.name)
+        if self._desk.lines.park_alike(head.name):
+            self.result.parked.append(head.name)
 
     def _reserve(self, head: Nomination) -> None:
         """Nobody may be sent back for it. What is left of its quota is not lent to others past it, unless its queue

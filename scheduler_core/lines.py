@@ -11,12 +11,12 @@ from heapq import heappop, heappush
 from scheduler_core.holders import queued_since_s
 from scheduler_core.model import Gang, PodSet, Seconds
 from scheduler_core.quota import StopPolicy, Strategy
-from scheduler_core.quota_tree import Place
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.state import GangState
 
 NO_QUEUE = ""  # the line of gangs to which no quota applies
 Turn = tuple[float, int, Seconds, str, str]  # usage of its local queue, priority, age, uid, name
+Entry = tuple[Turn, str]
 UsageOf = Callable[[Gang], float]
 
 
@@ -34,15 +34,37 @@ def may_ever_start(gang: Gang) -> bool:
     return gang.active and not gang.held and not gang.gates
 
 
+class _Alike:
+    """Gangs of one queue that fit alike, so that they are parked and woken together, whatever their number."""
+
+    def __init__(self) -> None:
+        self.ready: list[Entry] = []  # heaps; entries of gangs that wait no longer, or anew, are void
+        self.parked: list[Entry] = []
+
+    def park(self) -> None:
+        self.ready, self.parked = [], _merged(self.ready, self.parked)
+
+    def wake(self) -> None:
+        self.ready, self.parked = _merged(self.ready, self.parked), []
+
+
+def _merged(one: list[Entry], other: list[Entry]) -> list[Entry]:
+    few, many = sorted((one, other), key=len)
+    for entry in few:
+        heappush(many, entry)
+    return many
+
+
 class Lines:
     def __init__(self, snapshot: Snapshot, now_s: Seconds, usage_of: UsageOf = nothing_used) -> None:
         self._snapshot, self._usage_of = snapshot, usage_of
-        self._heaps: dict[str, list[tuple[Turn, str]]] = {}
-        self._turns: dict[str, Turn] = {}  # those in a heap; an entry of the heap that says otherwise is void
-        self._parked: dict[str, dict[str, None]] = {}  # queue -> gangs
+        self._kinds: dict[str, dict[object, _Alike]] = {}  # queue -> what is asked for -> those that ask for it
+        self._kind_of: dict[str, _Alike] = {}
+        self._entries: dict[str, Entry] = {}  # of those that wait; another one of the same name is void
+        self._awake: set[str] = set()  # queues that may have somebody to be looked at
         self._asleep: list[tuple[Seconds, str]] = []
+        self._sleeping: dict[str, Seconds] = {}
         self._first: dict[str, str] = {}  # queue -> who sent others back for itself
-        self._alike: dict[object, dict[str, None]] = {}  # queue and what is asked for -> who is in a heap with it
         for name in snapshot.pending_gangs():
             self.arrive(name, now_s)
 
@@ -53,61 +75,74 @@ class Lines:
         gang, state = self._snapshot.gang(name), self._snapshot.state_of(name)
         if not may_ever_start(gang):
             return
-        queue = gang.queue or NO_QUEUE
         if state.requeue_at_s is not None and state.requeue_at_s > now_s:
-            self._parked.setdefault(queue, {})[name] = None
+            self._sleeping[name] = state.requeue_at_s
             heappush(self._asleep, (state.requeue_at_s, name))
         else:
-            self._push(queue, gang, state)
+            self._push(gang, state)
 
     def leave(self, name: str) -> None:
         """It waits no longer: let in, held, switched off or gone."""
-        self._turns.pop(name, None)
-        for parked in self._parked.values():
-            parked.pop(name, None)
+        self._entries.pop(name, None)
+        self._sleeping.pop(name, None)
+        self._kind_of.pop(name, None)
         for queue, first in list(self._first.items()):
             if first == name:
                 del self._first[queue]
 
-    def _push(self, queue: str, gang: Gang, state: GangState) -> None:
-        self._turns[gang.name] = turn(gang, state, self._usage_of)
-        self._alike.setdefault(_asks(gang), {})[gang.name] = None
-        heappush(self._heaps.setdefault(queue, []), (self._turns[gang.name], gang.name))
+    def _push(self, gang: Gang, state: GangState) -> None:
+        queue = gang.queue or NO_QUEUE
+        kind = self._kinds.setdefault(queue, {}).setdefault(_asks(gang), _Alike())
+        entry = self._entries[gang.name] = (turn(gang, state, self._usage_of), gang.name)
+        self._kind_of[gang.name] = kind
+        self._awake.add(queue)
+        heappush(kind.ready, entry)
 
     # -- whose turn it is ------------------------------------------------------------------------------------------
 
     def heads(self, most: int | None) -> list[str]:
         """Of every queue that admits, so many that are next."""
         found: list[str] = []
-        for queue in sorted(self._heaps):
+        for queue in sorted(self._awake):
             if queue == NO_QUEUE or self._snapshot.queues[queue].stop_policy is StopPolicy.NONE:
-                found += self._next_of(queue, most)
+                next_ones = self._next_of(queue, most)
+                found += next_ones
+                if not next_ones:
+                    self._awake.discard(queue)
         return found
 
     def _next_of(self, queue: str, most: int | None) -> list[str]:
-        heap, found = self._heaps[queue], list[str]()
-        taken: list[tuple[Turn, str]] = []
+        heaps = [kind.ready for kind in self._kinds[queue].values() if kind.ready and self._top(kind.ready)]
         first = self._first.get(queue)
-        if first in self._turns:
-            found.append(str(first))
-        while heap and (most is None or len(found) < most):
-            entry = heappop(heap)
-            when, name = entry
-            if self._turns.get(name) != when or (taken and taken[-1] == entry):
-                continue
-            taken.append(entry)
-            if name != first:
-                found.append(name)
-        for entry in taken:
-            heappush(heap, entry)
-        return found
+        if first is None or first not in self._entries or self._is_parked(first):
+            first = None
+        if most == 1:
+            return [first] if first else [min(heap[0] for heap in heaps)[1]] if heaps else []
+        waiting = sorted(entry for heap in heaps for entry in heap if self._is_valid(entry))
+        found = [name for _, name in waiting if name != first]
+        return ([first, *found] if first else found)[:most]
+
+    def _top(self, heap: list[Entry]) -> bool:
+        while heap and not self._is_valid(heap[0]):
+            heappop(heap)
+        return bool(heap)
+
+    def _is_valid(self, entry: Entry) -> bool:
+        return self._entries.get(entry[1]) is entry
+
+    def _is_parked(self, name: str) -> bool:
+        return any(self._entries.get(name) is entry for entry in self._kind_of[name].parked)
 
     def waiting(self) -> tuple[str, ...]:
         """To be looked at in a coming cycle."""
-        return tuple(sorted(self._turns))
+        return self._names(kind.ready for kinds in self._kinds.values() for kind in kinds.values())
 
     def parked(self) -> tuple[str, ...]:
-        return tuple(sorted(name for parked in self._parked.values() for name in parked))
+        heaps = (kind.parked for kinds in self._kinds.values() for kind in kinds.values())
+        return tuple(sorted((*self._names(heaps), *self._sleeping)))
+
+    def _names(self, heaps: Iterable[list[Entry]]) -> tuple[str, ...]:
+        return tuple(sorted(entry[1] for heap in heaps for entry in heap if self._is_valid(entry)))
 
     def stays_first(self, name: str) -> None:
         """It waits for those that it sent back; nobody of its queue gets what they leave."""
@@ -117,51 +152,43 @@ class Lines:
 
     # -- parking -----------------------------------------------------------------------------------------------------
 
-    def park(self, name: str) -> None:
-        """Nothing to be done for it until something comes free, unless its queue insists on its order."""
-        gang = self._snapshot.gang(name)
-        queue = gang.queue or NO_QUEUE
+    def park_alike(self, name: str) -> bool:
+        """Nothing to be done for it until something comes free, nor for those of its queue that ask for the same with
+        the same priority; unless its queue insists on its order."""
+        queue = self._snapshot.gang(name).queue or NO_QUEUE
         if self._first.get(queue) == name:
             del self._first[queue]
         if queue != NO_QUEUE and self._snapshot.queues[queue].strategy is Strategy.STRICT_FIFO:
-            return
-        self._turns.pop(name, None)
-        self._parked.setdefault(queue, {})[name] = None
+            return False
+        self._kind_of[name].park()
+        return True
 
-    def park_alike(self, name: str) -> tuple[str, ...]:
-        """What holds for it holds for all of its queue that ask for the same with the same priority. Says who parks."""
-        gang = self._snapshot.gang(name)
-        self.park(name)
-        if name in self._turns:
-            return ()  # its queue insists on its order
-        others = (other for other in self._alike.pop(_asks(gang), {}) if other in self._turns)
-        alike = [other for other in others if other in self._snapshot.gangs]
-        for other in alike:
-            self.park(other)
-        return (name, *alike)
-
-    def wake(self, queues: Iterable[Place], now_s: Seconds) -> None:
+    def wake(self, queues: Iterable[str]) -> None:
         """Something came free for these queues."""
-        for _, queue in queues:
-            for name in list(self._parked.get(queue, ())):
-                self._wake_one(name, now_s)
+        for queue in queues:
+            for kind in self._kinds.get(queue, {}).values():
+                if kind.parked:
+                    kind.wake()
+                    self._awake.add(queue)
+            if self._usage_of is not nothing_used:
+                self._turn_anew(queue)
+
+    def _turn_anew(self, queue: str) -> None:
+        """What its gangs' local queues use has changed, and with it whose turn it is."""
+        kinds = self._kinds.pop(queue, {})
+        for entry in [entry for kind in kinds.values() for entry in kind.ready if self._is_valid(entry)]:
+            self._push(self._snapshot.gang(entry[1]), self._snapshot.state_of(entry[1]))
 
     def wake_on_time(self, now_s: Seconds) -> None:
         """Those whose back-off is over."""
         while self._asleep and self._asleep[0][0] <= now_s:
-            _, name = heappop(self._asleep)
-            if name in self._snapshot.gangs:
-                self._wake_one(name, now_s)
+            at_s, name = heappop(self._asleep)
+            if self._sleeping.get(name) == at_s:
+                del self._sleeping[name]
+                self._push(self._snapshot.gang(name), self._snapshot.state_of(name))
 
     def next_wake_s(self) -> Seconds | None:
         return self._asleep[0][0] if self._asleep else None
-
-    def _wake_one(self, name: str, now_s: Seconds) -> None:
-        gang, state = self._snapshot.gang(name), self._snapshot.state_of(name)
-        queue = gang.queue or NO_QUEUE
-        if name in self._parked.get(queue, ()) and (state.requeue_at_s is None or state.requeue_at_s <= now_s):
-            del self._parked[queue][name]
-            self._push(queue, gang, state)
 
 
 def _asks(gang: Gang) -> object:
