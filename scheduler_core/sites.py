@@ -5,7 +5,7 @@ free without it, and seats that are kept for a gang that waits for others to lea
 seats.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from scheduler_core.errors import Conflict
@@ -24,6 +24,7 @@ from scheduler_core.topology import (
     Part,
     assign,
     has_levels,
+    repair,
     spelled_out,
 )
 
@@ -111,19 +112,34 @@ class Sites:
 
     def find(self, gang: Gang, counts: Counts, chosen: Chosen, *, empty: bool = False) -> Seats | Failure:
         """Seats for all of its pods on flavors with a topology; with `empty`, as though nobody else were let in."""
-        asks: dict[str, list[Ask]] = {}
-        for each in gang.pod_sets:
-            flavor = self._flavor_of(chosen.get(each.name, {}))
-            if flavor is not None:
-                asks.setdefault(flavor, []).append(self._ask(gang, each, counts[each.name], chosen[each.name]))
         seats: list[Held] = []
-        for flavor, wanted in asks.items():
+        for flavor, wanted in self._asks(gang, counts, chosen).items():
             capacity = self._capacities[flavor]
             found = assign(capacity.emptied() if empty else capacity, wanted)
             if isinstance(found, Failure):
                 return found
             seats += [(flavor, found[ask.name], ask.shape.requests) for ask in wanted]
         return tuple(seats)
+
+    def replace_lost(self, gang: Gang, admission: Admission, lost: Collection[str]) -> Seats | Failure:
+        """Its seats with new ones for those on lost nodes; the others stay."""
+        seats: list[Held] = []
+        for flavor, wanted in self._asks(gang, admission.counts, admission.flavors).items():
+            there = {held.pod_set: held for where, held, _ in self._held.get(gang.name, ()) if where == flavor}
+            found = repair(self._capacities[flavor], wanted, there, lost)
+            if isinstance(found, Failure):
+                return found
+            seats += [(flavor, found[ask.name].whole, ask.shape.requests) for ask in wanted if ask.name in found]
+        return tuple(seats)
+
+    def _asks(self, gang: Gang, counts: Counts, chosen: Chosen) -> dict[str, list[Ask]]:
+        """By the flavor whose topology is asked."""
+        asks: dict[str, list[Ask]] = {}
+        for each in gang.pod_sets:
+            flavor = self._flavor_of(chosen.get(each.name, {}))
+            if flavor is not None:
+                asks.setdefault(flavor, []).append(self._ask(gang, each, counts[each.name], chosen[each.name]))
+        return asks
 
     def has_room(self, seats: Seats) -> bool:
         """Are they still free?"""

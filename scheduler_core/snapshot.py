@@ -127,8 +127,9 @@ class Snapshot(Occupancy):
         for queue in queues:
             require_new("Queue", self._queues, queue.name)
             self._journal.put(self._queues, queue.name, queue)
-        for each in (*cohorts, *queues):
-            self._known_flavors(each)
+        places: list[Queue | Cohort] = [*cohorts, *queues]
+        for place in places:
+            self._known_flavors(place)
         self._put_quotas()
 
     def _known_flavors(self, place: Queue | Cohort) -> None:
