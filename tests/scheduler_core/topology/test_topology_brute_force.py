@@ -170,3 +170,32 @@ def test_leader_and_workers_are_found_exactly_if_there_is_a_way(
 
 def test_labels_are_those_of_the_levels() -> None:
     assert tuple(LABELS) == LEVELS
+
+
+@given(
+    forests(hosts_at_most=4),
+    st.integers(2, 5),
+    st.integers(1, 3),
+    st.sampled_from(["block", "rack", "host", None]),
+    st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_group_that_may_spread_is_found_exactly_if_there_is_a_way(
+    blocks: Blocks, pods: int, leader_gpus: int, level: str | None, sliced: bool
+) -> None:
+    slices: dict[str, int] = {}
+    if sliced:
+        pods, slices, level = pods * 2, {"rack": 2}, level and min((level, "rack"), key=LEVELS.index)
+    leader = gang(1, name="leader", preferred=level, group="g", shape=PodShape(requests={GPU: leader_gpus}))
+    workers = gang(pods, name="workers", preferred=level, group="g", slices=slices)
+    found = assign(data_centre(blocks), [leader, workers])
+    good = [
+        (path[-1], way)
+        for number, (path, room) in enumerate(flat(blocks))
+        for way in ways(blocks, pods)
+        if way[number] + leader_gpus <= room and keeps_slices(blocks, way, slices)
+    ]
+    assert isinstance(found, Failure) == (not good)
+    if not isinstance(found, Failure):
+        way = tuple(hosts(found["workers"]).get(path[-1], 0) for path, _ in flat(blocks))
+        assert (next(iter(hosts(found["leader"]))), way) in good

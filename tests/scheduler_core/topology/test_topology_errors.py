@@ -131,6 +131,14 @@ def test_what_is_used_beyond_what_there_is_can_be_given_back() -> None:
     assert (rack.free == before).all()
 
 
+def test_pods_of_no_workload_stay_when_all_workloads_are_thought_away() -> None:
+    rack = one_rack(4)
+    rack.occupy([("x1", {GPU: 1})])
+    rack.use(at("b1", "r1", "x1", count=2), {GPU: 1})
+    gpus = rack.resources.index(GPU)
+    assert (rack.free[gpus].tolist(), rack.emptied().free[gpus].tolist()) == ([1], [3])
+
+
 def test_racks_that_an_admission_names_are_spelled_out_to_hosts() -> None:
     centre = data_centre({"b1": {"r1": {"x1": 2, "x2": 1}, "r2": {"x3": 4}}})
     parts = (Part(("b1", "r1"), 3), Part(("b1", "r2", "x3"), 1), Part(("b9", "r1"), 1))

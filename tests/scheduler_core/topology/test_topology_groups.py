@@ -38,6 +38,12 @@ def test_the_leader_takes_a_place_that_leaves_enough_for_its_workers() -> None:
     assert hosts(found["workers"]) == {"x1": 1, "x2": 2, "x3": 1}
 
 
+def test_leader_and_workers_take_the_tightest_host_that_holds_them() -> None:
+    asks = [gang(1, name="leader", required="rack", group="g"), gang(3, name="workers", required="rack", group="g")]
+    found = assign(one_rack(8, 4), asks)
+    assert (hosts(found["leader"]), hosts(found["workers"])) == ({"x2": 1}, {"x2": 3})
+
+
 def test_without_room_for_the_leader_the_group_waits() -> None:
     asks = [
         gang(1, name="leader", required="rack", group="g", shape=BIG),

@@ -79,6 +79,8 @@ def test_exact_fits_are_looked_for_among_blocks_and_racks_too() -> None:
 def test_an_unconstrained_gang_fills_the_smallest_gaps() -> None:
     assert placed(one_rack(3, 3, 2, 1), gang(7)) == {"x1": 3, "x2": 1, "x3": 2, "x4": 1}  # KEP-2724
     assert placed(one_rack(5, 4, 2, 0), gang(3)) == {"x2": 3}, "one host that holds all of it, the tightest"
+    racks = {"b1": {"r1": {"x1": 3, "x2": 3}, "r2": {"x3": 1, "x4": 2}}}
+    assert placed(data_centre(racks), gang(5)) == {"x1": 2, "x3": 1, "x4": 2}, "though one rack would hold it"
     best_fit = TopologySettings(unconstrained=Algorithm.BEST_FIT)
     assert placed(one_rack(3, 3, 2, 1), gang(7), settings=best_fit) == {"x1": 3, "x2": 3, "x4": 1}
 

@@ -92,7 +92,7 @@ def test_a_slice_lost_whole_may_go_to_another_rack() -> None:
 def test_slices_lost_beside_a_broken_one_go_with_it_if_they_can() -> None:
     ask = gang(6, required="block", slices={"rack": 2})
     had = stood(x1=3, x2=1, x3=2)
-    assert repaired(centre(x2=3, x3=9), ask, had, "x1") == {"x2": 4, "x3": 2}
+    assert repaired(centre(x2=5, x3=2), ask, had, "x1") == {"x2": 4, "x3": 2}, "though x3 would be the tighter fit"
     assert repaired(centre(x2=2, x3=9), ask, had, "x1") == {"x2": 2, "x3": 4}, "one pod completes, two go elsewhere"
 
 
@@ -101,6 +101,12 @@ def test_the_innermost_layer_is_mended_first() -> None:
     had = stood(x1=2, x2=2, x3=2, x4=2)
     assert repaired(centre(x1=9, x2=9, x4=2), ask, had, "x3") == {"x1": 2, "x2": 2, "x4": 4}
     assert isinstance(repair(centre(x1=9, x2=9, x4=1), [ask], had, ["x3"]), Failure), "a pair needs one host"
+
+
+def test_the_rack_of_a_broken_slice_before_the_block() -> None:
+    ask = gang(4, required="block", slices={"block": 4, "rack": 2})
+    had = stood(x1=1, x2=1, x3=1, x4=1)
+    assert repaired(centre(x1=9, x2=9, x4=1), ask, had, "x3") == {"x1": 1, "x2": 1, "x4": 2}
 
 
 def test_a_leader_moves_to_its_workers() -> None:

@@ -27,6 +27,12 @@ def test_slices_of_several_racks_are_spread_over_as_few_of_them_as_hold_them() -
     assert placed(centre, gang(12, preferred="block", slices={"rack": 4})) == {"x2": 8, "x3": 4}, "r3 holds one tightly"
 
 
+def test_the_tightest_rack_is_the_one_with_room_for_the_fewest_slices() -> None:
+    """Three pairs fit in r1 and two in r2, though r2 has more room for single pods."""
+    centre = data_centre({"b1": {"r1": {"x1": 2, "x2": 2, "x3": 2}, "r2": {"x4": 3, "x5": 3, "x6": 1}}})
+    assert placed(centre, gang(4, required="rack", slices={"host": 2})) == {"x4": 2, "x5": 2}
+
+
 def test_within_its_rack_a_slice_takes_as_few_hosts_as_it_can() -> None:
     """Kueue fills the smallest host first there, and splits what one host holds whole."""
     ask = gang(8, required="block", slices={"rack": 4})
