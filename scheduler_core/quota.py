@@ -6,6 +6,7 @@ The nouns alone. The arithmetic over them is in `quota_tree.py`; which flavor a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 from fractions import Fraction
 from functools import cached_property
 
@@ -81,8 +82,9 @@ class Undeclared(StrEnum):
     IGNORE = "Ignore"
 
 
-@dataclass(frozen=True, order=True)
-class FlavorResource:
+class FlavorResource(NamedTuple):
+    """A tuple, for it is the key of all that is counted: hashing it is most of what the arithmetic costs."""
+
     flavor: str
     resource: str
 
