@@ -2,14 +2,15 @@
 
 Assignments that this core makes always name leaves; those that it is told of may name a wider domain. Their pods are
 taken to stand where they would be put today within it; those that find no room are counted to its first leaf, so that
-what an admission holds is never less than it says. Domains that are gone with their nodes hold nothing.
+what an admission holds is never less than it says. Domains that are gone with their nodes stay as they are told: they
+hold nothing, and `repair` finds new places for their pods.
 """
 
 from dataclasses import replace
 
 from scheduler_core.model import PodShape
 from scheduler_core.topologies import Mode, TopologyRequest
-from scheduler_core.topology.assignment import Assignment, of_leaves
+from scheduler_core.topology.assignment import Assignment, Part, of_leaves
 from scheduler_core.topology.capacity import Capacity
 from scheduler_core.topology.failure import Failure
 from scheduler_core.topology.place import place
@@ -22,12 +23,15 @@ def spelled_out(capacity: Capacity, assignment: Assignment, shape: PodShape) -> 
     last = len(forest.levels) - 1
     leaves: dict[int, int] = {}
     wide: list[tuple[int, int, int]] = []
+    gone: list[Part] = []
     for part in assignment.parts:
         at = forest.domain(part.domain)
         if at is not None and at[0] == last:
             leaves[at[1]] = leaves.get(at[1], 0) + part.count
         elif at is not None:
             wide.append((*at, part.count))
+        else:
+            gone.append(part)
     room = capacity.fork() if wide else capacity
     if wide:
         room.use(of_leaves(forest, assignment.pod_set, list(leaves.items())), shape.requests)
@@ -36,7 +40,8 @@ def spelled_out(capacity: Capacity, assignment: Assignment, shape: PodShape) -> 
         room.use(of_leaves(forest, assignment.pod_set, stand), shape.requests)
         for leaf, pods in stand:
             leaves[leaf] = leaves.get(leaf, 0) + pods
-    return of_leaves(forest, assignment.pod_set, list(leaves.items()))
+    known = of_leaves(forest, assignment.pod_set, list(leaves.items()))
+    return Assignment(assignment.pod_set, (*known.parts, *gone)) if gone else known
 
 
 def _stand(room: Capacity, pod_set: str, shape: PodShape, domain: tuple[int, int], count: int) -> list[tuple[int, int]]:

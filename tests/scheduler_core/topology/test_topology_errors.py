@@ -143,7 +143,8 @@ def test_racks_that_an_admission_names_are_spelled_out_to_hosts() -> None:
     centre = data_centre({"b1": {"r1": {"x1": 2, "x2": 1}, "r2": {"x3": 4}}})
     parts = (Part(("b1", "r1"), 3), Part(("b1", "r2", "x3"), 1), Part(("b9", "r1"), 1))
     known = spelled_out(centre, Assignment("main", parts), GPU_EACH)
-    assert [(part.domain[-1], part.count) for part in known.parts] == [("x1", 2), ("x2", 1), ("x3", 1)]
+    assert [(part.domain[-1], part.count) for part in known.parts] == [("x1", 2), ("x2", 1), ("x3", 1), ("r1", 1)]
+    assert known.parts[-1] == parts[-1], "what is gone stays as it is told"
     over = spelled_out(centre, at("b1", "r1", count=5), GPU_EACH)
     assert over.count == 5, "what is held is never less than is told"
     centre.use(over, {GPU: 1})
