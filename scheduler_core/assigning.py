@@ -212,8 +212,10 @@ class _Walk:
         return Terms(Possibility.NO_FIT, level), waits
 
     def _may_borrow_by_preempting(self) -> bool:
+        """With fair shares, a queue that borrows may still take from itself, and from those who borrow more."""
         rules = self._search.queue.preemption
-        return rules.borrow or (self._search.fair_sharing and rules.reclaim is not Policy.NEVER)
+        some = rules.reclaim is not Policy.NEVER or rules.within_queue is not Policy.NEVER
+        return rules.borrow or (self._search.fair_sharing and some)
 
 
 def _amounts(want: Want) -> dict[str, int]:
