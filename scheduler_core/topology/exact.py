@@ -11,7 +11,7 @@ side.
 
 from collections.abc import Sequence
 
-LEFT_OVER_AT_MOST = 256  # beyond, greed stays: at 256 the bits of one state fill 16 KB, and a search some milliseconds
+SEARCH_AT_MOST_BITS = 1 << 26  # of all states of one search: 8 MB, some milliseconds; beyond, greed stays
 
 
 def exact_values(rooms: Sequence[int], need: int, k: int) -> dict[int, int] | None:
@@ -20,11 +20,11 @@ def exact_values(rooms: Sequence[int], need: int, k: int) -> dict[int, int] | No
     `rooms` fall; the first k hold the request and the first k - 1 do not.
     """
     d, v = sum(rooms[:k]) - need, rooms[k - 1]
-    if not 0 < d <= LEFT_OVER_AT_MOST:
+    if d == 0:
         return None
     given = _within([room - v for room in rooms[:k]], d)
     taken = _within([v - room for room in rooms[k:]], d)
-    if not _reachable([*given, *taken], d):
+    if (len(given) + len(taken)) * _width(d) * (d + 1) > SEARCH_AT_MOST_BITS or not _reachable([*given, *taken], d):
         return None
     spare_top = rooms[:k].count(v)
     spare_rest = rooms[k:].count(v)
@@ -57,9 +57,14 @@ def _reachable(gains: list[int], d: int) -> bool:
     return bool(sums >> d & 1)
 
 
+def _width(d: int) -> int:
+    """Of the balances that gains of d in all can have: each is 1 at least."""
+    return 2 * d + 3
+
+
 def _swaps(given: list[int], taken: list[int], d: int, balance: tuple[int, int]) -> list[tuple[int, int]] | None:
     """(gain, +1 for a domain given up, -1 for one taken) with gains of d in all and givers less takers in bounds."""
-    width, middle = 2 * d + 3, d + 1
+    width, middle = _width(d), d + 1
     mask = (1 << (d + 1) * width) - 1
     items = [(gain, 1) for gain in given] + [(gain, -1) for gain in taken]
     states = [1 << middle]
