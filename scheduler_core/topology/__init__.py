@@ -25,8 +25,9 @@ For other parts of the core:
   label.
 - `Capacity.occupy` for pods of no workload, `use` for what admitted workloads have (whether it fits or not), `fork`
   for a what-if, `emptied` for "as though all admitted workloads were gone".
-- `repair` replaces lost nodes under an admitted workload; `spelled_out` turns an admission that names racks, where the
-  topology goes down to hosts, into one that `use` takes.
+- `repair` replaces lost nodes under an admitted workload, `grow` adds pods to one and `Assignment.first` takes some
+  away; `spelled_out` turns an admission that names racks, where the topology goes down to hosts, into one that `use`
+  takes.
 - a pod set without a topology request, on a flavor with a topology, is `UNCONSTRAINED`; slices without a level are
   `TopologyRequest(slices=(Slice(level, size),))`. `has_levels` tells whether a flavor's topology can be asked at all.
 - the flavor's own tolerations belong into the `PodShape`; so do node selector, affinity and nodes to keep away from.
@@ -41,7 +42,7 @@ from scheduler_core.topology.choose import Algorithm
 from scheduler_core.topology.failure import Cause, Failure
 from scheduler_core.topology.forest import Forest
 from scheduler_core.topology.place import TopologySettings
-from scheduler_core.topology.repair import Repair, repair
+from scheduler_core.topology.repair import Repair, grow, repair
 from scheduler_core.topology.request import UNCONSTRAINED, Ask
 from scheduler_core.topology.spelled import spelled_out
 
@@ -62,6 +63,7 @@ __all__ = [
     "TopologyRequest",
     "TopologySettings",
     "assign",
+    "grow",
     "has_levels",
     "repair",
     "spelled_out",

@@ -23,6 +23,15 @@ class Assignment:
     def count(self) -> int:
         return sum(part.count for part in self.parts)
 
+    def first(self, count: int) -> "Assignment":
+        """What a gang keeps that shrinks to so many pods: the first ones; pods are numbered in this order (Kueue)."""
+        parts, left = [], count
+        for part in self.parts:
+            if left > 0:
+                parts.append(Part(part.domain, min(part.count, left)))
+                left -= part.count
+        return Assignment(self.pod_set, tuple(parts))
+
     def at(self, level: int) -> tuple[Part, ...]:
         """The same by the domains of a wider level (0 is the widest)."""
         sums: dict[Path, int] = {}

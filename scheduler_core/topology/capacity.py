@@ -16,6 +16,8 @@ from scheduler_core.topology.assignment import Assignment
 from scheduler_core.topology.forest import Forest, Ints
 from scheduler_core.topology.gates import Gates
 
+Load = tuple[Ints, Ints, Ints]  # rows, leaves, and how much of each in each
+
 UNCOUNTED = 1 << 31  # pods that a node takes that does not say how many: no limit
 
 
@@ -65,6 +67,18 @@ class Capacity:
     def give(self, assignment: Assignment, requests: Requests) -> None:
         """The inverse of `use` and of `take`."""
         self._change(assignment, requests, 1)
+
+    def load(self, assignment: Assignment, requests: Requests) -> Load:
+        """What `use` would take, worked out once for whoever takes it on and off many times (`shift`)."""
+        leaves, counts = self._leaves(assignment, known=False)
+        wanted = self._rows(requests)
+        rows = np.array([row for row, _ in wanted], np.int64)
+        return rows[:, None], leaves, np.array([quantity for _, quantity in wanted], np.int64)[:, None] * counts
+
+    def shift(self, load: Load, sign: int) -> None:
+        """-1: as `use`; 1: as `give`."""
+        rows, leaves, amounts = load
+        self.free[rows, leaves] += sign * amounts
 
     def take(self, assignment: Assignment, requests: Requests) -> None:
         """Refused as a whole where it does not fit; `give` takes it back."""

@@ -1,4 +1,4 @@
-"""Nodes are lost under an admitted workload: its lost pods find new places, the others stay where they are.
+"""Nodes are lost under an admitted workload, or it grows: pods without a place find one, the others stay.
 
 Kueue does this for one node at a time (KEP-2724, "Node failures"); here for any number. What held before holds after:
 - slices: a domain whose slice is broken gets the missing pods itself, the innermost layer first; slices that are lost
@@ -70,7 +70,7 @@ def repair(
 ) -> Mapping[str, Repair] | Failure:
     """New places for the pods on `lost_nodes`, by pod set. The capacity counts the survivors, and stays as it is."""
     forest = capacity.forest
-    if not forest.topology.ends_at_hosts:
+    if lost_nodes and not forest.topology.ends_at_hosts:
         raise Invalid("Topology", forest.topology.name, "levels", f"a node can be replaced only below {HOSTNAME}")
     hosts = {*lost_nodes, *(forest.leaves.paths[leaf][-1] for leaf in _leaves_of(forest, lost_nodes))}
     room = capacity.fork()
@@ -79,18 +79,27 @@ def repair(
         members = [ask for ask in (workers, leader) if ask is not None and ask.name in existing]
         survivors: dict[str, dict[int, int]] = {}
         for ask in members:
-            stay = _survivors(forest, existing[ask.name], hosts)
-            if isinstance(stay, Failure):
-                return stay
-            survivors[ask.name] = stay
+            left = _survivors(forest, existing[ask.name], hosts)
+            if isinstance(left, Failure):
+                return left
+            survivors[ask.name] = left
         for ask in members:
-            work = _work(room, ask, survivors, existing[ask.name], _leaves_of(forest, hosts), settings)
+            stay = dict(survivors[ask.name])
+            missing = max(0, ask.count - sum(stay.values()))
+            work = _Work(room, ask, stay, missing, _leaves_of(forest, hosts), settings)
             failure = _restored(work, survivors)
             if failure is not None:
                 return failure
             done[ask.name] = _repair(forest, ask.name, survivors[ask.name], work.pods)
             survivors[ask.name] = work.pods
     return done
+
+
+def grow(
+    capacity: Capacity, asks: Sequence[Ask], existing: Mapping[str, Assignment], settings: TopologySettings = DEFAULT
+) -> Mapping[str, Repair] | Failure:
+    """More pods for an elastic gang, by the rules of `repair`; `Assignment.first` is what a smaller one keeps."""
+    return repair(capacity, asks, existing, (), settings)
 
 
 def _leaves_of(forest: Forest, names: Collection[str]) -> tuple[int, ...]:
@@ -114,18 +123,6 @@ def _survivors(forest: Forest, assignment: Assignment, hosts: Collection[str]) -
             return Failure(pod_set=assignment.pod_set, cause=Cause.STALE, message=message, wanted=assignment.count)
         stay[at[1]] = stay.get(at[1], 0) + part.count
     return stay
-
-
-def _work(
-    room: Capacity,
-    ask: Ask,
-    survivors: Mapping[str, Mapping[int, int]],
-    existing: Assignment,
-    avoid: tuple[int, ...],
-    settings: TopologySettings,
-) -> _Work:
-    stay = dict(survivors[ask.name])
-    return _Work(room, ask, stay, existing.count - sum(stay.values()), avoid, settings)
 
 
 def _restored(work: _Work, survivors: Mapping[str, Mapping[int, int]]) -> Failure | None:

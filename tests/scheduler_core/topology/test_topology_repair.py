@@ -6,7 +6,7 @@ import pytest
 from topology_language import BLOCK, GPU_EACH, RACK, data_centre, gang, hosts
 
 from scheduler_core.errors import Invalid
-from scheduler_core.topology import Ask, Assignment, Capacity, Cause, Failure, Part, repair
+from scheduler_core.topology import Ask, Assignment, Capacity, Cause, Failure, Part, grow, repair
 
 WHERE = {
     "x1": ("b1", "r1", "x1"),
@@ -126,6 +126,20 @@ def test_a_node_that_is_gone_but_not_told_of_makes_the_assignment_stale() -> Non
 def test_hosts_alone_name_where_pods_stand_as_kueue_writes_it() -> None:
     had = {"main": Assignment("main", (Part(("x1",), 2), Part(("x2",), 2)))}
     assert repaired(centre(x2=2), gang(4, required="rack"), had, "x1") == {"x2": 4}
+
+
+def test_a_gang_grows_beside_what_it_has() -> None:
+    ask, had = gang(6, required="rack", slices={"rack": 2}), stood(x1=2, x2=2)
+    found = grow(centre(x1=1, x2=1, x3=9), [ask], had)
+    assert not isinstance(found, Failure) and hosts(found["main"].whole) == {"x1": 3, "x2": 3}
+    assert hosts(found["main"].added) == {"x1": 1, "x2": 1}
+    assert isinstance(grow(centre(x1=1, x2=0, x3=9), [ask], had), Failure)
+
+
+def test_a_gang_that_shrinks_keeps_its_first_pods() -> None:
+    had = stood(x1=2, x2=2, x3=2)["main"]
+    assert hosts(had.first(3)) == {"x1": 2, "x2": 1}
+    assert had.first(9) == had and had.first(0).parts == ()
 
 
 def test_nothing_lost_nothing_moves() -> None:
