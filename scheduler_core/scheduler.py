@@ -6,6 +6,7 @@ Time is an argument. A cycle takes the first gang of every queue, as Kueue does;
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scheduler_core.elastic import Resized, grow, shrink_for
 from scheduler_core.model import Gang, Pod, Seconds
 from scheduler_core.placement import Demand, fit
 from scheduler_core.policies import policy
@@ -23,10 +24,12 @@ class CycleResult:
     placed: Mapping[str, str] | None = None  # pods of no gang -> node
     drained: tuple[str, ...] = ()  # gangs sent back: their queue is HoldAndDrain, or they were switched off
     parked: tuple[str, ...] = ()  # gangs that will not be tried again until capacity changes
+    resized: tuple[Resized, ...] = ()  # elastic gangs that grew, or gave up what others needed
 
     @property
     def changed(self) -> bool:
-        return bool(self.admitted or self.completed or self.placed or self.drained or self.parked)
+        told = (self.admitted, self.completed, self.placed, self.drained, self.parked, self.resized)
+        return any(told)
 
 
 def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
@@ -42,14 +45,20 @@ def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> 
     # 4. Who can stay within the own quota goes before who must borrow; then priority, then the longer wait.
     heads.sort(key=lambda gang: (_would_borrow(snapshot, gang), *order(snapshot, gang)))
 
-    # 5. Quota and nodes for the whole gang, or nothing.
-    admitted = tuple(each for gang in heads if (each := _admit(snapshot, gang, now_s, settings)) is not None)
+    # 5. Quota and nodes for the whole gang, or nothing. Elastic gangs give up for it what is above their minimum.
+    resized: list[Resized] = []
+    found = (_admit(snapshot, gang, now_s, settings, resized) for gang in heads)
+    admitted = tuple(each for each in found if each is not None)
 
     # 6. Whoever did not fit is parked, unless the queue insists on its order.
     started = {each.gang for each in admitted}
     parked = _park(snapshot, [gang for gang in heads if gang.name not in started])
 
-    return CycleResult(admitted, completed, placed, drained, parked)
+    # 7. What nobody could use, elastic gangs grow into.
+    if not (admitted or completed or placed or drained):
+        resized += grow(snapshot, now_s, settings)
+
+    return CycleResult(admitted, completed, placed, drained, parked, tuple(resized))
 
 
 def run(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
@@ -65,6 +74,7 @@ def run(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> Cy
             {**(total.placed or {}), **(result.placed or {})},
             total.drained + result.drained,
             total.parked + result.parked,
+            total.resized + result.resized,
         )
     raise RuntimeError(f"the schedule did not settle within {CYCLES_LIMIT} cycles")
 
@@ -159,10 +169,19 @@ def _would_borrow(snapshot: Snapshot, gang: Gang) -> bool:
     return choice is not None and choice.borrows
 
 
-def _admit(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -> Assignment | None:
+def _admit(
+    snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings, resized: list[Resized]
+) -> Assignment | None:
     """With `admit_by_quota` the pods find their nodes in the next cycle, as those of a gang that lacks some."""
     by_quota = replace(settings, place=False) if settings.admit_by_quota else settings
-    assignment = try_start(snapshot, gang.name, now_s, by_quota)
+
+    def start() -> Assignment | None:
+        return try_start(snapshot, gang.name, now_s, by_quota)
+
+    assignment = start()
+    if assignment is None and (given := shrink_for(snapshot, gang, start)):
+        resized += given
+        assignment = start()
     if assignment is not None:
         commit(snapshot, assignment)
     return assignment

@@ -40,7 +40,7 @@ def try_start(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings)
     low, high = 0, len(tried) - 1
     while low <= high:  # the largest size that fits, as Kueue searches it: full size first, then by halves
         middle = low if best is None and low == 0 and high == len(tried) - 1 else (low + high) // 2
-        found = _at_size(snapshot, gang, tried[middle], now_s, settings)
+        found = start_at(snapshot, gang, tried[middle], now_s, settings)
         if found is not None:
             best, high = found, middle - 1
         else:
@@ -67,7 +67,8 @@ def sizes(gang: Gang, least: Counts, most: Counts) -> Iterator[Counts]:
         yield {name: most[name] - (most[name] - least[name]) * given_up // max(1, spare) for name in most}
 
 
-def _at_size(snapshot: Snapshot, gang: Gang, counts: Counts, now_s: Seconds, settings: Settings) -> Assignment | None:
+def start_at(snapshot: Snapshot, gang: Gang, counts: Counts, now_s: Seconds, settings: Settings) -> Assignment | None:
+    """At this size. One that is let in already is not asked about quota again."""
     for choice in quota_choices(snapshot, gang, counts):
         placed = placed_at(snapshot, gang, counts, choice, settings) if settings.place else {}
         if placed is not None:
