@@ -98,6 +98,7 @@ class _Cycle:
         # 4. Seats that were kept for those that wait are free again; their quota was only pencilled in.
         for name in self._kept:
             self._desk.sites.leave(name)
+        self._desk.sites.cycle_ends()
         self.result.evaluations = self._nominating.evaluations
         return self.result
 
@@ -129,7 +130,7 @@ class _Cycle:
         """Its victims were taken by somebody else, or its seats: what about it now? On the same flavors as before."""
         if head.names_of_victims & self._gone:
             ground = replace(self._ground, pencil=self._after, spared=self._desk.spared | self._gone)
-            with self._desk.sites.without(self._gone):
+            with self._desk.sites.without((), leaving=True):
                 again = self._nominating.nominate(head.gang, head.turn, head.flavors, ground)
             return again, True
         if head.seats and not self._seats_fit(head):
@@ -149,7 +150,7 @@ class _Cycle:
     def _seats_fit(self, head: Nomination) -> bool:
         if not head.seats:
             return True
-        with self._desk.sites.without(sorted(self._gone | head.names_of_victims)):
+        with self._desk.sites.without(sorted(head.names_of_victims - self._gone), leaving=True):
             return self._desk.sites.has_room(head.seats)
 
     # -- what becomes of it --------------------------------------------------------------------------------------------
@@ -168,6 +169,7 @@ class _Cycle:
             holder = self._desk.holders.named(victim.gang)
             self._after.take(holder.queue, holder.charge)
             self._gone.add(victim.gang)
+            self._desk.sites.send_off(victim.gang)
             self.result.preempted[victim.gang] = (victim.cause, head.name)
             self._desk.send_back(victim.gang, self._now_s)
         self._pencil_in(head, head.usage)

@@ -8,6 +8,8 @@ seats.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
+
 from scheduler_core.errors import Conflict
 from scheduler_core.flavors import Chosen, on_nodes_of
 from scheduler_core.model import Gang, PodSet, Requests
@@ -27,6 +29,8 @@ from scheduler_core.topology import (
     repair,
     spelled_out,
 )
+from scheduler_core.topology.capacity import Load
+from scheduler_core.topology.forest import Ints
 
 Held = tuple[str, Assignment, Requests]  # flavor, where, what one pod takes
 Seats = tuple[Held, ...]
@@ -37,6 +41,8 @@ class Sites:
         self._snapshot = snapshot
         self._capacities: dict[str, Capacity] = {}
         self._held: dict[str, Seats] = {}
+        self._loads: dict[str, tuple[tuple[str, Load], ...]] = {}  # the same, as what it takes of a capacity
+        self._leaving: dict[str, Ints] = {}  # flavor -> what those that are sent off will leave
         loose = [(bound.node, bound.pod.requests) for bound in snapshot.pods.values() if bound.pod.gang is None]
         for name, flavor in sorted(snapshot.flavors.items()):
             if flavor.topology is not None:
@@ -67,30 +73,43 @@ class Sites:
         """They are this gang's from now on, whether there was room for it or not."""
         self.leave(name)
         if seats:
-            self._held[name] = seats
-            self._use(seats)
+            loads = ((flavor, self._capacities[flavor].load(where, each)) for flavor, where, each in seats)
+            self._held[name], self._loads[name] = seats, tuple(loads)
+            self._shift(self._loads[name], -1)
 
     def leave(self, name: str) -> None:
-        self._give(self._held.pop(name, ()))
+        self._held.pop(name, None)
+        self._shift(self._loads.pop(name, ()), 1)
 
     @contextmanager
-    def without(self, names: Iterable[str]) -> Iterator[None]:
-        gone = [self._held[name] for name in names if name in self._held]
-        for seats in gone:
-            self._give(seats)
+    def without(self, names: Iterable[str], *, leaving: bool = False) -> Iterator[None]:
+        """With `leaving`, without all that were sent off, too: whatever their number, that costs the same."""
+        loads = [self._loads[name] for name in names if name in self._loads]
+        for each in loads:
+            self._shift(each, 1)
+        for flavor, left in self._leaving.items() if leaving else ():
+            self._capacities[flavor].free += left
         try:
             yield
         finally:
-            for seats in reversed(gone):
-                self._use(seats)
+            for each in loads:
+                self._shift(each, -1)
+            for flavor, left in self._leaving.items() if leaving else ():
+                self._capacities[flavor].free -= left
 
-    def _use(self, seats: Seats) -> None:
-        for flavor, assignment, requests in seats:
-            self._capacities[flavor].use(assignment, requests)
+    def send_off(self, name: str) -> None:
+        """It holds its seats until the end of the cycle; what is weighed with `leaving` has them already."""
+        for flavor, (rows, leaves, amounts) in self._loads.get(name, ()):
+            if flavor not in self._leaving:
+                self._leaving[flavor] = np.zeros_like(self._capacities[flavor].free)
+            self._leaving[flavor][rows, leaves] += amounts
 
-    def _give(self, seats: Seats) -> None:
-        for flavor, assignment, requests in seats:
-            self._capacities[flavor].give(assignment, requests)
+    def cycle_ends(self) -> None:
+        self._leaving.clear()
+
+    def _shift(self, loads: Iterable[tuple[str, Load]], sign: int) -> None:
+        for flavor, load in loads:
+            self._capacities[flavor].shift(load, sign)
 
     def _seats_of(self, gang: Gang, admission: Admission) -> Seats:
         """As it was let in; domains that are gone with their nodes hold nothing any more."""
@@ -151,7 +170,8 @@ class Sites:
         except Conflict:
             return False
         finally:
-            self._give(tuple(taken))
+            for flavor, assignment, requests in taken:
+                self._capacities[flavor].give(assignment, requests)
         return True
 
     def _ask(self, gang: Gang, each: PodSet, count: int, flavors: Mapping[str, str]) -> Ask:
