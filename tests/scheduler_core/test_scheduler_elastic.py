@@ -126,7 +126,7 @@ def test_whose_surplus_does_not_help_keeps_it():
     run(snapshot, 0, BY_QUOTA)
     pods = PodSet(count=2, requests={GPU: 1}, node_selector={"kind": "fast"})
     snapshot.add_gang(Gang(name="new", pod_sets=(pods,), queue="a", priority=2))
-    run(snapshot, 1, BY_QUOTA)
+    assert cycle(snapshot, 1, BY_QUOTA).resized == (Resized("on-fast", {"main": 4}, {"main": 2}),)
     assert sizes(snapshot) == {"new": 2, "on-fast": 2, "on-old": 4}
 
 
