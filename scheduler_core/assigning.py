@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scheduler_core.explanation import Reason
-from scheduler_core.flavors import Books, Chosen, Want, suits, suits_topology
+from scheduler_core.flavors import Books, Chosen, Want, asks_for_topology, suits, suits_topology
 from scheduler_core.fungibility import BEST, Mode, Possibility, Terms, is_better, search_goes_on
 from scheduler_core.model import PODS, PodSet
 from scheduler_core.placement import with_pod
@@ -122,6 +122,16 @@ class _Walk:
                 found.update(dict.fromkeys(wanted, one))
         for want, each in zip(members, amounts, strict=True):
             self._keep(want.pod_set, each, found)
+        return next((misfit for want in members if (misfit := self._torn(want)) is not None), None)
+
+    def _torn(self, want: Want) -> _Misfit | None:
+        """A pod stands in one place: of its flavors one has a topology, where that is asked for, and never two."""
+        known, told = self._search.books.flavors, self._flavors[want.pod_set.name].values()
+        placed = sorted({name for name in told if name in known and known[name].topology is not None})
+        if len(placed) > 1:
+            return _Misfit(Reason.NO_MATCHING_FLAVOR, f"{' and '.join(placed)} would place its pods by two topologies")
+        if want.count and not placed and asks_for_topology(want.pod_set):
+            return _Misfit(Reason.NO_MATCHING_FLAVOR, f"no flavor of pod set {want.pod_set.name} has a topology")
         return None
 
     def _is_missed(self, resource: str, amount: int) -> bool:

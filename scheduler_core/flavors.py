@@ -100,22 +100,25 @@ def _affine(flavor: Flavor, pod_set: PodSet) -> bool:
     return not terms or any(all(each.matches(labels) for each in term) for term in known)
 
 
+def asks_for_topology(pod_set: PodSet) -> bool:
+    return pod_set.topology is not None and pod_set.topology.explicit
+
+
 def suits_topology(books: Books, queue: Queue, flavor: Flavor, group: ResourceGroup, pod_set: PodSet) -> str:
     """A pod set that asks for a topology needs a flavor with its levels, and no other pod set may have such a flavor.
 
     Where all flavors of the queue have a topology, every pod set is placed by it. A flavor without one may pay for what
     the pods themselves do not ask for, such as their number.
     """
-    if pod_set.topology is None:
+    if not asks_for_topology(pod_set):
         every = all(_topology(books, name) for each in queue.resource_groups for name in each.flavors)
         return "" if flavor.topology is None or every else "it is for pods that ask for a topology"
     if flavor.topology is None:
         pays = any(resource in pod_set.requests for resource in group.resources)
         return "it has no topology" if pays else ""
-    known = books.topologies.get(flavor.topology)
-    return (
-        "" if known is not None and has_levels(known, pod_set.topology) else "its topology has not the level asked for"
-    )
+    known, request = books.topologies.get(flavor.topology), pod_set.topology
+    has = known is not None and request is not None and has_levels(known, request)
+    return "" if has else "its topology has not the level asked for"
 
 
 def _topology(books: Books, flavor: str) -> str | None:

@@ -63,6 +63,7 @@ class TopologyRequest:
     level: str | None = None
     slices: tuple[Slice, ...] = ()
     group: str | None = None  # pod sets of one group, a leader and its workers, share a domain and a flavor
+    explicit: bool = True  # False: it names a group alone, and wants a topology only where all flavors have one
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slices", tuple(self.slices))

@@ -231,3 +231,30 @@ def test_the_number_of_pods_may_be_paid_for_without_a_topology():
     books = Books(QuotaTree([queue], []), {}, {"one": Flavor("one"), "two": PLACED}, {"racks": RACKS})
     found = assign(Search(books, queue, never), [want(1, topology=RACK)])
     assert found.flavors == {"main": {"cpu": "two", "pods": "one"}}
+
+
+def test_a_group_alone_asks_for_no_topology():
+    """And still its pod sets get one flavor: the second is the first that has room for both."""
+    together = TopologyRequest(group="g", explicit=False)
+    found = search((3, 9), (0, 0), {})
+    wants = [want(3, "leader", topology=together), want(2, "workers", 2, topology=together)]
+    assert assign(found, wants).flavors == {"leader": {"cpu": "two"}, "workers": {"cpu": "two"}}
+
+
+def test_pods_are_placed_by_one_topology():
+    groups = (ResourceGroup(("cpu",), ("one",)), ResourceGroup(("nvidia.com/gpu",), ("two",)))
+    counted = tuple(
+        Quota(flavor=name, resource=each, nominal=9) for name, each in (("one", "cpu"), ("two", "nvidia.com/gpu"))
+    )
+    queue = Queue(name="q", quotas=counted, groups=groups)
+    flavors = {name: Flavor(name, topology="racks") for name in ("one", "two")}
+    books = Books(QuotaTree([queue], []), {}, flavors, {"racks": RACKS})
+    pods = PodSet(count=1, requests={"cpu": 1, "nvidia.com/gpu": 1}, topology=RACK)
+    found = assign(Search(books, queue, never), [Want(pods, 1)])
+    assert (found.mode, found.detail) == (Mode.NO_FIT, "one and two would place its pods by two topologies")
+
+
+def test_who_asks_for_a_topology_and_for_nothing_else_has_no_place():
+    found = search((9,), (0,), {}, flavors=[PLACED], topologies=[RACKS])
+    chosen = assign(found, [Want(PodSet(name="idle", count=1, topology=RACK), 1)])
+    assert (chosen.mode, chosen.detail) == (Mode.NO_FIT, "no flavor of pod set idle has a topology")

@@ -106,15 +106,20 @@ def pod_set(fields: Fields) -> PodSet:
     )
 
 
-def _topology_request(fields: Fields) -> TopologyRequest:
-    mode, level = fields.choice("mode", Mode, Mode.UNCONSTRAINED), fields.maybe_text("level")
-    if mode is not Mode.UNCONSTRAINED and level is None:
-        raise BadCase(fields.at("level"), f"{mode} needs one")
+def _topology_request(fields: Fields) -> TopologyRequest | None:
+    """Without a mode and a slice it names a group at most."""
+    told, mode = fields.has("mode"), fields.choice("mode", Mode, Mode.UNCONSTRAINED)
+    level, group = fields.maybe_text("level"), fields.maybe_text("group")
     slice_level, size = fields.maybe_text("slice_level"), fields.maybe_whole("slice_size", least=1)
+    if (level is None) is not (mode is Mode.UNCONSTRAINED) and not (told and level):
+        raise BadCase(fields.at("level"), f"{mode} needs one" if told else "says nothing without a mode")
     if (slice_level is None) != (size is None):
         raise BadCase(fields.at("slice_size"), "slice_level and slice_size come together")
     slices = (Slice(slice_level, size),) if slice_level and size else ()
-    return TopologyRequest(mode=mode, level=level, slices=slices, group=fields.maybe_text("group"))
+    explicit = told or bool(slices)
+    if not explicit and group is None:
+        return None
+    return TopologyRequest(mode=mode, level=level, slices=slices, group=group, explicit=explicit)
 
 
 _Assigned = tuple[str, int | None, dict[str, str], dict[str, int], tuple[DomainCount, ...]]
