@@ -5,8 +5,8 @@ else. Placement only reads it. What is there and does not fit (a node that lost 
 offers as much as 0; taking what is not there is refused.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from scheduler_core.topology.gates import Gates
 Load = tuple[Ints, Ints, Ints]  # rows, leaves, and how much of each in each
 
 UNCOUNTED = 1 << 31  # pods that a node takes that does not say how many: no limit
+QUANTITY_AT_MOST = 1 << 60  # of one resource in a leaf; more is as good as this, and sums stay within 64 bits
 
 
 @dataclass(eq=False)
@@ -28,31 +29,35 @@ class Capacity:
     free: Ints  # resource x leaf
     idle: Ints  # the same if every admitted workload were gone
     gates: Gates
+    row_of: Mapping[str, int]  # of a resource
 
     @classmethod
     def of(cls, forest: Forest) -> "Capacity":
         """All that the nodes offer."""
         names = {resource for members in forest.nodes for node in members for resource in node.allocatable}
         resources = tuple(sorted(names | {PODS}))
-        rows = {resource: row for row, resource in enumerate(resources)}
-        free = np.zeros((len(resources), len(forest.nodes)), np.int64)
+        row_of = {resource: row for row, resource in enumerate(resources)}
+        offered = [[0] * len(forest.nodes) for _ in resources]
         for leaf, members in enumerate(forest.nodes):
             for node in members:
                 for resource, quantity in node.allocatable.items():
-                    free[rows[resource], leaf] += quantity
+                    offered[row_of[resource]][leaf] += quantity
                 if PODS not in node.allocatable:
-                    free[rows[PODS], leaf] += UNCOUNTED
-        return cls(forest, resources, free, free.copy(), Gates(forest))
+                    offered[row_of[PODS]][leaf] += UNCOUNTED
+        bounded = [[min(quantity, QUANTITY_AT_MOST) for quantity in row] for row in offered]
+        free = np.array(bounded, np.int64).reshape(len(resources), len(forest.nodes))
+        return cls(forest, resources, free, free.copy(), Gates(forest), row_of)
 
     def fork(self) -> "Capacity":
-        return Capacity(self.forest, self.resources, self.free.copy(), self.idle.copy(), self.gates)
+        return replace(self, free=self.free.copy())
 
     def emptied(self) -> "Capacity":
         """As though every admitted workload were gone; pods of no workload stay."""
-        return Capacity(self.forest, self.resources, self.idle.copy(), self.idle.copy(), self.gates)
+        return replace(self, free=self.idle.copy())
 
     def occupy(self, pods: Iterable[tuple[str, Requests]]) -> None:
         """Pods of no workload, by the node that they run on; nodes that the forest lacks are passed over."""
+        self.idle = self.idle.copy()  # forks share it
         for node, requests in pods:
             leaf = self.forest.leaf_of_node.get(node)
             if leaf is not None:
@@ -73,7 +78,8 @@ class Capacity:
         leaves, counts = self._leaves(assignment, known=False)
         wanted = self._rows(requests)
         rows = np.array([row for row, _ in wanted], np.int64)
-        return rows[:, None], leaves, np.array([quantity for _, quantity in wanted], np.int64)[:, None] * counts
+        amounts = [_amounts(quantity, counts) for _, quantity in wanted]
+        return rows[:, None], leaves, np.array(amounts, np.int64).reshape(len(wanted), len(leaves))
 
     def shift(self, load: Load, sign: int) -> None:
         """-1: as `use`; 1: as `give`."""
@@ -85,30 +91,33 @@ class Capacity:
         rows = self._rows(requests, known=True)
         leaves, counts = self._leaves(assignment, known=True)
         for row, quantity in rows:
-            short = np.flatnonzero(quantity * counts > np.maximum(self.free[row, leaves], 0))
+            short = np.flatnonzero(_amounts(quantity, counts) > np.maximum(self.free[row, leaves], 0))
             if len(short):
                 where, count = "/".join(self.forest.leaves.paths[leaves[short[0]]]), int(counts[short[0]])
                 why = f"{where} has no {self.resources[row]} for {count} pods"
                 raise Conflict("PodSet", assignment.pod_set, "topology", why)
         for row, quantity in rows:
-            self.free[row, leaves] -= quantity * counts
+            self.free[row, leaves] -= _amounts(quantity, counts)
 
     def _change(self, assignment: Assignment, requests: Requests, sign: int) -> None:
         leaves, counts = self._leaves(assignment, known=False)
         for row, quantity in self._rows(requests):
-            self.free[row, leaves] += sign * quantity * counts
+            self.free[row, leaves] += sign * _amounts(quantity, counts)
 
     def vector(self, requests: Requests) -> list[tuple[int, int]] | None:
         """(row, quantity) of what one pod takes, the pod itself counted; None if no leaf has one of the resources."""
         wanted = {**requests, PODS: max(1, requests.get(PODS, 0))}
-        if any(quantity and resource not in self.resources for resource, quantity in wanted.items()):
+        if any(quantity and resource not in self.row_of for resource, quantity in wanted.items()):
             return None
-        rows = {resource: row for row, resource in enumerate(self.resources)}
-        return [(rows[resource], quantity) for resource, quantity in sorted(wanted.items()) if quantity]
+        return [
+            (self.row_of[resource], min(quantity, QUANTITY_AT_MOST + 1))
+            for resource, quantity in sorted(wanted.items())
+            if quantity
+        ]
 
     def _rows(self, requests: Requests, *, known: bool = False) -> list[tuple[int, int]]:
         if not known:
-            requests = {resource: quantity for resource, quantity in requests.items() if resource in self.resources}
+            requests = {resource: quantity for resource, quantity in requests.items() if resource in self.row_of}
         found = self.vector(requests)
         if found is None:
             strange = sorted(set(requests) - set(self.resources))
@@ -132,3 +141,10 @@ class Capacity:
                 raise Invalid("PodSet", assignment.pod_set, "topology", f"{part.count} pods")
             sums[at[1]] = sums.get(at[1], 0) + part.count
         return np.array(list(sums), np.int64), np.array(list(sums.values()), np.int64)
+
+
+def _amounts(quantity: int, counts: Ints) -> Ints:
+    """So many pods of that quantity each; what is beyond all measure stays within 64 bits."""
+    if len(counts) and quantity * int(counts.max()) > QUANTITY_AT_MOST:
+        return np.array([min(quantity * count, QUANTITY_AT_MOST + 1) for count in counts.tolist()], np.int64)
+    return quantity * counts

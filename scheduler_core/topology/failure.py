@@ -8,8 +8,11 @@ import numpy as np
 from scheduler_core.model import PODS
 from scheduler_core.topology.capacity import Capacity
 from scheduler_core.topology.counts import Counts, LeafCounts
-from scheduler_core.topology.forest import Path
+from scheduler_core.topology.forest import Ints, Path
+from scheduler_core.topology.gates import Bools
 from scheduler_core.topology.request import Ask, Plan
+
+MOST = (1 << 63) - 1  # of a sum in 64 bits
 
 
 class Cause(StrEnum):
@@ -113,9 +116,7 @@ def _excluded(capacity: Capacity, ask: Ask, leaf: LeafCounts) -> tuple[tuple[str
     return tuple(sorted(found.items()))
 
 
-def _first_to_run_out(
-    capacity: Capacity, ask: Ask, leaves: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> dict[str, int]:
+def _first_to_run_out(capacity: Capacity, ask: Ask, leaves: Ints) -> dict[str, int]:
     """The scarcest resource of each leaf, counted; of equals the one with the earlier name."""
     wanted = capacity.vector(ask.shape.requests)
     if wanted is None:
@@ -152,7 +153,11 @@ def _fits_in_sum(capacity: Capacity, ask: Ask, leaf: LeafCounts) -> bool:
     wanted = capacity.vector(ask.shape.requests)
     if wanted is None:
         return False
-    open_to = leaf.gate.open
-    return all(
-        int((np.maximum(capacity.free[row], 0) * open_to).sum()) >= quantity * ask.count for row, quantity in wanted
-    )
+    return all(_sum(capacity.free[row], leaf.gate.open) >= quantity * ask.count for row, quantity in wanted)
+
+
+def _sum(free: Ints, open_to: Bools) -> int:
+    there = np.maximum(free, 0) * open_to
+    if int(there.max(initial=0)) > MOST // max(1, len(there)):
+        return sum(there.tolist())
+    return int(there.sum())

@@ -11,6 +11,7 @@ from scheduler_core.topology import (
     Ask,
     Assignment,
     Capacity,
+    Failure,
     Forest,
     Mode,
     Part,
@@ -137,6 +138,22 @@ def test_pods_of_no_workload_stay_when_all_workloads_are_thought_away() -> None:
     rack.use(at("b1", "r1", "x1", count=2), {GPU: 1})
     gpus = rack.resources.index(GPU)
     assert (rack.free[gpus].tolist(), rack.emptied().free[gpus].tolist()) == ([1], [3])
+
+
+def test_quantities_beyond_all_measure_stay_whole_numbers() -> None:
+    huge = 1 << 80
+    nodes = [host(f"x{number}", 8, also={"memory": huge}) for number in range(40)]
+    centre = Capacity.of(Forest.of(Topology("default", THREE), nodes))
+    memory = centre.resources.index("memory")
+    before = centre.free.copy()
+    pair = PodShape(requests={GPU: 8, "memory": 1 << 30})
+    failure = assign(centre, [gang(41, required="block", shape=pair)])
+    assert isinstance(failure, Failure) and (failure.fits, failure.binding, failure.fits_in_sum) == (40, GPU, False)
+    assert isinstance(assign(centre, [gang(1, shape=PodShape(requests={"memory": huge}))]), Failure)
+    centre.use(at("b1", "r1", "x1", count=3), {"memory": huge})
+    assert centre.free[memory].min() < 0
+    centre.give(at("b1", "r1", "x1", count=3), {"memory": huge})
+    assert (centre.free == before).all()
 
 
 def test_racks_that_an_admission_names_are_spelled_out_to_hosts() -> None:
