@@ -25,7 +25,6 @@ from scheduler_core.topology import (
     Forest,
     Part,
     assign,
-    has_levels,
     repair,
     spelled_out,
 )
@@ -58,14 +57,6 @@ class Sites:
     def __bool__(self) -> bool:
         """Some flavor has a topology."""
         return bool(self._capacities)
-
-    def takes(self, flavor: str, pod_sets: Iterable[PodSet]) -> bool:
-        """May these pod sets ask this flavor at all? One that wishes for a level needs a flavor that has it."""
-        capacity = self._capacities.get(flavor)
-        wishes = [each.topology for each in pod_sets if each.topology is not None]
-        if capacity is None:
-            return not wishes
-        return all(has_levels(capacity.forest.topology, wish) for wish in wishes)
 
     # -- what is held ----------------------------------------------------------------------------------------------
 
