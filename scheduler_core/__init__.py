@@ -41,6 +41,7 @@ from scheduler_core.changes import (
     apply_all,
 )
 from scheduler_core.defragment import Move, defragment
+from scheduler_core.elastic import Resized
 from scheduler_core.errors import Conflict, Duplicate, Invalid, SchedulerError, Unknown
 from scheduler_core.explain import explain, explain_all, explain_pod
 from scheduler_core.explanation import Explanation, Reason
@@ -56,13 +57,30 @@ from scheduler_core.model import (
     Toleration,
 )
 from scheduler_core.pods import Refusal, place_pods
-from scheduler_core.quota import Cohort, Flavor, FlavorResource, Queue, Quota, StopPolicy, Strategy, Undeclared
+from scheduler_core.quota import (
+    Cohort,
+    Flavor,
+    FlavorResource,
+    Fungibility,
+    LocalQueue,
+    Policy,
+    PreemptionRules,
+    Preference,
+    Queue,
+    Quota,
+    ResourceGroup,
+    StopPolicy,
+    Strategy,
+    Undeclared,
+    WhenCan,
+)
 from scheduler_core.requeue import Backoff
 from scheduler_core.scheduler import CycleResult, cycle, run
-from scheduler_core.settings import Settings
+from scheduler_core.settings import FairStrategy, Settings
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment
 from scheduler_core.state import Admission, Bound, GangState, Phase
+from scheduler_core.topologies import Mode as TopologyMode, Slice, Topology, TopologyRequest
 from scheduler_core.whatif import Effect, unblocked_by, what_if
 
 __all__ = [
@@ -82,11 +100,14 @@ __all__ = [
     "Effect",
     "Evict",
     "Explanation",
+    "FairStrategy",
     "Flavor",
     "FlavorResource",
+    "Fungibility",
     "Gang",
     "GangState",
     "Invalid",
+    "LocalQueue",
     "Mend",
     "Move",
     "Node",
@@ -95,6 +116,9 @@ __all__ = [
     "Pod",
     "PodSet",
     "PodShape",
+    "Policy",
+    "PreemptionRules",
+    "Preference",
     "Queue",
     "Quota",
     "Reason",
@@ -104,10 +128,13 @@ __all__ = [
     "Requeue",
     "Requirement",
     "Reserve",
+    "Resized",
+    "ResourceGroup",
     "Scale",
     "SchedulerError",
     "SetQuota",
     "Settings",
+    "Slice",
     "Snapshot",
     "Stop",
     "StopPolicy",
@@ -115,9 +142,13 @@ __all__ = [
     "Submit",
     "Taint",
     "Toleration",
+    "Topology",
+    "TopologyMode",
+    "TopologyRequest",
     "Uncordon",
     "Undeclared",
     "Unknown",
+    "WhenCan",
     "apply_all",
     "cycle",
     "defragment",

@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from scheduler_core.cases.__main__ import main
+from scheduler_core.cases.form import Ask
 from scheduler_core.cases.running import run_case, run_paths
 
 TABLES = Path(__file__).parent / "cases"
@@ -89,6 +91,34 @@ def test_a_name_given_twice_is_an_error(what):
     raw[what] = raw[what] * 2
     (found,) = run_case(raw)
     assert "is taken" in found or "is there twice" in found
+
+
+EXAMPLES = [example(ask) for ask in Ask]
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from(["", "x", "a", "-1", "1", "NaN", "default", "root", "2026-01-01T00:00:00Z", "cpu"]),
+    st.sampled_from([[], {}, [None], [{}], {"x": 1}, {"cpu": "1"}, 1.5, 10**30]),
+)
+
+
+def ways(raw, way=()):
+    """The path to every value in it."""
+    pairs = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+    for key, value in pairs:
+        yield (*way, key)
+        yield from ways(value, (*way, key))
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_whatever_a_table_says_it_is_run_or_refused(data):
+    raw = data.draw(st.sampled_from(EXAMPLES))
+    for _ in range(data.draw(st.integers(1, 2))):
+        raw = changed(raw, data.draw(st.sampled_from(list(ways(raw)))), data.draw(VALUES))
+    found = run_case(raw)
+    assert all(each.startswith(("expect.", "cannot be read: ", "cannot be run: ")) for each in found)
 
 
 def test_what_does_not_hold_is_told_and_the_exit_status_says_so(tmp_path, capsys):
