@@ -41,7 +41,7 @@ class LeafCounts:
 def count(
     capacity: Capacity, ask: Ask, plan: Plan, leader: Ask | None, inside: Bools | None
 ) -> tuple[Counts, LeafCounts]:
-    leaf = _leaves(capacity, ask, leader, inside)
+    leaf = leaves_of(capacity, ask, leader, inside)
     forest, last = capacity.forest, len(capacity.forest.levels) - 1
     pods, slices = [leaf.pods] * (last + 1), [leaf.pods] * (last + 1)
     led = leaf.pods if leaf.led is None else leaf.led
@@ -92,7 +92,7 @@ def _with_leader(sums: Ints, prices: Ints, leads: Bools, begins: Ints) -> Ints:
     return np.where(cheapest == _NO_PRICE, 0, sums - cheapest)
 
 
-def _leaves(capacity: Capacity, ask: Ask, leader: Ask | None, inside: Bools | None) -> LeafCounts:
+def leaves_of(capacity: Capacity, ask: Ask, leader: Ask | None, inside: Bools | None) -> LeafCounts:
     gate = capacity.gates.gate(ask.shape)
     wanted = capacity.vector(ask.shape.requests)
     open_to = gate.open if inside is None else gate.open & inside

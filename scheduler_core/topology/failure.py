@@ -5,9 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from scheduler_core.model import PODS
 from scheduler_core.topology.capacity import Capacity
-from scheduler_core.topology.counts import Counts, LeafCounts
+from scheduler_core.topology.counts import Counts, LeafCounts, leaves_of
 from scheduler_core.topology.forest import Ints, Path
 from scheduler_core.topology.gates import Bools
 from scheduler_core.topology.request import Ask, Plan
@@ -37,35 +36,49 @@ class Failure:
     excluded: tuple[tuple[str, int], ...] = ()  # leaves that take none of its pods, by what keeps them out
 
 
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What was looked at in vain."""
+
+    capacity: Capacity
+    ask: Ask
+    leader: Ask | None
+    plan: Plan
+    counts: Counts
+    leaf: LeafCounts
+
+
 def no_domains(ask: Ask, level: str) -> Failure:
     return Failure(
         pod_set=ask.name, cause=Cause.NO_DOMAINS, message=f"no topology domains at level: {level}", wanted=ask.count
     )
 
 
-def does_not_fit(
-    capacity: Capacity, ask: Ask, plan: Plan, counts: Counts, leaf: LeafCounts, level: int, units: int | None
-) -> Failure:
+def does_not_fit(search: Searched, level: int, units: int | None) -> Failure:
     """`units` that several domains of `level` held together; None: one domain was asked to hold all."""
+    capacity, ask, plan, counts, leaf = search.capacity, search.ask, search.plan, search.counts, search.leaf
     best = _closest(counts, level)
-    if units is None:
-        units = int(counts.slices[level][best])
+    told = int(counts.slices[level][best]) if units is None else units
+    beside = int(counts.led_slices[level][best]) if units is None else units  # the leader
     excluded = _excluded(capacity, ask, leaf)
-    labels, domains = capacity.forest.topology.levels, capacity.forest.levels[level].paths
     begin, end = capacity.forest.leaves_below(level, best) if plan.required else (0, len(leaf.pods))
-    binding, lacking = _binding(capacity, ask, leaf, slice(begin, end))
+    short, of_short = ask, leaf
+    if search.leader is not None and counts.leads is not None and not counts.leads[-1][begin:end].any():
+        short, of_short = search.leader, leaves_of(capacity, search.leader, None, leaf.inside)
+    fits = beside * plan.slice_size if short is ask else 0
+    binding, each = _binding(capacity, short, of_short, slice(begin, end))
     return Failure(
-        pod_set=ask.name,
+        pod_set=short.name,
         cause=Cause.DOES_NOT_FIT,
-        message=_message(capacity, plan, counts, level, units) + _excluded_words(len(leaf.pods), excluded),
-        wanted=ask.count,
-        closest_level=labels[level],
-        closest=domains[best] if plan.required else (),
-        fits=units * plan.slice_size,
+        message=_message(capacity, plan, counts, level, told) + _excluded_words(len(leaf.pods), excluded),
+        wanted=short.count,
+        closest_level=capacity.forest.topology.levels[level],
+        closest=capacity.forest.levels[level].paths[best] if plan.required else (),
+        fits=fits,
         binding=binding,
-        lacking=lacking,
-        fits_without_topology=int(leaf.pods.sum()) >= ask.count,
-        fits_in_sum=_fits_in_sum(capacity, ask, leaf),
+        lacking=(short.count - fits) * each,
+        fits_without_topology=int(of_short.pods.sum()) >= short.count,
+        fits_in_sum=_fits_in_sum(capacity, short, of_short),
         excluded=excluded,
     )
 
@@ -135,18 +148,18 @@ def _excluded_words(leaves: int, excluded: tuple[tuple[str, int], ...]) -> str:
 
 
 def _binding(capacity: Capacity, ask: Ask, leaf: LeafCounts, leaves: slice) -> tuple[str | None, int]:
-    """What there is least of in those leaves, counted in pods, and how much of it the missing pods would need."""
+    """What there is least of in those leaves, counted in pods, and how much of it one pod takes."""
     wanted = capacity.vector(ask.shape.requests)
     if wanted is None:
-        return next(iter(_first_to_run_out(capacity, ask, np.zeros(1, np.int64)))), 0
+        resource = next(iter(_first_to_run_out(capacity, ask, np.zeros(1, np.int64))))
+        return resource, ask.shape.requests[resource]
     open_to = leaf.gate.open[leaves]
     pods = []
     for row, quantity in wanted:
         fits = np.maximum(capacity.free[row][leaves] // quantity, 0) * open_to
         pods.append((int(fits.sum()), capacity.resources[row], quantity))
-    fewest, resource, quantity = min(pods)
-    missing = ask.count - min(fewest, int(leaf.pods[leaves].sum()))
-    return resource, max(0, missing) * (1 if resource == PODS else quantity)
+    _, resource, quantity = min(pods)
+    return resource, quantity
 
 
 def _fits_in_sum(capacity: Capacity, ask: Ask, leaf: LeafCounts) -> bool:

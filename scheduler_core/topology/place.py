@@ -18,7 +18,7 @@ from scheduler_core.topology.balanced import balanced
 from scheduler_core.topology.capacity import Capacity
 from scheduler_core.topology.choose import Algorithm, Pool, Taken, choose, choose_led, tightest
 from scheduler_core.topology.counts import Counts, count
-from scheduler_core.topology.failure import Failure, does_not_fit, no_domains
+from scheduler_core.topology.failure import Failure, Searched, does_not_fit, no_domains
 from scheduler_core.topology.forest import Forest, Ints
 from scheduler_core.topology.gates import Bools
 from scheduler_core.topology.request import Ask, Plan, resolve
@@ -96,7 +96,7 @@ def place(
     if start is None:
         level = plan.level if plan.required or plan.unconstrained else 0
         held = None if plan.required else _held(search, level)
-        return does_not_fit(capacity, ask, plan, counts, leaf, level, held)
+        return does_not_fit(Searched(capacity, ask, leader, plan, counts, leaf), level, held)
     return _down(search, *start, pooled=True)
 
 
