@@ -5,6 +5,7 @@ one (LeaderWorkerSet, MPI).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from scheduler_core.errors import Duplicate, Invalid
 from scheduler_core.topology.assignment import Assignment, of_leaves
@@ -58,4 +59,4 @@ def _led(members: list[Ask]) -> tuple[Ask, Ask | None]:
         raise Invalid("PodSet", leader.name, "count", f"a leader is one pod, not {leader.count}")
     if (leader.topology.mode, leader.topology.level) != (workers.topology.mode, workers.topology.level):
         raise Invalid("PodSet", leader.name, "topology_request", f"differs from that of {workers.name!r} in its group")
-    return workers, leader
+    return workers, replace(leader, topology=replace(leader.topology, slices=()))  # slices are the workers'

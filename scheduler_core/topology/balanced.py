@@ -15,7 +15,7 @@ from scheduler_core.topology.counts import Counts
 from scheduler_core.topology.forest import Forest, Ints
 from scheduler_core.topology.request import Plan
 
-SUMS_AT_MOST = 200_000  # states of the search for the least room; beyond, the roomiest domains are taken
+STEPS_AT_MOST = 200_000  # of the search for the least room: 0.1 s; beyond, the roomiest domains are taken
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,14 @@ def _least_room(rooms: dict[int, int], need: int, evenness: Callable[[int], floa
     count = fit[0]
     sets: list[dict[int, tuple[int, ...]]] = [{} for _ in range(count + 1)]
     sets[0][0] = ()
+    steps = 0
     for row in order:
+        steps += sum(len(each) for each in sets)
+        if steps > STEPS_AT_MOST:
+            return order[:count]
         for size in range(count, 0, -1):
             for total, chosen in sets[size - 1].items():
                 sets[size].setdefault(total + rooms[row], (*chosen, row))
-        if sum(len(each) for each in sets) > SUMS_AT_MOST:
-            return order[:count]
     return list(sets[count][min(total for total in sets[count] if total >= need)])
 
 

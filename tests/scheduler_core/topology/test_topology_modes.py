@@ -119,6 +119,13 @@ def test_balanced_placement(
     assert placed(data_centre(blocks), gang(pods, preferred="rack", slices=slices), settings=even) == want
 
 
+def test_balanced_placement_over_many_hosts_takes_the_roomiest_without_a_long_search() -> None:
+    blocks = {"b1": {"r1": {f"x{number:03}": 1 + number % 97 for number in range(400)}}}
+    even = TopologySettings(balanced=True)
+    found = placed(data_centre(blocks), gang(6_000, preferred="rack"), settings=even)
+    assert sum(found.values()) == 6_000
+
+
 def test_balanced_placement_falls_back_where_one_domain_above_does_not_hold_it() -> None:
     blocks = {"b1": {"r1": {"a": 5}}, "b2": {"r2": {"b": 4}}}
     even = TopologySettings(balanced=True)

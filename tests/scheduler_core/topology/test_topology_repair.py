@@ -6,7 +6,7 @@ import pytest
 from topology_language import BLOCK, GPU_EACH, RACK, data_centre, gang, hosts
 
 from scheduler_core.errors import Invalid
-from scheduler_core.topology import Ask, Assignment, Capacity, Cause, Failure, Part, grow, repair
+from scheduler_core.topology import Ask, Assignment, Capacity, Cause, Failure, Part, assign, grow, repair
 
 WHERE = {
     "x1": ("b1", "r1", "x1"),
@@ -116,6 +116,18 @@ def test_a_leader_moves_to_its_workers() -> None:
     assert not isinstance(found, Failure) and hosts(found["leader"].whole) == {"x2": 1}
     assert hosts(found["workers"].added) == {}
     assert isinstance(repair(centre(x2=0, x3=9), asks, had, ["x1"]), Failure)
+
+
+def test_slices_are_the_workers_and_not_their_leaders() -> None:
+    """A LeaderWorkerSet's annotations stand on both templates."""
+    asks = [
+        gang(1, name="leader", required="rack", group="g", slices={"rack": 2}),
+        gang(4, name="workers", required="rack", group="g", slices={"rack": 2}),
+    ]
+    found = assign(centre(x1=3, x2=2), asks)
+    assert not isinstance(found, Failure) and found["leader"].count == 1
+    mended = repair(centre(x2=2), asks, {**stood("leader", x1=1), **stood("workers", x2=4)}, ["x1"])
+    assert not isinstance(mended, Failure) and hosts(mended["leader"].whole) == {"x2": 1}
 
 
 def test_a_node_that_is_gone_but_not_told_of_makes_the_assignment_stale() -> None:
