@@ -18,6 +18,7 @@ from scheduler_core.gpus.fleet import Fleet, GpuNode, Placement
 from scheduler_core.gpus.fragments import FragmentTable
 from scheduler_core.gpus.mix import Kind, Mix, kind_of, typical
 from scheduler_core.gpus.placer import GpuPolicy, Placer
+from scheduler_core.gpus.watchkeeper import Watchkeeper
 
 __all__ = [
     "MILLI",
@@ -37,6 +38,7 @@ __all__ = [
     "Placer",
     "RandomFit",
     "Spread",
+    "Watchkeeper",
     "kind_of",
     "typical",
 ]
