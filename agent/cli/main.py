@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("agent.cli.audit", "app", "The log: query, show, timeline, fsck."),
     "policy": ("agent.cli.policy", "app", "The gate: check, test."),
     "playbooks": ("agent.cli.playbooks", "app", "Remedies: list, show, check."),
+    "bench": ("agent.cli.bench", "app", "Measure: placement, admission."),
     "config": ("agent.cli.config", "app", "Settings: show, schema."),
 }
 

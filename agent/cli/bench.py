@@ -1,0 +1,203 @@
+"""`watchkeeper bench`: measures, and says on what. It shows what `agent.bench` found and decides nothing.
+
+A benchmark that needs no files is one line in `BENCHMARKS`: a module of `agent.bench` with `run() -> dict`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.cli.output import EXIT_USAGE, JsonOption, fail, say, show_json, show_table
+
+BENCHMARKS: dict[str, tuple[str, str]] = {
+    "admission": (
+        "agent.bench.admission",
+        "Single questions to the scheduler core: how long they take, what they cost.",
+    ),
+}
+
+SEEDS_MAX = 1000  # a run of all policies takes a few seconds a seed
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measures on this machine, beside what others say.")
+
+NodesOption = Annotated[
+    Path | None, typer.Option("--nodes", metavar="FILE", help="GPU nodes, in openb's columns (CSV).")
+]
+PodsOption = Annotated[Path | None, typer.Option("--pods", metavar="FILE", help="Pods, in openb's columns (CSV).")]
+SeedsOption = Annotated[str, typer.Option("--seeds", metavar="N-M", help="One run for each: 42, 42-51 or 42,45,47.")]
+
+
+@app.command(
+    epilog="Example: watchkeeper bench placement --nodes nodes.csv --pods pods.csv --policy fgd --seeds 42-44",
+)
+def placement(
+    nodes: NodesOption = None,
+    pods: PodsOption = None,
+    policy: Annotated[
+        str, typer.Option("--policy", metavar="NAME", help="One, several with commas, or all.", show_default=True)
+    ] = "all",
+    seeds: SeedsOption = "42-51",
+    demand: Annotated[
+        float, typer.Option("--demand", min=0.05, max=10, help="GPUs asked for in the end, over the fleet's.")
+    ] = 1.3,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Draws allocation against demand there (PNG, SVG).")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """How much of a fleet's GPUs each policy allocates while pods keep coming, and how fast it places them.
+
+    Pods arrive one by one, never leave, and are dropped when they fit nowhere: the protocol of the published figures.
+    """
+    report, curves = _placement(nodes, pods, policy, seeds, demand)
+    if picture is not None:
+        _draw(curves, report, picture)
+    if json:
+        show_json(report)
+    else:
+        _show_placement(report, list(curves))
+
+
+@app.command("all", epilog="Example: watchkeeper bench all --nodes nodes.csv --pods pods.csv --json")
+def everything(
+    nodes: NodesOption = None, pods: PodsOption = None, seeds: SeedsOption = "42-51", json: JsonOption = False
+) -> None:
+    """All benchmarks, one after the other."""
+    report, curves = _placement(nodes, pods, "all", seeds, 1.3)
+    reports: dict[str, Any] = {"placement": report}
+    for name in BENCHMARKS:
+        reports[name] = _run(name)
+    if json:
+        show_json(reports)
+        return
+    _show_placement(report, list(curves))
+    for name in BENCHMARKS:
+        say()
+        say(name, style="bold")
+        _show_measures(reports[name])
+
+
+def _command(name: str) -> Callable[[bool], None]:
+    def command(json: JsonOption = False) -> None:
+        report = _run(name)
+        if json:
+            show_json(report)
+        else:
+            _show_measures(report)
+
+    return command
+
+
+for _name, (_, _line) in BENCHMARKS.items():
+    app.command(_name, help=_line, epilog=f"Example: watchkeeper bench {_name} --json")(_command(_name))
+
+
+def _run(name: str) -> dict[str, Any]:
+    with _progress() as tell:
+        tell(name)
+        report: dict[str, Any] = importlib.import_module(BENCHMARKS[name][0]).run()
+    return report
+
+
+def _placement(
+    nodes: Path | None, pods: Path | None, policy: str, seeds: str, demand: float
+) -> tuple[dict[str, Any], dict[str, dict[int, float]]]:
+    if nodes is None or pods is None:
+        fail(
+            "Placement is measured on a fleet and a list of pods: --nodes FILE --pods FILE.",
+            "The openb trace is in github.com/hkust-adsl/kubernetes-scheduler-simulator, data/csv.",
+            status=EXIT_USAGE,
+        )
+    from agent.bench.openb import TraceError
+    from agent.bench.placement import MAKERS, run
+
+    names = list(MAKERS) if policy == "all" else policy.split(",")
+    unknown = [name for name in names if name not in MAKERS]
+    if unknown:
+        fail(f"There is no policy {unknown[0]!r}.", f"They are {', '.join(MAKERS)}, and all.", status=EXIT_USAGE)
+    numbers = _seeds(seeds)
+    try:
+        with _progress() as tell:
+            return run(nodes, pods, policies=names, seeds=numbers, demand=demand, progress=tell)
+    except TraceError as error:
+        fail(f"{error}.")
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        found = [seed for part in text.split(",") for seed in _span(part)]
+    except ValueError:
+        fail(f"--seeds: {text!r} is not 42, 42-51 or 42,45,47.", status=EXIT_USAGE)
+    if not 0 < len(found) <= SEEDS_MAX:
+        fail(f"--seeds: {text!r} names {len(found)} seeds; 1 to {SEEDS_MAX} can be run.", status=EXIT_USAGE)
+    return found
+
+
+def _span(part: str) -> Sequence[int]:
+    first, _, last = part.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """What is being measured, on standard error where somebody looks."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda line: None
+        return
+    with console.status("") as status:
+        yield status.update
+
+
+def _draw(curves: dict[str, dict[int, float]], report: dict[str, Any], file: Path) -> None:
+    try:
+        from agent.bench.picture import draw
+
+        draw(curves, report.get("bound_percent", {}).get("100"), file)
+    except ImportError:
+        fail("The picture needs matplotlib.", "pip install 'watchkeeper[bench]'")
+    except (OSError, ValueError) as error:
+        fail(f"{file}: the picture cannot be written: {error}.")
+
+
+def _show_placement(report: dict[str, Any], policies: Sequence[str]) -> None:
+    rows = []
+    for name in policies:
+        told = report[name]
+        allocated = told["allocated_percent"]
+        rows.append(
+            (
+                name,
+                *(f"{allocated[at]:.2f}" if at in allocated else "" for at in ("90", "100", "130")),
+                f"{told['sd'].get('100', 0):.2f}",
+                f"{told['published_percent']['100']:.2f}" if "published_percent" in told else "",
+                f"{told['below_bound']['100']:.2f}" if "below_bound" in told else "",
+                f"{told['placements_per_s']:,}",
+            )
+        )
+    show_table(("POLICY", "AT 90 %", "AT 100 %", "AT 130 %", "SD", "PUBLISHED", "TO BOUND", "PODS/S"), rows, nothing="")
+    ran = report["ran_on"]
+    if "bound_percent" in report:
+        say(f"No policy that takes every pod that fits passes {report['bound_percent']['100']:.2f} % at 100 %.")
+    say(f"{ran['nodes']:,} nodes, {ran['gpus']:,} GPUs, {len(ran['seeds'])} runs; PODS/S is CPU time of one process.")
+
+
+def _show_measures(report: dict[str, Any]) -> None:
+    said = {True: "yes", False: "no", None: ""}
+    rows = [
+        (each["name"], f"{each['value']:,.3g} {each['unit']}", said[each["holds"]], each["conditions"])
+        for each in report["measures"]
+    ]
+    show_table(("WHAT", "MEASURED", "AS WISHED", "CONDITIONS"), rows, nothing="Nothing was measured.")
+    for peer in report["peers"]:
+        say(f"{peer['who']}, {peer['what']}: {peer['figure']} ({peer['conditions']}; {peer['source']})")
+    for note in report["notes"]:
+        say(note)
