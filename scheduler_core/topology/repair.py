@@ -49,6 +49,17 @@ class _Work:
             sums[row] = sums.get(row, 0) + count
         return sums
 
+    def layers(self) -> Iterator[tuple[int, Slice, tuple[Slice, ...]]]:
+        """Level, layer and the layers within it, the innermost first."""
+        slices = self.ask.topology.slices
+        for place_of in range(len(slices) - 1, -1, -1):
+            layer = slices[place_of]
+            level = self.room.forest.topology.level(layer.level, self.ask.name, "topology_request.slice_level")
+            yield level, layer, slices[place_of + 1 :]
+
+    def broken(self, level: int, size: int) -> list[Domain]:
+        return [(level, row) for row, count in self.at(level).items() if count % size]
+
     def add(self, count: int, topology: TopologyRequest, within: Domain | None) -> Failure | None:
         ask = replace(self.ask, count=count, topology=topology)
         found = place(self.room, ask, None, self.settings, within, self.avoid)
@@ -87,11 +98,11 @@ def repair(
             stay = dict(survivors[ask.name])
             missing = max(0, ask.count - sum(stay.values()))
             work = _Work(room, ask, stay, missing, _leaves_of(forest, hosts), settings)
-            failure = _restored(work, survivors)
-            if failure is not None:
-                return failure
-            done[ask.name] = _repair(forest, ask.name, survivors[ask.name], work.pods)
-            survivors[ask.name] = work.pods
+            restored = _restored(work, survivors)
+            if isinstance(restored, Failure):
+                return restored
+            done[ask.name] = _repair(forest, ask.name, survivors[ask.name], restored.pods)
+            room, survivors[ask.name] = restored.room, restored.pods
     return done
 
 
@@ -125,31 +136,43 @@ def _survivors(forest: Forest, assignment: Assignment, hosts: Collection[str]) -
     return stay
 
 
-def _restored(work: _Work, survivors: Mapping[str, Mapping[int, int]]) -> Failure | None:
-    """Slices made whole first, then what is still missing."""
+def _restored(work: _Work, survivors: Mapping[str, Mapping[int, int]]) -> _Work | Failure:
+    """All lost pods with the one slice that they broke, if there is just one and room; else each to its own."""
     if work.missing == 0:
-        return None
-    topology = work.room.forest.topology
-    layers = work.ask.topology.slices
-    broken: list[Domain] = []
-    for place_of, layer in reversed(list(enumerate(layers))):
-        level = topology.level(layer.level, work.ask.name, "topology_request.slice_level")
-        broken = [(level, row) for row, count in work.at(level).items() if count % layer.size]
-        for domain in broken:
+        return work
+    together = replace(work, room=work.room.fork(), pods=dict(work.pods))
+    if _together(together):
+        return together
+    failure = _completed(work)
+    if failure is None and work.missing:
+        for request, within in _tries(work, survivors):
+            failure = work.add(work.missing, request, within)
+            if failure is None:
+                break
+    return work if failure is None else failure
+
+
+def _together(work: _Work) -> bool:
+    for level, layer, inner in work.layers():
+        broken = work.broken(level, layer.size)
+        if broken:
+            done = len(broken) == 1 and work.add(work.missing, _inside(layer.level, inner), broken[0]) is None
+            return done and not any(work.broken(level, layer.size) for level, layer, _ in work.layers())
+    return False
+
+
+def _completed(work: _Work) -> Failure | None:
+    """Every broken slice gets what it lacks, in its domain, the innermost layer first."""
+    for level, layer, inner in work.layers():
+        for domain in work.broken(level, layer.size):
             short = layer.size - work.at(level)[domain[1]] % layer.size
-            failure = work.add(short, _inside(layer.level, layers[place_of + 1 :]), domain)
+            if short > work.missing:
+                message = f"what stands at {layer.level} is no whole slices of {layer.size}, whatever is added"
+                return Failure(pod_set=work.ask.name, cause=Cause.STALE, message=message, wanted=work.ask.count)
+            failure = work.add(short, _inside(layer.level, inner), domain)
             if failure is not None:
                 return failure
-    if work.missing == 0:
-        return None
-    if len(broken) == 1 and work.add(work.missing, _inside(layers[0].level, layers), broken[0]) is None:
-        return None
-    failure = None
-    for request, within in _tries(work, survivors):
-        failure = work.add(work.missing, request, within)
-        if failure is None:
-            return None
-    return failure
+    return None
 
 
 def _inside(level: str, slices: Sequence[Slice]) -> TopologyRequest:

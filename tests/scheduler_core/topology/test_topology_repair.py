@@ -96,6 +96,18 @@ def test_slices_lost_beside_a_broken_one_go_with_it_if_they_can() -> None:
     assert repaired(centre(x2=2, x3=9), ask, had, "x1") == {"x2": 2, "x3": 4}, "one pod completes, two go elsewhere"
 
 
+def test_pods_that_go_with_a_broken_slice_go_together() -> None:
+    """Three pods are lost, and x3 has room for them: one completes a pair, the other pair stands beside it."""
+    ask = gang(8, required="block", slices={"rack": 2})
+    assert repaired(centre(x3=3, x4=1), ask, stood(x4=5, x1=3), "x1") == {"x4": 5, "x3": 3}
+
+
+def test_what_is_no_slice_any_more_is_not_mended_by_adding_pods() -> None:
+    ask = gang(6, required="block", slices={"rack": 3})
+    failure = repair(centre(x1=9, x3=9), [ask], stood(x1=1, x3=4, x2=1), ["x2"])
+    assert isinstance(failure, Failure) and failure.cause is Cause.STALE
+
+
 def test_the_innermost_layer_is_mended_first() -> None:
     ask = gang(8, required="block", slices={"rack": 4, "host": 2})
     had = stood(x1=2, x2=2, x3=2, x4=2)
