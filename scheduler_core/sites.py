@@ -5,7 +5,7 @@ free without it, and seats that are kept for a gang that waits for others to lea
 seats.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -30,6 +30,7 @@ from scheduler_core.topology import (
 )
 from scheduler_core.topology.capacity import Load
 from scheduler_core.topology.forest import Ints
+from scheduler_core.topology.shared import felt, overlaps
 
 Held = tuple[str, Assignment, Requests]  # flavor, where, what one pod takes
 Seats = tuple[Held, ...]
@@ -48,6 +49,7 @@ class Sites:
                 forest = Forest.of(snapshot.topologies[flavor.topology], snapshot.nodes.values(), flavor.node_labels)
                 self._capacities[name] = Capacity.of(forest)
                 self._capacities[name].occupy(loose)
+        self._overlaps = overlaps(self._capacities)
         if self._capacities:
             for name in snapshot.gangs:
                 admission = snapshot.state_of(name).admission
@@ -64,7 +66,7 @@ class Sites:
         """They are this gang's from now on, whether there was room for it or not."""
         self.leave(name)
         if seats:
-            loads = ((flavor, self._capacities[flavor].load(where, each)) for flavor, where, each in seats)
+            loads = ((flavor, self._capacities[flavor].load(where, each)) for flavor, where, each in self._felt(seats))
             self._held[name], self._loads[name] = seats, tuple(loads)
             self._shift(self._loads[name], -1)
 
@@ -98,6 +100,12 @@ class Sites:
     def cycle_ends(self) -> None:
         self._leaving.clear()
 
+    def _felt(self, seats: Iterable[Held]) -> Iterator[Held]:
+        """The same by every flavor whose nodes they stand on: flavors may overlap."""
+        for flavor, where, each in seats:
+            for name, there in felt(self._capacities, self._overlaps, flavor, where):
+                yield name, there, each
+
     def _shift(self, loads: Iterable[tuple[str, Load]], sign: int) -> None:
         for flavor, load in loads:
             self._capacities[flavor].shift(load, sign)
@@ -124,12 +132,22 @@ class Sites:
         """Seats for all of its pods on flavors with a topology; with `empty`, as though nobody else were let in."""
         seats: list[Held] = []
         for flavor, wanted in self._asks(gang, counts, chosen).items():
-            capacity = self._capacities[flavor]
-            found = assign(capacity.emptied() if empty else capacity, wanted)
+            capacity = self._capacities[flavor].emptied() if empty else self._capacities[flavor]
+            found = assign(self._beside(seats, flavor, capacity), wanted)
             if isinstance(found, Failure):
                 return found
             seats += [(flavor, found[ask.name], ask.shape.requests) for ask in wanted]
         return tuple(seats)
+
+    def _beside(self, seats: Sequence[Held], flavor: str, capacity: Capacity) -> Capacity:
+        """What is left beside seats that the same gang was given on other flavors."""
+        if not seats or flavor not in self._overlaps:
+            return capacity
+        left = capacity.fork()
+        for name, where, each in self._felt(seats):
+            if name == flavor:
+                left.use(where, each)
+        return left
 
     def replace_lost(self, gang: Gang, admission: Admission, lost: Collection[str]) -> Seats | Failure:
         """Its seats with new ones for those on lost nodes; the others stay."""
@@ -155,7 +173,7 @@ class Sites:
         """Are they still free?"""
         taken: list[Held] = []
         try:
-            for held in seats:
+            for held in self._felt(seats):
                 self._capacities[held[0]].take(held[1], held[2])
                 taken.append(held)
         except Conflict:

@@ -96,7 +96,7 @@ def repair(
             survivors[ask.name] = left
         for ask in members:
             stay = dict(survivors[ask.name])
-            missing = max(0, ask.count - sum(stay.values()))
+            missing = max(ask.count, existing[ask.name].count) - sum(stay.values())
             work = _Work(room, ask, stay, missing, _leaves_of(forest, hosts), settings)
             restored = _restored(work, survivors)
             if isinstance(restored, Failure):
