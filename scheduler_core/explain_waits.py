@@ -73,7 +73,7 @@ def no_seats(snapshot: Snapshot, gang: Gang) -> Explanation | None:
         return None
     sites, least = Sites(snapshot), least_counts(snapshot, gang)
     wants = [Want(each, least[each.name]) for each in gang.pod_sets]
-    books = Books(snapshot.quota_tree, snapshot.usage, snapshot.flavors)
+    books = Books(snapshot.quota_tree, snapshot.usage, snapshot.flavors, snapshot.topologies)
     last: Failure | None = None
     for choice in choices(books, snapshot.queues[gang.queue], wants):
         found = sites.find(gang, least, choice.flavors)

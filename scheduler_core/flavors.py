@@ -11,7 +11,8 @@ from itertools import islice
 
 from scheduler_core.model import PODS, PodSet, PodShape, Requests
 from scheduler_core.placement import with_pod
-from scheduler_core.quota import Flavor, FlavorResource, Queue, ResourceGroup, Undeclared
+from scheduler_core.quota import Flavor, FlavorResource, Queue, ResourceGroup, Undeclared, WhenCan
+from scheduler_core.quota_levels import lowest_level
 from scheduler_core.quota_tree import Place, QuotaTree, Usage
 from scheduler_core.topologies import Topology, has_levels
 
@@ -127,18 +128,22 @@ def _topology(books: Books, flavor: str) -> str | None:
 
 def slots(books: Books, queue: Queue, wants: Sequence[Want]) -> tuple[Slot, ...]:
     return tuple(
-        _slot(books, want, group.resources, group.flavors)
+        _slot(books, queue, want, group)
         for want in wants
         for group in queue.resource_groups
         if any(with_pod(want.pod_set.requests).get(name, 0) for name in group.resources)
     )
 
 
-def _slot(books: Books, want: Want, resources: Sequence[str], flavors: Sequence[str]) -> Slot:
+def _slot(books: Books, queue: Queue, want: Want, group: ResourceGroup) -> Slot:
     requests = with_pod(want.pod_set.requests)
-    known = {name: books.flavors.get(name, Flavor(name)) for name in flavors}
-    fitting = tuple(name for name in flavors if not suits(known[name], want.pod_set))
-    return Slot(want, tuple(name for name in resources if requests.get(name, 0)), fitting)
+    known = (books.flavors.get(name, Flavor(name)) for name in group.flavors)
+    fitting = tuple(
+        flavor.name
+        for flavor in known
+        if not (suits(flavor, want.pod_set) or suits_topology(books, queue, flavor, group, want.pod_set))
+    )
+    return Slot(want, tuple(name for name in group.resources if requests.get(name, 0)), fitting)
 
 
 def choices(books: Books, queue: Queue, wants: Sequence[Want]) -> Iterator[Choice]:
@@ -155,17 +160,34 @@ def _choices(
     total: dict[FlavorResource, int],
     taken: tuple[tuple[Slot, str], ...],
 ) -> Iterator[Choice]:
-    place: Place = ("queue", queue.name)
     if not left:
-        yield Choice(_by_pod_set(taken), _borrows(books, place, total))
+        yield Choice(_by_pod_set(taken), _borrows(books, ("queue", queue.name), total))
         return
     slot = left[0]
+    for flavor, more in _with_room(books, queue, slot, total):
+        yield from _choices(books, queue, left[1:], more, (*taken, (slot, flavor)))
+
+
+def _with_room(
+    books: Books, queue: Queue, slot: Slot, total: Mapping[FlavorResource, int]
+) -> list[tuple[str, dict[FlavorResource, int]]]:
+    """In the queue's order; where it would rather try on than borrow, the nearest quota first."""
+    place: Place = ("queue", queue.name)
+    found = []
     for flavor in slot.flavors:
-        more = dict(total)
-        for key, quantity in slot.needs(flavor).items():
+        more, needs = dict(total), slot.needs(flavor)
+        for key, quantity in needs.items():
             more[key] = more.get(key, 0) + quantity
-        if all(more[key] <= books.tree.available(place, key, books.usage) for key in slot.needs(flavor)):
-            yield from _choices(books, queue, left[1:], more, (*taken, (slot, flavor)))
+        if all(more[key] <= books.tree.available(place, key, books.usage) for key in needs):
+            found.append((flavor, more))
+    if queue.fungibility.when_can_borrow is WhenCan.TRY_NEXT:
+        levels = {flavor: _level(books, place, slot.needs(flavor), more) for flavor, more in found}
+        found.sort(key=lambda pair: levels[pair[0]])
+    return found
+
+
+def _level(books: Books, place: Place, needs: Mapping[FlavorResource, int], total: Mapping[FlavorResource, int]) -> int:
+    return max((lowest_level(books.tree, place, key, total[key], books.usage)[0] for key in needs), default=0)
 
 
 def _by_pod_set(taken: Sequence[tuple[Slot, str]]) -> Chosen:

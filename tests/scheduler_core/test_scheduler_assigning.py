@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from scheduler_core import Cohort, Flavor, FlavorResource, PodSet, Queue, Quota, Taint, Undeclared
 from scheduler_core.assigning import FROM_THE_FIRST, Search, assign
 from scheduler_core.explanation import Reason
-from scheduler_core.flavors import Books, Want
+from scheduler_core.flavors import Books, Want, choices
 from scheduler_core.fungibility import Mode, Possibility, Terms, is_better, search_goes_on
 from scheduler_core.quota import Fungibility, Policy, PreemptionRules, Preference, ResourceGroup, WhenCan
 from scheduler_core.quota_levels import lowest_level
@@ -178,6 +178,18 @@ def test_a_resource_nobody_counts_may_be_ignored():
     assert assign(search((4,), (0,), {}), [Want(pods, 1)]).reason is Reason.NO_MATCHING_FLAVOR
     lenient = search((4,), (0,), {}, undeclared=Undeclared.IGNORE)
     assert assign(lenient, [Want(pods, 1)]).flavors == {"main": {"cpu": "one"}}
+
+
+@given(three, three, use, st.integers(1, 9), fungibility)
+def test_where_nobody_is_sent_back_both_ways_of_choosing_agree(own, others, used, cpu, rules):
+    """`choices` is for schedulers that look at nodes, too: it goes on where the first choice has none."""
+    found = search(own, others, used, fungibility=rules)
+    chosen, offered = assign(found, [want(cpu)]), list(choices(found.books, found.queue, [want(cpu)]))
+    if chosen.mode is Mode.FIT:
+        assert offered[0].flavors == chosen.flavors
+        assert offered[0].borrows == (chosen.borrowing > 0)
+    else:
+        assert offered == []
 
 
 # -- flavors with a topology --------------------------------------------------------------------------------

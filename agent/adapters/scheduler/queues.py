@@ -6,23 +6,28 @@ quota covers are not counted: manifests often name GPUs alone.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from agent.adapters.kubernetes.gang_size import KUEUE
 from agent.adapters.kubernetes.owners import group_of
+from agent.adapters.kubernetes.quantities import parse_quantity
 from agent.adapters.scheduler.amounts import amount
 from agent.adapters.scheduler.shapes import taint, toleration
 from agent.domain.cluster import ClusterView, Gang, ObjectRef
 from scheduler_core.quota import (
     Cohort,
     Flavor,
+    Fungibility,
     Policy,
     PreemptionRules,
+    Preference,
     Queue,
     Quota,
     StopPolicy,
     Strategy,
     Undeclared,
+    WhenCan,
 )
 
 WATCHKEEPER = "watchkeeper.dev"
@@ -111,6 +116,19 @@ def _cluster_queue(ref: ObjectRef, spec: Raw) -> Queue:
         stop_policy=_stop(spec),
         undeclared=Undeclared.IGNORE,
         preemption=_preemption(spec.get("preemption") or {}),
+        fungibility=_fungibility(spec.get("flavorFungibility") or {}),
+        weight=_weight(spec),
+    )
+
+
+def _fungibility(spec: Raw) -> Fungibility:
+    """Borrow and Preempt are the old names for stopping where the one or the other is possible."""
+    old = {"Borrow": WhenCan.MAY_STOP, "Preempt": WhenCan.MAY_STOP}
+    borrow, preempt = str(spec.get("whenCanBorrow") or ""), str(spec.get("whenCanPreempt") or "")
+    return Fungibility(
+        when_can_borrow=old.get(borrow) or WhenCan(borrow or WhenCan.MAY_STOP),
+        when_can_preempt=old.get(preempt) or WhenCan(preempt or WhenCan.TRY_NEXT),
+        preference=Preference(spec.get("preference") or Preference.BORROWING_OVER_PREEMPTION),
     )
 
 
@@ -126,8 +144,16 @@ def _preemption(spec: Raw) -> PreemptionRules:
 
 def _cohort(ref: ObjectRef, spec: Raw) -> Cohort:
     return Cohort(
-        name=ref.name, parent=spec.get("parentName") or spec.get("parent") or None, quotas=_grouped_quotas(spec)
+        name=ref.name,
+        parent=spec.get("parentName") or spec.get("parent") or None,
+        quotas=_grouped_quotas(spec),
+        weight=_weight(spec),
     )
+
+
+def _weight(spec: Raw) -> Fraction:
+    told = (spec.get("fairSharing") or {}).get("weight")
+    return Fraction(1 if told is None else parse_quantity(str(told)))
 
 
 def _grouped_quotas(spec: Raw) -> tuple[Quota, ...]:

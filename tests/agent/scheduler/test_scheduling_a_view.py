@@ -1,6 +1,7 @@
 """The scheduler core on a view of Kubernetes objects: what it sees there, whom it places, what it foresees."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.adapters.scheduler.queues import queues_of
 from agent.domain.cluster import ClusterView, ObjectRef
-from scheduler_core.quota import FlavorResource
+from scheduler_core.quota import FlavorResource, Fungibility, Preference, WhenCan
 from scheduler_core.state import Phase
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -179,6 +180,27 @@ def test_kueues_quota_objects_become_the_cores() -> None:
     assert {each.name: each.parent for each in found.cohorts} == {"all": "root", "root": None}
     assert found.flavors[0].node_labels == {"gpu": "h100"}
     assert found.local == {("a", "main"): "ClusterQueue/new"} and found.held == {("a", "main")}
+
+
+def test_how_flavors_are_chosen_and_how_much_a_share_weighs_become_the_cores() -> None:
+    rules = {"whenCanBorrow": "TryNextFlavor", "whenCanPreempt": "Preempt", "preference": "PreemptionOverBorrowing"}
+    spec = {"cohortName": "all", "flavorFungibility": rules, "fairSharing": {"weight": "500m"}}
+    found = queues_of(view(named(KUEUE, "ClusterQueue", "q", spec, None), named(KUEUE, "Cohort", "all", {}, None)))
+    (queue,), (cohort,) = found.queues, found.cohorts
+    assert queue.fungibility == Fungibility(
+        when_can_borrow=WhenCan.TRY_NEXT,
+        when_can_preempt=WhenCan.MAY_STOP,
+        preference=Preference.PREEMPTION_OVER_BORROWING,
+    )
+    assert (queue.weight, cohort.weight) == (Fraction(1, 2), 1)
+
+
+def test_a_flavor_that_nobody_wrote_down_is_any_node() -> None:
+    resources = [{"name": "nvidia.com/gpu", "nominalQuota": 8}]
+    group = {"coveredResources": ["nvidia.com/gpu"], "flavors": [{"name": "h100", "resources": resources}]}
+    seen = view(named(KUEUE, "ClusterQueue", "q", {"resourceGroups": [group]}, None))
+    assert [(each.name, each.node_labels) for each in queues_of(seen).flavors] == [("h100", {})]
+    assert "h100" in snapshot_of(seen).flavors
 
 
 # -- foreseeing ----------------------------------------------------------------------------------------------------
