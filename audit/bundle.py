@@ -1,8 +1,10 @@
 """Checks an exported log with Python's standard library alone: `python3 verify.py [--key VKEY]` inside the export.
 
-An export is a folder: `records.ndjson`, one line for each record with its canonical text and, unless the export is the
-whole log, its inclusion proof; `checkpoint`, a signed note with the size and root that the proofs lead to; and this
-file with the few that it needs. What it says is as good as the key: take that from whoever runs the log, not from here.
+An export is a folder: `records.ndjson`, one line for each record with its canonical text, the texts that open its
+commitments, and, unless the export is the whole log, its inclusion proof (the whole of a log whose beginning was
+dropped starts with the leaves of that); `checkpoint`, a signed note with the size and root that the proofs lead to; and
+this file with the few that it needs. What it says is as good as the key: take that from whoever runs the log, not from
+here.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from audit.errors import RecordRefused
 from audit.merkle import Frontier, append, root
 from audit.notes import KeyRefused, NoteRefused, read_key
 from audit.proofs import ProofRefused, verify_inclusion
-from audit.record import leaf_hash, parse
+from audit.record import Record, leaf_hash, parse
+from audit.removals import Redacted, Removals
+from audit.sealing import Part, opened
 
 RECORDS, CHECKPOINT, KEYS = "records.ndjson", "checkpoint", "keys"
 
@@ -38,6 +42,10 @@ class Finding:
     problems: list[str] = field(default_factory=list)
     more: int = 0
     first_bad: int | None = None
+    dropped: int = 0
+    opened: int = 0
+    withheld: int = 0
+    redacted: list[Redacted] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -61,45 +69,81 @@ def check(folder: Path, keys: Sequence[str]) -> Finding:
     return finding
 
 
+@dataclass
+class _Line:
+    """One line as it stands, believed in nothing."""
+
+    text: str = ""
+    leaf: bytes | None = None
+    proof: list[bytes] | None = None
+    parts: tuple[Part, ...] = ()
+
+
 def _check_lines(lines: Iterable[str], finding: Finding) -> None:
-    tree, last, proved = Frontier(), -1, 0
-    for number, (text, proof) in enumerate(_read(lines, finding)):
-        index = _record(text, last, number, finding)
-        finding.records += 1
-        if index is None:
+    tree, last, proved, removals = Frontier(), -1, 0, Removals()
+    for number, line in enumerate(_read(lines, finding), 1):
+        if line.leaf is not None:
+            if finding.records:
+                finding.add(None, f"line {number}: leaves of dropped records come first")
+            tree, _ = append(tree, line.leaf)
+            finding.dropped += 1
             continue
-        leaf = leaf_hash(text.encode("utf-8", "surrogateescape"))
-        if proof is None:
+        record = _record(line.text, last, number, finding)
+        finding.records += 1
+        if record is None:
+            continue
+        leaf = leaf_hash(line.text.encode("utf-8", "surrogateescape"))
+        if line.proof is None:
             tree, _ = append(tree, leaf)
         else:
             proved += 1
-            _prove(index, leaf, proof, finding)
-        last = index
+            _prove(record.index, leaf, line.proof, finding)
+        _open(record, line.parts, removals, finding)
+        last = record.index
     if proved == 0:
-        _whole(tree, finding)
-    elif proved < finding.records:
+        _whole(tree, removals, finding)
+    elif proved < finding.records or finding.dropped:
         finding.add(None, "some records have a proof and some have none")
+    finding.redacted = list(removals.redacted())
+    finding.withheld = sum(len(places) for _, places in removals.missing())
 
 
-def _read(lines: Iterable[str], finding: Finding) -> Iterator[tuple[str, list[bytes] | None]]:
+def _read(lines: Iterable[str], finding: Finding) -> Iterator[_Line]:
     for number, line in enumerate(lines, 1):
         try:
             value: Any = json.loads(line)
+            if "leaf" in value:
+                yield _Line(leaf=bytes.fromhex(value["leaf"]))
+                continue
             proof = value.get("proof")
-            yield str(value["record"]), None if proof is None else [bytes.fromhex(each) for each in proof]
+            hashes = None if proof is None else [bytes.fromhex(each) for each in proof]
+            told = value.get("opened", {}).items()
+            parts = tuple(Part(place, bytes.fromhex(each["salt"]), str(each["text"])) for place, each in told)
+            yield _Line(str(value["record"]), None, hashes, parts)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             finding.add(None, f"line {number} cannot be read: {type(error).__name__}")
 
 
-def _record(text: str, last: int, number: int, finding: Finding) -> int | None:
+def _record(text: str, last: int, number: int, finding: Finding) -> Record | None:
     try:
-        index = parse(text.encode("utf-8", "surrogateescape")).index
+        record = parse(text.encode("utf-8", "surrogateescape"))
     except RecordRefused as refusal:
-        finding.add(None, f"line {number + 1} is no record: {refusal}")
+        finding.add(None, f"line {number} is no record: {refusal}")
         return None
-    if index <= last:
-        finding.add(index, f"comes after record {last}")
-    return index
+    if record.index <= last:
+        finding.add(record.index, f"comes after record {last}")
+    return record
+
+
+def _open(record: Record, parts: Sequence[Part], removals: Removals, finding: Finding) -> None:
+    """What was kept apart must be what the record commits to. What is not there was erased, or is held back."""
+    try:
+        whole = opened(record, parts)
+    except (RecordRefused, UnicodeEncodeError) as refusal:
+        finding.add(record.index, f"a text that came with it is not the record's: {refusal}")
+        return
+    finding.opened += len(parts)
+    removals.see(whole, frozenset(record.sealed) - {part.place for part in parts})
 
 
 def _prove(index: int, leaf: bytes, proof: list[bytes], finding: Finding) -> None:
@@ -109,13 +153,15 @@ def _prove(index: int, leaf: bytes, proof: list[bytes], finding: Finding) -> Non
         finding.add(index, f"is not in the log of the checkpoint: {refusal}")
 
 
-def _whole(tree: Frontier, finding: Finding) -> None:
+def _whole(tree: Frontier, removals: Removals, finding: Finding) -> None:
     """Without proofs the records must be all of them, and make the root themselves."""
     finding.whole = True
     if tree.size != finding.checkpoint.size:
         finding.add(None, f"{tree.size} records where the checkpoint has {finding.checkpoint.size}")
     elif root(tree) != finding.checkpoint.root:
         finding.add(None, "the records do not make the checkpoint's root: at least one was changed")
+    if finding.dropped > removals.first_kept:
+        finding.add(removals.first_kept, "was dropped, and no record says so")
 
 
 def main(arguments: Sequence[str], folder: Path) -> int:
@@ -132,11 +178,23 @@ def main(arguments: Sequence[str], folder: Path) -> int:
         return 2
     kind = "the whole log" if finding.whole else "a part of the log"
     print(f"{finding.records} records, {kind} {finding.checkpoint.origin} of {finding.checkpoint.size} records")
-    for problem in finding.problems:
-        print(f"  {problem}")
-    if finding.more:
-        print(f"  and {finding.more} more")
+    _print(finding)
     if not known:
         print("the key came with the export: compare it with the one that the log's operator gave you")
     print("intact" if finding.ok else "NOT INTACT")
     return 0 if finding.ok else 1
+
+
+def _print(finding: Finding) -> None:
+    if finding.dropped:
+        print(f"{finding.dropped} earlier records were dropped by retention; their leaves are here")
+    if finding.opened or finding.redacted or finding.withheld:
+        print(f"{finding.opened} sealed texts are here and are what the records commit to")
+    for redacted in finding.redacted[:MAX_PROBLEMS]:
+        print(f"redacted: {redacted}")
+    if finding.withheld:
+        print(f"{finding.withheld} sealed texts are not here, and no record here says that they were erased")
+    for problem in finding.problems:
+        print(f"  {problem}")
+    if finding.more:
+        print(f"  and {finding.more} more")

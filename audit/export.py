@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from audit.bundle import CHECKPOINT, KEYS, RECORDS
 from audit.log import Log
 from audit.notes import Note, VerifierKey
 from audit.record import Record, canonical_bytes
+from audit.sealing import Part
 
-VERIFIER = ["bundle", "canonical", "checkpoints", "ed25519", "errors", "merkle", "notes", "proofs", "record"]
+VERIFIER = [
+    "bundle",
+    "canonical",
+    "checkpoints",
+    "ed25519",
+    "errors",
+    "merkle",
+    "notes",
+    "proofs",
+    "record",
+    "removals",
+    "sealing",
+]
 """The modules of this room that the verifier is made of. Each needs nothing but the standard library."""
 
 _RUN = '''"""Checks this export: python3 verify.py --key VKEY. Needs nothing but Python 3.11 or later."""
@@ -28,32 +42,48 @@ sys.exit(main(sys.argv[1:], HERE))
 '''
 
 
-def export(folder: Path, log: Log, note: Note, size: int, records: Iterable[Record] | None, key: VerifierKey) -> int:
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What an export is held against: a signed checkpoint of `size` records, and the key that signed it."""
+
+    note: Note
+    size: int
+    key: VerifierKey
+
+
+def export(folder: Path, log: Log, by: Vouched, records: Iterable[Record] | None, *, withhold: bool = False) -> int:
     """Writes the export and answers how many records it has; `records` None is the whole log up to `size`.
 
-    `note` is a signed checkpoint of that size. The folder must be new: an export is never mixed with another. Raises
-    FileExistsError, OSError and the log's own faults.
+    `withhold` leaves out the texts behind commitments, which are as erased for whoever gets the export. The folder must
+    be new: an export is never mixed with another. Raises FileExistsError, OSError and the log's own faults.
     """
     folder.mkdir(parents=True)
-    whole = records is None
-    count = 0
+    whole, count = records is None, 0
     with (folder / RECORDS).open("w", encoding="utf-8", newline="\n") as lines:
+        for index in range(log.first_kept() if whole else 0):
+            lines.write(_written({"leaf": log.leaf(index).hex()}))
         for record in log.query() if records is None else records:
-            if record.index >= size:
+            if record.index >= by.size:
                 break
-            proof = None if whole else [each.hex() for each in log.inclusion_proof(record.index, size)]
-            lines.write(_line(record, proof))
+            proof = {} if whole else {"proof": [each.hex() for each in log.inclusion_proof(record.index, by.size)]}
+            lines.write(
+                _written(_told(record, () if withhold or not record.sealed else log.parts(record.index)) | proof)
+            )
             count += 1
-    (folder / CHECKPOINT).write_text(str(note), encoding="utf-8")
-    (folder / KEYS).write_text(f"{key}\n", encoding="utf-8")
+    (folder / CHECKPOINT).write_text(str(by.note), encoding="utf-8")
+    (folder / KEYS).write_text(f"{by.key}\n", encoding="utf-8")
     _write_verifier(folder)
     return count
 
 
-def _line(record: Record, proof: list[str] | None) -> str:
+def _told(record: Record, parts: Iterable[Part]) -> dict[str, object]:
     told: dict[str, object] = {"record": canonical_bytes(record).decode()}
-    if proof is not None:
-        told["proof"] = proof
+    if record.sealed:
+        told["opened"] = {part.place: {"salt": part.salt.hex(), "text": part.text} for part in parts}
+    return told
+
+
+def _written(told: dict[str, object]) -> str:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 

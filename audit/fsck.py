@@ -23,13 +23,9 @@ from audit.rescan import rescan
 from audit.rows import SqliteRows
 from audit.verdict import Verdict
 
-SCHEMA_VERSION = 1
-
-GUARDS = frozenset(
-    f"log_{table}_{verb}"
-    for table in ("records", "attributes", "nodes", "schema")
-    for verb in ("insert", "update", "delete")
-)
+TABLES: dict[int, tuple[str, ...]] = {1: ("records", "attributes", "nodes", "schema")}
+TABLES[2] = (*TABLES[1], "parts", "stubs")
+"""By version of the file. A log of any version that was ever written can be checked."""
 
 
 def fsck(
@@ -60,8 +56,9 @@ def fsck(
 def _look(database: sqlite3.Connection, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
     try:
         database.execute("BEGIN")
-        if _is_log(database, verdict):
-            rescan(SqliteRows(database), verdict, expect_root, expect_size)
+        version = _version(database, verdict)
+        if version is not None:
+            rescan(SqliteRows(database, version), verdict, expect_root, expect_size)
     except sqlite3.Error as error:
         if "decode" in str(error) and database.text_factory is str:
             raise
@@ -100,20 +97,34 @@ def _connect(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _is_log(database: sqlite3.Connection, verdict: Verdict) -> bool:
+def _version(database: sqlite3.Connection, verdict: Verdict) -> int | None:
+    """None for what is not to be read as a log; the verdict says why."""
     names = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-    for table in ("log_schema", "log_records", "log_attributes", "log_nodes"):
-        if table not in names:
-            verdict.completeness.add("table_missing", None, f"there is no table {table}")
-    if not verdict.completeness.ok:
-        return False
+    if not _all_there(TABLES[1], names, verdict):
+        return None
     versions = [row[0] for row in database.execute("SELECT version FROM log_schema")]
-    if versions != [SCHEMA_VERSION]:
-        verdict.integrity.add("schema_unknown", None, f"schema version {versions}, this fsck knows {SCHEMA_VERSION}")
-        return False
-    for name in sorted(GUARDS - names):
+    if len(versions) != 1 or versions[0] not in TABLES:
+        known = " and ".join(map(str, TABLES))
+        verdict.integrity.add("schema_unknown", None, f"schema version {versions}, this fsck knows {known}")
+        return None
+    version = int(versions[0])
+    if not _all_there(TABLES[version], names, verdict):
+        return None
+    for name in sorted(guards(version) - names):
         verdict.warnings.add("guard_missing", None, f"the trigger {name} is gone: the log is not append-only now")
-    return True
+    return version
+
+
+def guards(version: int) -> frozenset[str]:
+    """Names of the triggers that keep a log of this version append-only."""
+    return frozenset(f"log_{table}_{verb}" for table in TABLES[version] for verb in ("insert", "update", "delete"))
+
+
+def _all_there(tables: Sequence[str], names: set[str], verdict: Verdict) -> bool:
+    for table in tables:
+        if f"log_{table}" not in names:
+            verdict.completeness.add("table_missing", None, f"there is no table log_{table}")
+    return verdict.completeness.ok
 
 
 def _root(text: str) -> bytes:

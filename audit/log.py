@@ -6,7 +6,8 @@ is acknowledged and the caller must not do what it wanted evidence for; the log 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +16,12 @@ from audit import merkle, proofs
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
 from audit.record import Record, checked, timestamp
+from audit.sealing import SALT_BYTES, Part, seal
 from audit.storage.opening import open_store
+from audit.storage.querying import Query
 from audit.storage.sqlite import Durability
 from audit.storage.store import Store
-from audit.storage.transaction import Query, Transaction
+from audit.storage.transaction import Transaction
 from audit.writer import Writer
 
 __all__ = [
@@ -42,11 +45,19 @@ PAGE_RECORDS = 500
 """Records read at once by a query, which holds no connection between pages."""
 
 
+def new_salt() -> bytes:
+    """Unguessable: a simulation that must repeat byte for byte gives its own, or seals nothing."""
+    return secrets.token_bytes(SALT_BYTES)
+
+
 class Log:
     """One log in one store. Safe to use from several threads, and from several processes on the same file."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], lock_timeout_s: float) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], lock_timeout_s: float, salt: Callable[[], bytes]
+    ) -> None:
         self._store = store
+        self._salt = salt
         self._writer = Writer(store, clock, lock_timeout_s)
 
     @classmethod
@@ -57,6 +68,7 @@ class Log:
         clock: Callable[[], datetime] | None = None,
         durability: Durability = "full",
         lock_timeout_s: float = LOCK_TIMEOUT_S,
+        salt: Callable[[], bytes] = new_salt,
     ) -> Log:
         """Opens the log in a SQLite file (a path, or a URL of sqlite:///), and makes it there if need be; or in a
         PostgreSQL database (postgresql://), where its owner has made it before.
@@ -65,7 +77,7 @@ class Log:
         nobody will audit.
         """
         store = open_store(path, durability, lock_timeout_s)
-        return cls(store, clock or (lambda: datetime.now(UTC)), lock_timeout_s)
+        return cls(store, clock or (lambda: datetime.now(UTC)), lock_timeout_s, salt)
 
     def append(
         self,
@@ -76,8 +88,12 @@ class Log:
         attributes: Mapping[str, str] | None = None,
         payload: JsonValue = None,
         unique_key: str | None = None,
+        sealed: Iterable[str] = (),
     ) -> Record:
         """Adds a record, durable on return. Without `at` the log's clock is read when the record gets its place.
+
+        `sealed` are places whose texts may be erased later without touching the record: JSON Pointers into it, such as
+        /payload/reason, /attributes/approver or /actor. It reads like any other until then.
 
         Raises `RecordRefused` for what is no record, `AlreadyRecorded` if the unique key is taken and `LogUnavailable`
         if the store cannot write.
@@ -91,14 +107,17 @@ class Log:
             payload,
             unique_key,
         )
-        return self._writer.append(checked(record), at_is_now=at is None)
+        whole, parts = seal(checked(record), sealed, self._salt)
+        return self._writer.append(whole, at is None, parts)
 
     def get(self, index: int) -> Record:
         """The record at this index, or `NoSuchRecord`."""
         with self._store.reading() as transaction:
             record = transaction.get(index)
             if record is None:
-                raise NoSuchRecord(f"no record {index} in a log of {transaction.size()}")
+                gone = 0 <= index < transaction.first_kept()
+                why = f"record {index} was dropped by retention" if gone else f"no record {index}"
+                raise NoSuchRecord(f"{why} in a log of {transaction.size()}")
         return record
 
     def find(self, unique_key: str) -> Record | None:
@@ -106,29 +125,34 @@ class Log:
         with self._store.reading() as transaction:
             return transaction.find([unique_key]).get(unique_key)
 
-    def query(
+    def query(  # noqa: PLR0913 - one for each thing that records are found by
         self,
         *,
-        kind: str | None = None,
+        kind: str | Sequence[str] | None = None,
         actor: str | None = None,
         attributes: Mapping[str, str] | None = None,
         since: datetime | str | None = None,
         until: datetime | str | None = None,
+        words: Sequence[str] = (),
+        member: tuple[str, str] | None = None,
         limit: int | None = None,
         after_index: int | None = None,
         **attribute: str | None,
     ) -> Iterator[Record]:
         """Records that meet all conditions, in log order, up to the size that the log has when iteration begins.
 
-        Any other keyword is an attribute: `query(incident="i-7")`. `since` is included, `until` is not.
+        Any other keyword is an attribute: `query(incident="i-7")`. `since` is included, `until` is not. All of `words`
+        are found somewhere in the record; `member` is a member of the payload whose text begins so.
         """
         wanted = dict(attributes or {}) | {name: value for name, value in attribute.items() if value is not None}
         conditions = Query(
-            kind=kind,
+            kinds=(kind,) if isinstance(kind, str) else tuple(kind or ()),
             actor=actor,
             attributes=tuple(wanted.items()),
             since=None if since is None else timestamp(since),
             until=None if until is None else timestamp(until),
+            words=tuple(words),
+            member=member,
         )
         return self._pages(conditions, 0 if after_index is None else after_index + 1, limit)
 
@@ -170,6 +194,26 @@ class Log:
             if not 0 <= size1 <= size2:
                 raise NoSuchRecord(f"no tree of {size1} within a tree of {size2}")
             return proofs.consistency_proof(size1, size2, transaction.node)
+
+    def parts(self, index: int) -> list[Part]:
+        """What opens the record's commitments, as far as it was not erased."""
+        with self._store.reading() as transaction:
+            return transaction.parts_of([index]).get(index, [])
+
+    def first_kept(self) -> int:
+        """Records before it were dropped by retention; of them the log has the leaves."""
+        with self._store.reading() as transaction:
+            return transaction.first_kept()
+
+    def leaf(self, index: int) -> bytes:
+        """The record's leaf in the tree, also of one that was dropped."""
+        with self._store.reading() as transaction:
+            return transaction.node(0, index)
+
+    @property
+    def store(self) -> Store:
+        """For what lets something go (`audit.redaction`, `audit.retention`)."""
+        return self._store
 
     def close(self) -> None:
         """Closes idle connections; a later call would open new ones."""

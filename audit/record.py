@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from audit import canonical, merkle
 from audit.canonical import JsonValue, plain, text
 from audit.errors import RecordRefused
+from audit.sealing import check_form, hidden
 
-SCHEMA = 1
-"""Version of the form below, inside every record. A reader refuses what it does not know."""
+SCHEMA, SEALED_SCHEMA = 1, 2
+"""Version of the form below, inside every record: 2 has sealed places, and is written only where there are some. A
+reader knows all versions that were ever written and refuses what it does not know."""
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """Canonical bytes. Larger evidence belongs in an object store, with its hash here."""
@@ -33,7 +35,11 @@ _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of the log. `at` always has the form 2026-01-31T12:00:00.000000Z, so that text order is time order."""
+    """One entry of the log. `at` always has the form 2026-01-31T12:00:00.000000Z, so that text order is time order.
+
+    `sealed` has the commitment for each place whose text is kept apart (`audit.sealing`); as far as they are at hand,
+    the texts are at their places all the same.
+    """
 
     index: int
     kind: str
@@ -42,10 +48,16 @@ class Record:
     attributes: Mapping[str, str] = field(default_factory=dict)
     payload: JsonValue = None
     unique_key: str | None = None
-    schema: int = SCHEMA
+    sealed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> int:
+        return SEALED_SCHEMA if self.sealed else SCHEMA
 
 
-_FIELDS = frozenset(Record.__slots__)
+_SEALED_FIELDS = frozenset(Record.__slots__)
+_FIELDS = {SCHEMA: _SEALED_FIELDS - {"sealed"}, SEALED_SCHEMA: _SEALED_FIELDS}
+"""Beside the schema itself."""
 
 
 def timestamp(at: datetime | str) -> str:
@@ -100,6 +112,7 @@ def _short(value: object, place: str, max_bytes: int) -> str:
 
 def canonical_bytes(record: Record, write: Callable[[JsonValue], bytes] = canonical.write) -> bytes:
     """What is stored and hashed, by any writer of RFC 8785. The record must have come from `checked` or `parse`."""
+    record = hidden(record)
     payload = write(record.payload)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise RecordRefused("/payload", f"{len(payload)} bytes where {MAX_PAYLOAD_BYTES} may be")
@@ -112,7 +125,8 @@ def canonical_bytes(record: Record, write: Callable[[JsonValue], bytes] = canoni
             "kind": record.kind,
         }
     )
-    tail = write({"schema": record.schema, "unique_key": record.unique_key})
+    sealed = {"sealed": dict(record.sealed)} if record.sealed else {}
+    tail = write({"schema": record.schema, **sealed, "unique_key": record.unique_key})
     return head[:-1] + b',"payload":' + payload + b"," + tail[1:]
 
 
@@ -124,10 +138,21 @@ def leaf_hash(body: bytes) -> bytes:
 def parse(body: bytes) -> Record:
     """The record in canonical bytes, or `RecordRefused`. Only the canonical form of a record passes."""
     value = canonical.read(body)
-    if not isinstance(value, dict) or value.keys() != _FIELDS:
-        raise RecordRefused("", f"not an object with exactly {', '.join(sorted(_FIELDS))}")
-    if type(value["schema"]) is not int or value["schema"] != SCHEMA:
-        raise RecordRefused("/schema", f"{value['schema']!r:.20} is not a form this reader knows")
+    if not isinstance(value, dict) or "schema" not in value:
+        raise RecordRefused("", "not an object with a schema")
+    schema = value.pop("schema")
+    if type(schema) is not int or schema not in _FIELDS:
+        raise RecordRefused("/schema", f"{schema!r:.20} is not a form this reader knows")
+    if value.keys() != _FIELDS[schema]:
+        raise RecordRefused("", f"not an object with exactly schema, {', '.join(sorted(_FIELDS[schema]))}")
+    _check_types(value)
+    record = Record(**value)
+    if schema == SEALED_SCHEMA:
+        check_form(record)
+    return record
+
+
+def _check_types(value: dict[str, JsonValue]) -> None:
     if type(value["index"]) is not int or value["index"] < 0:
         raise RecordRefused("/index", "not an index")
     for name in ("kind", "actor", "at"):
@@ -140,4 +165,3 @@ def parse(body: bytes) -> Record:
     attributes = value["attributes"]
     if not isinstance(attributes, dict) or not _STRINGS.issuperset(map(type, attributes.values())):
         raise RecordRefused("/attributes", "not an object of strings")
-    return Record(**value)

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from audit.errors import RecordRefused
+from audit.merkle import HASH_BYTES
 from audit.record import Record, leaf_hash, parse
+from audit.removals import Removals
+from audit.reopen import Parts
 from audit.retree import Retree
 from audit.rows import Rows
 from audit.verdict import Verdict
@@ -22,9 +25,9 @@ CLOCK_TOLERANCE_S = 5.0
 def rescan(rows: Rows, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
     """Adds to the verdict what is wrong with the rows, and the size and root that they have."""
     tree = Retree(rows, verdict)
-    attributes = _Attributes(rows, verdict)
+    attributes, parts, removals = _Attributes(rows, verdict), Parts(rows, verdict), Removals()
     last_at: datetime | None = None
-    root_then = tree.root() if expect_size == 0 else None
+    root_then = _stubs(rows, tree, verdict, expect_size)
     for index, kind, at, actor, unique_key, body, leaf in rows.records():
         if index != verdict.size:
             _report_gap(verdict, index)
@@ -40,16 +43,50 @@ def rescan(rows: Rows, verdict: Verdict, expect_root: bytes | None, expect_size:
         verdict.size += 1
         if verdict.size == expect_size:
             root_then = tree.root()
-        found = attributes.of(index)
+        found, opening = attributes.of(index), parts.of(index)
         if record is not None:
             _compare(verdict, record, (index, kind, at, actor, unique_key, found))
             last_at = _check_time(verdict, record, last_at)
+            removals.see(*parts.opened(record, opening))
     attributes.report_rest()
+    parts.report_rest()
     tree.finish()
     verdict.root = tree.root()
     for index, key in rows.repeated_keys():
         verdict.integrity.add("unique_key_repeated", index, f"the unique key {key!r} is taken by an earlier record")
+    _check_removals(verdict, removals)
     _check_anchor(verdict, expect_root, expect_size, root_then)
+
+
+def _stubs(rows: Rows, tree: Retree, verdict: Verdict, expect_size: int | None) -> bytes | None:
+    """The leaves that retention left behind come first; the root that the tree had at the anchor's size."""
+    root_then = tree.root() if expect_size == 0 else None
+    for index, leaf in rows.stubs():
+        if index != verdict.size or not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES:
+            verdict.integrity.add(
+                "stub_invalid", verdict.size, f"the stub {index!r} is no leaf of record {verdict.size}"
+            )
+            break
+        tree.add(leaf, trusted=True)
+        verdict.size += 1
+        if verdict.size == expect_size:
+            root_then = tree.root()
+    verdict.dropped = verdict.size
+    return root_then
+
+
+def _check_removals(verdict: Verdict, removals: Removals) -> None:
+    if verdict.dropped > removals.first_kept:
+        unsaid = f"records {removals.first_kept} to {verdict.dropped - 1} were dropped, and no record says so"
+        verdict.completeness.add("dropped_unsaid", removals.first_kept, unsaid)
+    for index, places in removals.missing():
+        lost = f"{', '.join(places)} missing: no record says that it was redacted"
+        verdict.completeness.add("part_missing", index, lost)
+    for each in removals.redacted():
+        verdict.add_redacted(each)
+    for each in removals.still_there(verdict.dropped):
+        told = f"{', '.join(each.places)} was redacted by record {each.record} and is there all the same"
+        verdict.warnings.add("not_erased", each.index, told)
 
 
 def _report_gap(verdict: Verdict, index: object) -> None:

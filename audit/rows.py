@@ -13,9 +13,15 @@ RECORDS = 'SELECT "index", kind, at, actor, unique_key, body, leaf FROM log_reco
 ATTRIBUTES = 'SELECT "index", name, value FROM log_attributes ORDER BY "index", name'
 NODES = 'SELECT "index", hash FROM log_nodes WHERE level = {level:d} ORDER BY "index"'
 NODES_EXTENT = 'SELECT max(("index" + 1) << level), count(*) FROM log_nodes'
+PARTS = 'SELECT "index", place, salt, text, word FROM log_parts ORDER BY "index", place'
+STUBS = 'SELECT "index", leaf FROM log_stubs ORDER BY "index"'
 REPEATED_KEYS = """
     SELECT max("index"), unique_key FROM log_records{not_by_index}
     WHERE unique_key IS NOT NULL GROUP BY unique_key HAVING count(*) > 1 ORDER BY 1"""
+
+
+PartRow = tuple[Any, Any, Any, Any, Any]
+"""index, place, salt, text, word."""
 
 
 class Rows(Protocol):
@@ -33,12 +39,19 @@ class Rows(Protocol):
 
     def repeated_keys(self) -> Iterator[tuple[int, str]]: ...
 
+    def parts(self) -> Iterator[PartRow]:
+        """None in a log of version 1; as with stubs."""
+        ...
+
+    def stubs(self) -> Iterator[tuple[Any, Any]]: ...
+
 
 class SqliteRows:
     """Inside the caller's transaction."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, version: int) -> None:
         self._database = database
+        self._version = version
 
     def records(self) -> Iterator[RecordRow]:
         return self._database.execute(RECORDS)
@@ -56,3 +69,9 @@ class SqliteRows:
     def repeated_keys(self) -> Iterator[tuple[int, str]]:
         """Not by the index that should have kept them unique: it may be what was tampered with."""
         return self._database.execute(REPEATED_KEYS.format(not_by_index=" NOT INDEXED"))
+
+    def parts(self) -> Iterator[PartRow]:
+        return self._database.execute(PARTS) if self._version > 1 else iter(())
+
+    def stubs(self) -> Iterator[tuple[Any, Any]]:
+        return self._database.execute(STUBS) if self._version > 1 else iter(())

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audit.removals import Redacted
 
 MAX_PROBLEMS = 100
 """Problems kept in each section. The rest is counted: one broken place can have a million consequences."""
@@ -46,7 +50,8 @@ class Verdict:
 
     Warnings are for a person to judge and do not make a log bad: clocks are corrected, guards are rebuilt.
     Without an anchor from outside, a tail cut off cleanly and a log rebuilt from its beginning look like honest logs;
-    `anchored` says whether there was one, `deep` whether the indexes behind queries were checked as well.
+    `anchored` says whether there was one, `deep` whether the indexes behind queries were checked as well. What was let
+    go as a record says is no problem: `dropped` records at the log's beginning, and what was `redacted`.
     """
 
     store: str
@@ -54,6 +59,9 @@ class Verdict:
     root: bytes | None = None
     anchored: bool = False
     deep: bool = False
+    dropped: int = 0
+    redacted: list[Redacted] = field(default_factory=list)
+    redacted_more: int = 0
     integrity: Section = field(default_factory=Section)
     completeness: Section = field(default_factory=Section)
     warnings: Section = field(default_factory=Section)
@@ -68,6 +76,12 @@ class Verdict:
         problems = self.integrity.problems + self.completeness.problems
         return min(problems, key=lambda problem: (problem.index is None, problem.index or 0), default=None)
 
+    def add_redacted(self, redacted: Redacted) -> None:
+        if len(self.redacted) < MAX_PROBLEMS:
+            self.redacted.append(redacted)
+        else:
+            self.redacted_more += 1
+
     def as_json(self) -> dict[str, object]:
         first = self.first_problem
         return {
@@ -77,6 +91,9 @@ class Verdict:
             "root": self.root.hex() if self.root else None,
             "anchored": self.anchored,
             "deep": self.deep,
+            "dropped": self.dropped,
+            "redacted": [asdict(each) for each in self.redacted],
+            "redacted_more": self.redacted_more,
             "first_bad_index": first.index if first else None,
             "first_reason": first.reason if first else None,
         } | {name: _section_json(section) for name, section in self._sections()}
@@ -92,6 +109,12 @@ class Verdict:
                 yield f"  {problem}"
             if section.problems_dropped:
                 yield f"  and {section.problems_dropped} more"
+        if self.dropped:
+            yield f"retention: records 0 to {self.dropped - 1} were dropped as a record says; their leaves are here"
+        for redacted in self.redacted:
+            yield f"redacted: {redacted}"
+        if self.redacted_more:
+            yield f"redacted: and {self.redacted_more} more"
         if not self.deep:
             yield "not deep: the indexes that queries use were not compared with the tables"
         if not self.anchored:

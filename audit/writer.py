@@ -17,6 +17,7 @@ from audit import merkle
 from audit.errors import AlreadyRecorded, LogError, LogUnavailable, RecordRefused
 from audit.merkle import Frontier, Node
 from audit.record import Record, canonical_bytes, leaf_hash, parse, timestamp
+from audit.sealing import Part, opened
 from audit.storage.store import Store
 from audit.storage.transaction import Entry, Transaction
 
@@ -29,6 +30,7 @@ class _Append:
     """A caller's record, and what became of it. `woken`: there is an answer, or it is its turn to lead."""
 
     record: Record
+    parts: tuple[Part, ...]
     at_is_now: bool
     answer: Record | LogError | None = None
     woken: threading.Event = field(default_factory=threading.Event)
@@ -46,9 +48,9 @@ class Writer:
         self._queue: list[_Append] = []
         self._leader: _Append | None = None
 
-    def append(self, record: Record, at_is_now: bool) -> Record:
+    def append(self, record: Record, at_is_now: bool, parts: tuple[Part, ...] = ()) -> Record:
         """The record as it was stored; `at_is_now` leaves its time to the moment when it gets its place."""
-        append = _Append(record, at_is_now)
+        append = _Append(record, parts, at_is_now)
         try:
             self._join(append)
             if append.answer is None:
@@ -124,9 +126,10 @@ class Writer:
             frontier, nodes = merkle.append(frontier, entry.leaf)
             entries.append(entry)
             completed += nodes
-            answers.append(entry.record)
+            record = opened(entry.record, entry.parts) if entry.parts else entry.record
+            answers.append(record)
             if key is not None:
-                taken[key] = entry.record
+                taken[key] = record
         if entries:
             transaction.insert(entries, completed)
         return frontier, answers
@@ -135,7 +138,7 @@ class Writer:
         at = timestamp(self._clock()) if append.at_is_now else append.record.at
         body = canonical_bytes(replace(append.record, index=index, at=at), rfc8785.dumps)
         # Parsed back, so that the caller holds what the log holds, and no body is stored that an auditor would refuse.
-        return Entry(parse(body), body, leaf_hash(body))
+        return Entry(parse(body), body, leaf_hash(body), append.parts)
 
     def _current_frontier(self, transaction: Transaction) -> Frontier:
         """Ours, or what another process has made of it. A log that shrank has been rolled back behind our back."""

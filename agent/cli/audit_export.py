@@ -27,7 +27,7 @@ def export(  # noqa: PLR0913, PLR0917 - one option for each thing a record can b
 ) -> None:
     """Writes records, proofs, a signed checkpoint and a verifier that needs only Python. Without conditions: all."""
     from audit.checkpoints import Checkpoint
-    from audit.export import export as write
+    from audit.export import Vouched, export as write
 
     signer, now = signer_of(key, None), WallClock().now()
     conditions = {"since": moment("--since", since, now), "until": moment("--until", until, now)}
@@ -37,7 +37,7 @@ def export(  # noqa: PLR0913, PLR0917 - one option for each thing a record can b
         note = signer.sign(Checkpoint(signer.key.name, size, house.log.root(size)))
         records = house.log.query(**asked) if asked else None  # type: ignore[arg-type]
         try:
-            count = write(into, house.log, note, size, records, signer.key)
+            count = write(into, house.log, Vouched(note, size, signer.key), records)
         except FileExistsError:
             fail(f"There is a {into} already.", "Name a new folder by --into.")
         except OSError as error:

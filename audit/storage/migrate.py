@@ -17,18 +17,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
 from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
-from audit.storage.schema import metadata, versions
+from audit.storage.schema import metadata, parts, stubs, versions
 
 SCRIPTS = Path(__file__).parent / "migrations"
 _ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", re.ASCII)
 
 
-def migrate(url: URL, *, writers: tuple[str, ...] = (), readers: tuple[str, ...] = ()) -> None:
+def migrate(
+    url: URL, *, writers: tuple[str, ...] = (), readers: tuple[str, ...] = (), redactors: tuple[str, ...] = ()
+) -> None:
     """Brings the tables up to date and grants the roles; run by the owner. Raises LogUnavailable, ValueError.
 
-    The roles must exist: who may log in is the database's administrator's to say.
+    A redactor may erase what is sealed, and append, because every erasure is a record. The roles must exist: who may log in is the database's administrator's to say.
     """
-    for role in (*writers, *readers):
+    for role in (*writers, *readers, *redactors):
         if not _ROLE.fullmatch(role):
             raise ValueError(f"{role!r} is no name of a role")
     engine = create_engine(url.set(drivername=DRIVER), connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
@@ -38,7 +40,7 @@ def migrate(url: URL, *, writers: tuple[str, ...] = (), readers: tuple[str, ...]
             config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            _grant(connection, writers, readers)
+            _grant(connection, writers, readers, redactors)
     except SQLAlchemyError as error:
         name = url.render_as_string(hide_password=True)
         raise LogUnavailable(name, str(getattr(error, "orig", None) or error).strip()) from error
@@ -46,11 +48,15 @@ def migrate(url: URL, *, writers: tuple[str, ...] = (), readers: tuple[str, ...]
         engine.dispose()
 
 
-def _grant(connection: Connection, writers: tuple[str, ...], readers: tuple[str, ...]) -> None:
+def _grant(
+    connection: Connection, writers: tuple[str, ...], readers: tuple[str, ...], redactors: tuple[str, ...]
+) -> None:
     everything = ", ".join(table.name for table in metadata.sorted_tables)
-    appended = ", ".join(table.name for table in metadata.sorted_tables if table is not versions)
+    appended = ", ".join(table.name for table in metadata.sorted_tables if table not in (versions, stubs))
     connection.execute(text(f"REVOKE ALL ON {everything} FROM PUBLIC"))
-    for role in (*writers, *readers):
+    for role in (*writers, *readers, *redactors):
         connection.execute(text(f'GRANT SELECT ON {everything} TO "{role}"'))
-    for role in writers:
+    for role in (*writers, *redactors):
         connection.execute(text(f'GRANT INSERT ON {appended} TO "{role}"'))
+    for role in redactors:
+        connection.execute(text(f'GRANT DELETE ON {parts.name} TO "{role}"'))

@@ -63,6 +63,9 @@ class PostgresqlStore:
             self._take_lock(connection)
             yield Transaction(connection)
 
+    def flush_erased(self) -> None:
+        """Dead rows go with the server's next vacuum, which is the owner's or the server's own to run."""
+
     def close(self) -> None:
         """Closes idle connections."""
         self._engine.dispose()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
 from audit.rescan import rescan
-from audit.rows import ATTRIBUTES, NODES, NODES_EXTENT, RECORDS, REPEATED_KEYS, RecordRow
+from audit.rows import ATTRIBUTES, NODES, NODES_EXTENT, PARTS, RECORDS, REPEATED_KEYS, STUBS, PartRow, RecordRow
 from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
 from audit.storage.schema import SCHEMA_VERSION, metadata, versions
 from audit.verdict import Verdict
@@ -94,4 +94,12 @@ class PostgresqlRows:
     def repeated_keys(self) -> Iterator[tuple[int, str]]:
         """The server might answer from the unique index; the order of the records does not depend on it."""
         for row in self._walk(REPEATED_KEYS.format(not_by_index="")):
+            yield row[0], row[1]
+
+    def parts(self) -> Iterator[PartRow]:
+        for row in self._walk(PARTS):
+            yield row[0], row[1], row[2], row[3], row[4]
+
+    def stubs(self) -> Iterator[tuple[Any, Any]]:
+        for row in self._walk(STUBS):
             yield row[0], row[1]

@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, create_engine, event, insert, inspect, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
 from audit.storage.guards import sqlite_guards
-from audit.storage.schema import SCHEMA_VERSION, metadata, versions
+from audit.storage.schema import SCHEMA_VERSION, VERSION_2, metadata, versions
 from audit.storage.transaction import Transaction
 
 Durability = Literal["full", "memory"]
@@ -64,6 +64,13 @@ class SqliteStore:
                 raise LogUnavailable(self.name, "the file was replaced since it was opened; open the log again")
             yield Transaction(connection)
 
+    def flush_erased(self) -> None:
+        """The write-ahead log still has what was erased until it is emptied; readers may keep it for a while."""
+        with self._errors(), self._engine.connect() as connection:
+            dbapi = connection.connection.driver_connection
+            if dbapi is not None:
+                dbapi.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Closes idle connections. The last one out writes the WAL back into the file."""
         self._engine.dispose()
@@ -95,24 +102,39 @@ class SqliteStore:
         cursor.execute(f"PRAGMA synchronous={'FULL' if full else 'OFF'}")
         cursor.execute(f"PRAGMA fullfsync={'ON' if full else 'OFF'}")
         cursor.execute("PRAGMA recursive_triggers=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # what was erased is overwritten, too
         cursor.close()
 
     def _create_tables(self) -> None:
-        if not self._has_tables():
-            with self._immediate() as connection:
-                if not inspect(connection).has_table(versions.name):
-                    metadata.create_all(connection)
-                    for statement in sqlite_guards():
-                        connection.exec_driver_sql(statement)
-                    connection.execute(insert(versions).values(version=SCHEMA_VERSION))
-        with self._engine.connect() as connection:
-            version = connection.scalar(select(versions.c.version))
-        if version != SCHEMA_VERSION:
-            raise LogUnavailable(self.name, f"schema version {version}; this program knows {SCHEMA_VERSION}")
+        """Makes the log, or brings an older one up to date: its records stay as they are."""
+        if self._version() not in (None, SCHEMA_VERSION - 1):
+            return
+        with self._immediate() as connection:
+            if not inspect(connection).has_table(versions.name):
+                metadata.create_all(connection, [table for table in metadata.sorted_tables if table not in VERSION_2])
+                _run(connection, sqlite_guards(1))
+                connection.execute(insert(versions).values(version=1))
+            if connection.scalar(select(versions.c.version)) == 1:
+                metadata.create_all(connection, VERSION_2)
+                _run(connection, sqlite_guards(2))
+                connection.exec_driver_sql("DROP TRIGGER IF EXISTS log_schema_update")
+                connection.execute(update(versions).values(version=SCHEMA_VERSION))
+                _run(connection, (statement for statement in sqlite_guards(1) if "log_schema_update" in statement))
 
-    def _has_tables(self) -> bool:
+    def _version(self) -> int | None:
+        """None for a file that holds no log. Raises LogUnavailable for one that this program does not know."""
         with self._engine.connect() as connection:
-            return inspect(connection).has_table(versions.name)
+            if not inspect(connection).has_table(versions.name):
+                return None
+            version = connection.scalar(select(versions.c.version))
+        if version not in range(1, SCHEMA_VERSION + 1):
+            raise LogUnavailable(self.name, f"schema version {version}; this program knows {SCHEMA_VERSION}")
+        return version
+
+
+def _run(connection: Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement)
 
 
 def _begin(connection: Connection) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from audit.errors import LogDamaged, RecordRefused
 from audit.merkle import Node
 from audit.record import Record, parse
-from audit.storage.schema import attributes, nodes, records
+from audit.sealing import Part, opened
+from audit.storage.querying import Query, sealed_words, selection
+from audit.storage.schema import attributes, nodes, parts, records, stubs
 
 _SIZE = select(func.coalesce(func.max(records.c.index) + 1, 0))
 _BODY = select(records.c.body).where(records.c.index == bindparam("at_index"))
@@ -19,7 +21,12 @@ _FIND = select(records.c.index, records.c.unique_key, records.c.body).where(
 )
 _LEAF = select(records.c.leaf).where(records.c.index == bindparam("at_index"))
 _NODE = select(nodes.c.hash).where(nodes.c.level == bindparam("at_level"), nodes.c.index == bindparam("at_index"))
+_STUB = select(stubs.c.leaf).where(stubs.c.index == bindparam("at_index"))
+_PARTS = select(parts.c.index, parts.c.place, parts.c.salt, parts.c.text).where(
+    parts.c.index.in_(bindparam("indexes", expanding=True))
+)
 _ADD_RECORDS, _ADD_ATTRIBUTES, _ADD_NODES = insert(records), insert(attributes), insert(nodes)
+_ADD_PARTS = insert(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +36,7 @@ class Entry:
     record: Record
     body: bytes
     leaf: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which records. Times are in the log's own form; all conditions must hold."""
-
-    kind: str | None = None
-    actor: str | None = None
-    attributes: Sequence[tuple[str, str]] = field(default_factory=tuple)
-    since: str | None = None
-    until: str | None = None
+    parts: tuple[Part, ...] = ()
 
 
 class Transaction:
@@ -53,27 +50,41 @@ class Transaction:
 
     def get(self, index: int) -> Record | None:
         body = self._connection.scalar(_BODY, {"at_index": index})
-        return None if body is None else _parsed(index, body)
+        return None if body is None else self._opened([_parsed(index, body)])[0]
 
     def find(self, unique_keys: Sequence[str]) -> dict[str, Record]:
         """Records by unique key, of the keys that are taken."""
         if not unique_keys:
             return {}
         rows = self._connection.execute(_FIND, {"keys": unique_keys})
-        return {key: _parsed(index, body) for index, key, body in rows}
+        found = self._opened([_parsed(index, body) for index, _, body in rows])
+        return {record.unique_key: record for record in found if record.unique_key is not None}
+
+    def parts_of(self, indexes: Iterable[int]) -> dict[int, list[Part]]:
+        """The parts of these records that are still there."""
+        found: dict[int, list[Part]] = {}
+        for index, place, salt, text in self._connection.execute(_PARTS, {"indexes": list(indexes)}):
+            found.setdefault(index, []).append(Part(place, salt, _text(index, place, text)))
+        return found
 
     def node(self, level: int, index: int) -> bytes:
         """A `merkle.NodeSource`."""
         statement, values = (_NODE, {"at_level": level, "at_index": index}) if level else (_LEAF, {"at_index": index})
         found = self._connection.scalar(statement, values)
+        if found is None and level == 0:
+            found = self._connection.scalar(_STUB, values)
         if found is None:
             raise LogDamaged(index << level, f"the tree has no node of level {level} and index {index}")
         return bytes(found)
 
     def page(self, query: Query, first: int, end: int, limit: int) -> list[Record]:
         """At most `limit` matching records from index `first` up to, not including, `end`."""
-        rows = self._connection.execute(_select(query, first, end).limit(limit))
-        return [_parsed(index, body) for index, body in rows]
+        sealed = {
+            name for name, value in query.attributes if self._connection.scalar(sealed_words(name, value)) is not None
+        }
+        statement = selection(query, first, end, self._connection.dialect.name, frozenset(sealed))
+        rows = self._connection.execute(statement.limit(limit))
+        return self._opened([_parsed(index, body) for index, body in rows])
 
     def insert(self, entries: Sequence[Entry], completed: Sequence[Node]) -> None:
         """New records with their copies, the records last (see `guards`). The caller saw to indexes and keys."""
@@ -88,7 +99,44 @@ class Transaction:
             self._connection.execute(
                 _ADD_NODES, [{"level": node.level, "index": node.index, "hash": node.hash} for node in completed]
             )
+        sealed = [_part_row(entry.record.index, part) for entry in entries for part in entry.parts]
+        if sealed:
+            self._connection.execute(_ADD_PARTS, sealed)
         self._connection.execute(_ADD_RECORDS, [_row(entry) for entry in entries])
+
+    # --- what may go --------------------------------------------------------------------------------------------------
+
+    def erase(self, index: int, places: Sequence[str]) -> None:
+        """Removes parts. The guards let them go only after a record of their redaction."""
+        self._connection.execute(delete(parts).where(parts.c.index == index, parts.c.place.in_(places)))
+
+    def first_kept(self) -> int:
+        """Records before it were dropped."""
+        return int(self._connection.scalar(select(func.coalesce(func.max(stubs.c.index) + 1, 0))) or 0)
+
+    def first_since(self, at: str) -> int:
+        """The first record that is not older; the log's size if all are."""
+        found = self._connection.scalar(select(func.min(records.c.index)).where(records.c.at >= at))
+        return self.size() if found is None else int(found)
+
+    def drop(self, first_kept: int) -> None:
+        """Leaves of the records before `first_kept` their leaves. The guards want a record of it first."""
+        left = select(records.c.index, records.c.leaf).where(records.c.index < first_kept)
+        self._connection.execute(insert(stubs).from_select(["index", "leaf"], left.order_by(records.c.index)))
+        for table in (parts, attributes, records):
+            self._connection.execute(delete(table).where(table.c.index < first_kept))
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _opened(self, found: list[Record]) -> list[Record]:
+        sealed = [record.index for record in found if record.sealed]
+        if not sealed:
+            return found
+        at_hand = self.parts_of(sealed)
+        try:
+            return [opened(record, at_hand.get(record.index, ())) if record.sealed else record for record in found]
+        except RecordRefused as refusal:
+            raise LogDamaged(sealed[0], str(refusal)) from refusal
 
 
 def _parsed(index: int, body: bytes) -> Record:
@@ -114,21 +162,12 @@ def _row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _select(query: Query, first: int, end: int) -> Select[int, bytes]:
-    """Attributes lead where there are any: their index delivers matches in log order, so a page reads just a page."""
-    statement = select(records.c.index, records.c.body)
-    order = records.c.index
-    for position, (name, value) in enumerate(query.attributes):
-        attribute = attributes.alias()
-        statement = statement.join(attribute, attribute.c.index == records.c.index)
-        statement = statement.where(attribute.c.name == name, attribute.c.value == value)
-        order = order if position else attribute.c.index
-    if query.kind is not None:
-        statement = statement.where(records.c.kind == query.kind)
-    if query.actor is not None:
-        statement = statement.where(records.c.actor == query.actor)
-    if query.since is not None:
-        statement = statement.where(records.c.at >= query.since)
-    if query.until is not None:
-        statement = statement.where(records.c.at < query.until)
-    return statement.where(order >= first, order < end).order_by(order)
+def _part_row(index: int, part: Part) -> dict[str, object]:
+    return {"index": index, "place": part.place, "salt": part.salt, "text": part.text.encode(), "word": part.word}
+
+
+def _text(index: int, place: str, text: bytes) -> str:
+    try:
+        return bytes(text).decode()
+    except UnicodeDecodeError as error:
+        raise LogDamaged(index, f"what is kept apart for {place} is no text") from error

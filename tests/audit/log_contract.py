@@ -131,3 +131,89 @@ def test_a_text_that_not_every_database_can_keep_is_refused_by_all(log: Log) -> 
             log.append("intent", **fields)  # type: ignore[arg-type]
     assert log.append("intent", actor="a", payload="in the payload it is welcome: \0").payload.endswith("\0")
     assert log.size() == 1
+
+
+# --- what is sealed ---------------------------------------------------------------------------------------------------
+
+SEALED = ("/payload/reason", "/payload/said/0/text", "/attributes/approver", "/actor")
+
+
+def answer(log: Log, by: str = "alice", reason: str = "tenant agreed", incident: str = "i-7") -> int:
+    """An approval with a name, a reason and a quoted line, which may all be erased later."""
+    return log.append(
+        "approval",
+        actor=f"cli/{by}",
+        attributes={"incident": incident, "approver": by},
+        payload={"by": "see approver", "reason": reason, "said": [{"text": "NVRM: Xid 79\0"}, {"n": 1}]},
+        unique_key=f"approval/{log.size()}",
+        sealed=SEALED,
+    ).index
+
+
+def test_a_sealed_record_reads_like_any_other_and_holds_no_text(log: Log) -> None:
+    index = answer(log)
+    record = log.get(index)
+    assert (record.actor, record.attributes) == ("cli/alice", {"incident": "i-7", "approver": "alice"})
+    assert record.payload["reason"] == "tenant agreed" and record.payload["said"][0]["text"] == "NVRM: Xid 79\0"
+    assert record == log.find("approval/0") == next(log.query(kind="approval"))
+    body = canonical_bytes(record)
+    assert log.root() == rfc9162.mth([body]) and record.schema == 2 and sorted(record.sealed) == sorted(SEALED)
+    for text in (b"alice", b"tenant agreed", b"Xid"):
+        assert text not in body
+
+
+def test_a_unique_key_that_is_taken_shows_the_whole_record(log: Log) -> None:
+    answer(log)
+    with pytest.raises(AlreadyRecorded) as refusal:
+        log.append("approval", actor="bob", unique_key="approval/0")
+    assert refusal.value.existing.payload["reason"] == "tenant agreed"
+
+
+def test_a_sealed_name_is_found_like_any_other(log: Log) -> None:
+    fill(log, 3)
+    mine, hers = answer(log, "alice"), answer(log, "bob")
+    log.append("approval", actor="agent", attributes={"approver": "alice", "incident": "i-7"})
+
+    def found(**conditions: object) -> list[int]:
+        return [record.index for record in log.query(**conditions)]  # type: ignore[arg-type]
+
+    assert found(approver="alice") == [mine, 5] and found(approver="bob", incident="i-7") == [hers]
+    assert found(approver="alice", incident="i-7", kind="approval", limit=1) == [mine]
+    assert found(approver="alice", after_index=mine) == [5]
+    assert found(actor="cli/bob") == [hers] and found(actor="agent-0") == [0]
+
+
+def test_two_texts_that_are_alike_have_nothing_in_common_in_the_record(log: Log) -> None:
+    first, second = log.get(answer(log)), log.get(answer(log))
+    assert first.payload == second.payload
+    assert all(first.sealed[place] != second.sealed[place] for place in SEALED)
+
+
+def test_words_are_found_in_records_and_in_what_is_sealed(log: Log) -> None:
+    fill(log, 4)
+    index = answer(log, reason='said "now" \\ later, Größe 漢')
+    log.append("notice", actor="agent", payload={"message": 'the "Rack" is \\ hot', "policy_digest": "94af"})
+
+    def found(*words: str, **conditions: object) -> list[int]:
+        return [record.index for record in log.query(words=words, **conditions)]  # type: ignore[arg-type]
+
+    assert found("XID") == [index] and found("xid 79") == [index] and found("alice") == [index]
+    assert found('"NOW" \\', "Größe 漢") == [index] and found('"rack" is \\ HOT') == [5]
+    assert found("hot", "cold") == [] and found("number", kind="intent") == [1, 3]
+    assert [record.index for record in log.query(member=("policy_digest", "94"))] == [5]
+    assert [record.index for record in log.query(member=("policy_digest", "4a"))] == []
+    assert [record.index for record in log.query(kind=["notice", "approval"])] == [index, 5]
+
+
+@pytest.mark.parametrize(
+    "place", ["/payload/by/x", "/payload/n", "/payload", "/attributes/none", "/kind", "reason", ""]
+)
+def test_only_a_text_can_be_sealed(log: Log, place: str) -> None:
+    with pytest.raises(RecordRefused) as refusal:
+        log.append("approval", actor="agent", payload={"by": "alice", "n": 1}, sealed=[place])
+    assert refusal.value.place == place and log.size() == 0
+
+
+def test_a_record_in_which_nothing_is_sealed_is_what_it_always_was(log: Log) -> None:
+    record = log.append("approval", actor="agent", payload={"by": "alice"})
+    assert record.schema == 1 and b"sealed" not in canonical_bytes(record)

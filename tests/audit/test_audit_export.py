@@ -13,7 +13,7 @@ import pytest
 from log_contract import fill
 
 from audit.checkpoints import Checkpoint
-from audit.export import export
+from audit.export import Vouched, export
 from audit.log import Log
 from audit.notes import SignatureType
 from audit.signing import Signer, new_key
@@ -28,12 +28,12 @@ def signer(tmp_path: Path) -> Signer:
 
 @pytest.fixture
 def exported(log: Log, signer: Signer, tmp_path: Path) -> Callable[..., Path]:
-    def make(**conditions: str) -> Path:
+    def make(*, withhold: bool = False, **conditions: str) -> Path:
         """What meets the conditions, or everything; moved away from where it was made."""
         size = log.size()
         note = signer.sign(Checkpoint(ORIGIN, size, log.root(size)))
         records = log.query(**conditions) if conditions else None  # type: ignore[arg-type]
-        export(tmp_path / "made", log, note, size, records, signer.key)
+        export(tmp_path / "made", log, Vouched(note, size, signer.key), records, withhold=withhold)
         return Path(shutil.move(tmp_path / "made", tmp_path / "elsewhere"))
 
     return make
@@ -115,6 +115,7 @@ def test_another_key_vouches_for_nothing(log: Log, tmp_path: Path, exported: Cal
 def test_an_export_is_never_mixed_with_another(log: Log, signer: Signer, tmp_path: Path) -> None:
     fill(log, 1)
     note = signer.sign(Checkpoint(ORIGIN, 1, log.root()))
-    export(tmp_path / "export", log, note, 1, None, signer.key)
+    by = Vouched(note, 1, signer.key)
+    export(tmp_path / "export", log, by, None)
     with pytest.raises(FileExistsError):
-        export(tmp_path / "export", log, note, 1, None, signer.key)
+        export(tmp_path / "export", log, by, None)

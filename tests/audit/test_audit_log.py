@@ -32,7 +32,7 @@ INSERT = 'INSERT {} INTO log_records VALUES ({}, "k", "t", "a", {}, x\'00\', x\'
         'UPDATE log_records SET "index" = "index" + 100',
         "UPDATE log_attributes SET value = 'gpu-9'",
         "UPDATE log_nodes SET hash = x'00'",
-        "UPDATE log_schema SET version = 2",
+        "UPDATE log_schema SET version = 3",
         "UPDATE OR REPLACE log_records SET unique_key = 'key-1'",
         INSERT.format("OR REPLACE", 1, "NULL"),
         INSERT.format("OR IGNORE", 1, "NULL"),
@@ -45,7 +45,7 @@ INSERT = 'INSERT {} INTO log_records VALUES ({}, "k", "t", "a", {}, x\'00\', x\'
         "INSERT INTO log_attributes VALUES (3, 'new', 'x')",
         "INSERT OR REPLACE INTO log_nodes VALUES (1, 1, x'00')",
         "INSERT INTO log_nodes VALUES (3, 0, x'00'), (1, 0, x'00')",
-        "INSERT INTO log_schema VALUES (2)",
+        "INSERT INTO log_schema VALUES (3)",
         "INSERT INTO log_records SELECT * FROM log_records",
         "REPLACE INTO log_records SELECT * FROM log_records",
         "INSERT INTO log_records SELECT 0, kind, at, actor, NULL, x'00', leaf FROM log_records WHERE \"index\" = 0 "
@@ -131,9 +131,9 @@ def test_a_log_that_cannot_be_opened_is_unavailable(path: Path) -> None:
 def test_a_log_of_a_later_version_is_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE log_schema (version INTEGER)")
-        other.execute("INSERT INTO log_schema VALUES (2)")
+        other.execute("INSERT INTO log_schema VALUES (3)")
         other.commit()
-    with pytest.raises(LogUnavailable, match="schema version 2"):
+    with pytest.raises(LogUnavailable, match="schema version 3"):
         Log.open(path)
 
 

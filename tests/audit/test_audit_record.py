@@ -143,7 +143,7 @@ def test_times_of_one_moment_have_one_form() -> None:
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        ({"schema": 2}, "/schema"), ({"schema": True}, "/schema"), ({"schema": "1"}, "/schema"),
+        ({"schema": 3}, "/schema"), ({"schema": 2}, ""), ({"schema": True}, "/schema"), ({"schema": "1"}, "/schema"),
         ({"index": -1}, "/index"), ({"index": True}, "/index"), ({"index": "0"}, "/index"),
         ({"kind": 1}, "/kind"), ({"at": "2026-01-31T12:00:00Z"}, "/at"), ({"unique_key": 1}, "/unique_key"),
         ({"attributes": {"a": 1}}, "/attributes"), ({"attributes": []}, "/attributes"), ({"extra": 1}, ""),

@@ -38,6 +38,6 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
     op.create_table("log_schema", sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
-    for statement in postgresql_guards():
+    for statement in postgresql_guards(1):
         op.execute(statement)
     op.execute("INSERT INTO log_schema (version) VALUES (1)")
