@@ -58,6 +58,9 @@ def _stopped(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> Explanation | No
         return Explanation(Reason.SUSPENDED, f"it is not active{tried}", "activate it")
     if gang.held and snapshot.phase(gang.name) is Phase.PENDING:
         return Explanation(Reason.HELD, "its way into the queue is closed", "open it")
+    if gang.gates and snapshot.phase(gang.name) is Phase.PENDING:
+        gates = ", ".join(sorted(gang.gates))
+        return Explanation(Reason.HELD, f"it waits at {gates}", f"lift {gates}")
     stop = StopPolicy.NONE if gang.queue is None else snapshot.queues[gang.queue].stop_policy
     if stop is not StopPolicy.NONE and snapshot.phase(gang.name) is Phase.PENDING:
         return Explanation(Reason.HELD, f"queue {gang.queue} admits nothing (stop policy {stop})", "resume the queue")

@@ -1,12 +1,15 @@
 """In which order the heads of one cycle are decided: Kueue's two ways.
 
-Classical: who reaches least far up the tree for quota, then the higher priority, then the longer wait. Fair: a
-tournament at every cohort, from the leaves up; of two sides the one goes first that does not borrow what it asks for,
-then the one with the smaller dominant share after the admission, then by priority and wait. Every win changes the
-shares, so the tournament is held anew for each place in the order; shares that no win has touched are kept.
+Either way, who waits for others that it sent back comes first: were their quota given to somebody else, it would send
+back again, and so on for ever. Classical: who reaches least far up the tree for quota, then the higher priority, then
+the longer wait. Fair: a tournament at every cohort, from the leaves up; of two sides the one goes first that does not
+borrow what it asks for, then the one with the smaller dominant share after the admission, then by priority and wait.
+Every win changes the shares, so the tournament is held anew for each place in the order; shares that no win has touched
+are kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from fractions import Fraction
 from typing import Protocol
 
 from scheduler_core.lines import Turn
@@ -31,16 +34,21 @@ class Head(Protocol):
     def usage(self) -> Charge: ...
 
 
-def classical_order(heads: Sequence[Head]) -> Iterator[int]:
+def classical_order(heads: Sequence[Head], preemptors: Collection[str] = ()) -> Iterator[int]:
     """Indices of the heads, the first first."""
-    return iter(sorted(range(len(heads)), key=lambda index: (heads[index].borrowing, heads[index].turn)))
+
+    def place(index: int) -> tuple[bool, int, Turn]:
+        head = heads[index]
+        return (head.name not in preemptors, head.borrowing, head.turn)
+
+    return iter(sorted(range(len(heads)), key=place))
 
 
 class Tournament:
     """Asked for one head after the other; what was decided in between counts in the shares."""
 
-    def __init__(self, pencil: Pencil, heads: Sequence[Head]) -> None:
-        self._pencil, self._heads = pencil, heads
+    def __init__(self, pencil: Pencil, heads: Sequence[Head], preemptors: Collection[str]) -> None:
+        self._pencil, self._heads, self._preemptors = pencil, heads, preemptors
         self._left: dict[Place | None, list[int]] = {}
         for index in sorted(range(len(heads)), key=lambda index: heads[index].turn):
             self._left.setdefault(heads[index].place, []).append(index)
@@ -66,12 +74,12 @@ class Tournament:
                  if (index := self._winner(child)) is not None]  # fmt: skip
         return min(sides, key=lambda side: self._standing(*side))[1] if sides else None
 
-    def _standing(self, child: Place, index: int) -> tuple[bool, tuple[bool, object], int, float, str]:
+    def _standing(self, child: Place, index: int) -> tuple[bool, bool, tuple[bool, Fraction], int, float, str]:
         head = self._heads[index]
         share = self._share_with(child, index)
         borrows = any(head.usage.get(key, 0) > 0 for key in share.borrowed)
         _, priority, since_s, uid, _ = head.turn
-        return (borrows, share.order, priority, since_s, uid)
+        return (head.name not in self._preemptors, borrows, share.order, priority, since_s, uid)
 
     def _share_with(self, child: Place, index: int) -> Share:
         """Of the child after the admission. Known as long as nothing on the way up to it is used otherwise."""
@@ -90,5 +98,5 @@ class Tournament:
         return share
 
 
-def fair_order(pencil: Pencil, heads: Sequence[Head]) -> Iterator[int]:
-    return iter(Tournament(pencil, heads))
+def fair_order(pencil: Pencil, heads: Sequence[Head], preemptors: Collection[str] = ()) -> Iterator[int]:
+    return iter(Tournament(pencil, heads, preemptors))

@@ -80,6 +80,7 @@ class _Cycle:
         self._ground = Ground(self._now, desk.holders, snapshot.queues, now_s, desk.settings, desk.spared)
         self._nominating = Nominating(snapshot, self._ground, desk.sites)
         self._gone: set[str] = set()
+        self._one_by_one = desk.settings.heads != 1  # then nobody is told to come again for what one look can settle
         self._kept: list[str] = []
         self.result = Round()
 
@@ -108,7 +109,10 @@ class _Cycle:
         return self._nominating.nominate(gang, turn(gang, snapshot.state_of(name), self._desk.usage_of))
 
     def _order(self, heads: list[Nomination]) -> Iterator[int]:
-        return fair_order(self._now, heads) if self._desk.settings.fair_sharing else classical_order(heads)
+        first = self._desk.preemptors
+        return (
+            fair_order(self._now, heads, first) if self._desk.settings.fair_sharing else classical_order(heads, first)
+        )
 
     # -- one head ------------------------------------------------------------------------------------------------------
 
@@ -133,7 +137,7 @@ class _Cycle:
             with self._desk.sites.without((), leaving=True):
                 again = self._nominating.nominate(head.gang, head.turn, head.flavors, ground)
             return again, True
-        if head.seats and not self._seats_fit(head):
+        if (head.seats and not self._seats_fit(head)) or (self._one_by_one and head.does and not self._fits(head)):
             ground = replace(self._ground, spared=self._desk.spared | self._gone)
             return self._nominating.nominate(head.gang, head.turn, head.flavors, ground), False
         return head, False
@@ -175,10 +179,12 @@ class _Cycle:
         self._pencil_in(head, head.usage)
         self._keep(head.name, head.seats)
         self._desk.lines.stays_first(head.name)
+        self._desk.preemptors.add(head.name)
         self.result.why[head.name] = Reason.WAITING_FOR_PREEMPTED
 
     def _park(self, head: Nomination) -> None:
         self.result.why[head.name] = head.reason or Reason.WAITING_FOR_QUOTA
+        self._desk.preemptors.discard(head.name)
         if self._desk.lines.park_alike(head.name):
             self.result.parked.append(head.name)
 

@@ -105,11 +105,15 @@ class Lines:
         found: list[str] = []
         for queue in sorted(self._awake):
             if queue == NO_QUEUE or self._snapshot.queues[queue].stop_policy is StopPolicy.NONE:
-                next_ones = self._next_of(queue, most)
+                next_ones = self._next_of(queue, 1 if self._is_strict(queue) else most)
                 found += next_ones
                 if not next_ones:
                     self._awake.discard(queue)
         return found
+
+    def _is_strict(self, queue: str) -> bool:
+        """Nobody is looked at before the head is in."""
+        return queue != NO_QUEUE and self._snapshot.queues[queue].strategy is Strategy.STRICT_FIFO
 
     def _next_of(self, queue: str, most: int | None) -> list[str]:
         heaps = [kind.ready for kind in self._kinds[queue].values() if kind.ready and self._top(kind.ready)]
@@ -158,7 +162,7 @@ class Lines:
         queue = self._snapshot.gang(name).queue or NO_QUEUE
         if self._first.get(queue) == name:
             del self._first[queue]
-        if queue != NO_QUEUE and self._snapshot.queues[queue].strategy is Strategy.STRICT_FIFO:
+        if self._is_strict(queue):
             return False
         self._kind_of[name].park()
         return True

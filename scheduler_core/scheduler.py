@@ -85,9 +85,13 @@ def order(snapshot: Snapshot, gang: Gang) -> tuple[int, Seconds, str]:
 
 
 def may_start(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> bool:
-    """Not switched off, not held, itself or with its queue, not backing off."""
+    """Not switched off, not held or gated, itself or with its queue, not backing off."""
     requeue_at_s = snapshot.state_of(gang.name).requeue_at_s
-    held = gang.held or (gang.queue is not None and snapshot.queues[gang.queue].stop_policy is not StopPolicy.NONE)
+    held = (
+        gang.held
+        or gang.gates
+        or (gang.queue is not None and snapshot.queues[gang.queue].stop_policy is not StopPolicy.NONE)
+    )
     return gang.active and not held and (requeue_at_s is None or requeue_at_s <= now_s)
 
 

@@ -18,6 +18,8 @@ def reasons(desk: Desk, result: Round, now_s: Seconds) -> dict[str, Reason]:
         gang = desk.snapshot.gang(name)
         if _suspended(desk, gang):
             found[name] = Reason.SUSPENDED
+        elif gang.held or gang.gates:
+            found[name] = Reason.HELD
         else:
             found[name] = result.why.get(name) or _weighed(desk, name, now_s)
     return found
@@ -25,7 +27,7 @@ def reasons(desk: Desk, result: Round, now_s: Seconds) -> dict[str, Reason]:
 
 def _suspended(desk: Desk, gang: Gang) -> bool:
     queue = None if gang.queue is None else desk.snapshot.queues[gang.queue]
-    return not gang.active or gang.held or (queue is not None and queue.stop_policy is not StopPolicy.NONE)
+    return not gang.active or (queue is not None and queue.stop_policy is not StopPolicy.NONE)
 
 
 def _weighed(desk: Desk, name: str, now_s: Seconds) -> Reason:
