@@ -23,7 +23,7 @@ def within_quota(tree: QuotaTree, place: Place, keys: Collection[FlavorResource]
 
 def height(tree: QuotaTree, place: Place) -> int:
     """Steps down to the furthest leaf; a cohort with queues alone has height 1, a queue 0."""
-    return max((1 + height(tree, child) for child in tree.children(place)), default=0)
+    return tree.height(place)
 
 
 def lowest_level(tree: QuotaTree, queue: Place, key: FlavorResource, amount: int, usage: Usage) -> tuple[int, bool]:

@@ -37,6 +37,8 @@ class QuotaTree:
             if above is not None:
                 self._children.setdefault(above, []).append(place)
         self._subtree: dict[Place, dict[FlavorResource, int]] = {}
+        self._kept: dict[tuple[Place, FlavorResource], int] = {}  # what places never lend, where there is any
+        self._heights: dict[Place, int] = {}
         self._sum_subtrees()
 
     def _add(
@@ -66,6 +68,9 @@ class QuotaTree:
             self._subtree[place] = {key: quota.nominal for key, quota in self._quotas[place].items()}
         for place in sorted(self._parents, key=self._depth, reverse=True):  # children before their parents
             parent = self._parents[place]
+            for key, quota in self._quotas[place].items():
+                if quota.lending_limit is not None and self._subtree[place][key] > quota.lending_limit:
+                    self._kept[place, key] = self._subtree[place][key] - quota.lending_limit
             if parent is None:
                 continue
             for key, subtree in self._subtree[place].items():
@@ -87,6 +92,12 @@ class QuotaTree:
             yield parent
             parent = self._parents[parent]
 
+    def height(self, place: Place) -> int:
+        """Steps down to the furthest leaf; a cohort with queues alone has height 1, a queue 0."""
+        if place not in self._heights:
+            self._heights[place] = max((1 + self.height(child) for child in self._children.get(place, ())), default=0)
+        return self._heights[place]
+
     def weight(self, place: Place) -> int | Fraction:
         return self._weights[place]
 
@@ -106,14 +117,12 @@ class QuotaTree:
 
     def local(self, place: Place, key: FlavorResource) -> int:
         """What the place never lends."""
-        quota = self._quotas[place].get(key)
-        if quota is None or quota.lending_limit is None:
-            return 0
-        return max(0, self.subtree(place, key) - quota.lending_limit)
+        return self._kept.get((place, key), 0)
 
     def local_available(self, place: Place, key: FlavorResource, usage: Usage) -> int:
         """What is left of what the place never lends."""
-        return max(0, self.local(place, key) - usage.get((place, key), 0))
+        local = self._kept.get((place, key))
+        return 0 if local is None else max(0, local - usage.get((place, key), 0))
 
     def nominal(self, place: Place, key: FlavorResource) -> int:
         quota = self._quotas[place].get(key)
@@ -124,12 +133,12 @@ class QuotaTree:
         used, subtree, parent = usage.get((place, key), 0), self.subtree(place, key), self._parents[place]
         if parent is None:
             return subtree - used
-        local = self.local(place, key)
+        local = self._kept.get((place, key), 0)
         from_parent = self.available(parent, key, usage)
         limit = self._borrowing_limit(place, key)
         if limit is not None:
             from_parent = min(from_parent, (subtree - local) - max(0, used - local) + limit)
-        return self.local_available(place, key, usage) + from_parent
+        return max(0, local - used) + from_parent
 
     def potential(self, place: Place, key: FlavorResource) -> int:
         """What the place could take at most, were nothing else running."""
@@ -167,8 +176,10 @@ class QuotaTree:
         changed: list[tuple[Place, FlavorResource, int]] = []
         at: Place | None = place
         while at is not None and amount != 0:
-            before, local = usage.get((at, key), 0), self.local(at, key)
-            changed.append((at, key, before + amount))
-            amount = max(0, before + amount - local) - max(0, before - local)
+            before, local = usage.get((at, key), 0), self._kept.get((at, key), 0)
+            after = before + amount
+            changed.append((at, key, after))
+            if before < local or after < local:  # else all of it reaches the parent
+                amount = max(0, after - local) - max(0, before - local)
             at = self._parents[at]
         return changed
