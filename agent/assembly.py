@@ -154,6 +154,7 @@ def assemble(
         tenants=_tenants(engine.bundle.limits),
         idle_minimum_s=idle_minimum_s(engine.bundle.limits),
         call_when_away_s=settings.call_when_away_s,
+        thresholds=settings.thresholds,
     )
     _record_start(settings, engine.digest, ports)
     return Agent(
@@ -161,7 +162,7 @@ def assemble(
         watch=Watch(ports, Workflow(ports, checkpointer), order or InOrder()),
         log=log,
         _observer=Observer(world.cluster, refused),
-        _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger),
+        _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger, settings.thresholds),
         _blindness=Blindness(notifier, ledger, settings.call_when_away_s),
         _close=(lambda: close_checkpointer(checkpointer), store.close, log.close),
     )

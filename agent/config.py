@@ -11,9 +11,11 @@ from typing import Any, Final, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from agent.domain.approval import Person
+from agent.domain.thresholds import Thresholds
 
 DEFAULT_FILE = Path("watchkeeper.yaml")
 PREFIX: Final = "WATCHKEEPER_"
@@ -46,6 +48,7 @@ class Settings(BaseSettings):
     call_when_away_s: int = Field(
         default=1800, ge=60, le=86400
     )  # policies or metrics away for so long: a person is called
+    thresholds: Thresholds = Thresholds()  # from when on, or from how many on, something counts
     model_endpoint: str | None = Field(
         default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"
     )  # without credentials
@@ -129,7 +132,20 @@ def _sentence(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return f"{key}: {_no_such_setting()}"
-    return f"{key}: {first['msg']}"
+    return f"{key}: {why_bad(first)}"
+
+
+def why_bad(error: ErrorDetails) -> str:
+    """What is wrong with the value: pydantic's word, and for a threshold what it is good for."""
+    if error["loc"][0] != "thresholds" or len(error["loc"]) < 2:
+        return error["msg"]
+    if error["type"] == "extra_forbidden":
+        return f"there is no such threshold; expected one of {', '.join(sorted(Thresholds.model_fields))}"
+    field = Thresholds.model_fields.get(str(error["loc"][1]))
+    extra = field.json_schema_extra if field else None
+    if error["type"] == "greater_than_equal" and isinstance(extra, dict):
+        return f"{error['msg']}: {extra['because']}"
+    return error["msg"]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def look_at(incident_id: str, ports: Ports) -> Look:
         history,
         idle_minimum_s=ports.idle_minimum_s,
         others=Others(tuple(_under_repair(incident, history, ports)), _before(incident, now, ports)),
+        thresholds=ports.thresholds,
     )
     return Look(incident, view, facts, history, now)
 

@@ -15,6 +15,7 @@ from agent.domain.incident import Incident, IncidentState
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction
 from agent.domain.signal import Signal
+from agent.domain.thresholds import Thresholds
 from agent.faults import (
     ClusterFault as ClusterFault,
     ClusterUnavailable as ClusterUnavailable,
@@ -366,3 +367,4 @@ class Ports:
     tenants: Mapping[str, Sequence[str]]  # namespaces by tenant
     idle_minimum_s: Mapping[str, int]  # by class of workload, from the policies' own data
     call_when_away_s: int  # how long policies or metrics may be away before a person is called
+    thresholds: Thresholds

@@ -136,7 +136,7 @@ class Watch:
 
     def _sense_all(self, batch: Sequence[Signal]) -> None:
         incidents, view = self._ports.incidents.open(), self._ports.views.take()
-        for change in sense(batch, incidents, self._last_closed, view, self._ports.clock.now()):
+        for change in sense(batch, incidents, self._last_closed, view, self._ports.clock.now(), self._ports.thresholds):
             self._note(change)
 
     def _sense_each(self) -> None:

@@ -35,6 +35,17 @@ def _seconds(value: object) -> float:
     return -total if text.startswith("-") else total
 
 
+def in_words(seconds: int) -> str:
+    """As a person would say it: half an hour, 20 minutes, 2 hours."""
+    usual = {600: "ten minutes", 1800: "half an hour", 3600: "an hour", 86400: "a day"}
+    if seconds in usual:
+        return usual[seconds]
+    for unit_s, name in ((3600, "hours"), (60, "minutes")):
+        if seconds % unit_s == 0 and seconds > unit_s:
+            return f"{seconds // unit_s} {name}"
+    return f"{seconds} s"
+
+
 def _not_negative(value: object) -> timedelta:
     duration = parse_duration(value)
     if duration < timedelta(0):

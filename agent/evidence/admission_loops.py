@@ -14,15 +14,13 @@ from agent.domain.cluster import ClusterView, Condition, Gang, GangState
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Symptom
 from agent.domain.signal import EventBody
+from agent.domain.thresholds import Thresholds
 from agent.evidence.condition import Condition as Found, Sight
 from agent.evidence.holders import OPT_OUT
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, in_order, pods_of
 from agent.evidence.queues import TIMED_OUT, evictions, holds, is_queued, said
 
-LOOPS_MIN = 3  # once is bad luck, twice a slow image
-LOOPS_SURE = 5  # so often that it is worth asking a person, whatever the cause
-RECENT_S = 3600  # Kueue's back-off reaches this; a loop that has not turned for longer has ended
 OTHERS_MAX = 1  # one more that loops may be the same owner's; two are the cluster's trouble
 _IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
 _OWN = _IMAGE | {"CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff", "RunContainerError"}
@@ -31,10 +29,11 @@ _CLUSTER = ("NodesUnavailable", "NodesExcluded", "Fragmented", "InsufficientCapa
 
 
 def find_loops(sight: Sight) -> list[Found]:
+    often = sight.thresholds.admission_loop_times_min
     return [
-        Found(Symptom.ADMISSION_LOOP, gang.ref, f"{sent_back(sight.view, gang) // LOOPS_MIN}")
+        Found(Symptom.ADMISSION_LOOP, gang.ref, f"{sent_back(sight.view, gang) // often}")
         for gang in in_order(sight.view.gangs)
-        if sent_back(sight.view, gang) >= LOOPS_MIN and turns(sight.view, gang, sight.now)
+        if sent_back(sight.view, gang) >= often and turns(sight.view, gang, sight.now, sight.thresholds)
     ]
 
 
@@ -42,7 +41,7 @@ def sent_back(view: ClusterView, gang: Gang) -> int:
     return evictions(view, gang).timed_out if is_queued(gang) else 0
 
 
-def turns(view: ClusterView, gang: Gang, now: datetime) -> bool:
+def turns(view: ClusterView, gang: Gang, now: datetime, thresholds: Thresholds) -> bool:
     """Does the loop still go on? It does not run, nobody has switched it off, and the last turn was not long ago."""
     conditions = said(view, gang.ref)
     if gang.state in (GangState.RUNNING, GangState.FINISHED, GangState.SUSPENDED) or holds(conditions, "PodsReady"):
@@ -51,7 +50,7 @@ def turns(view: ClusterView, gang: Gang, now: datetime) -> bool:
     if evicted is None or (evicted.status == "True" and evicted.reason != TIMED_OUT):
         return False
     last = evicted.since
-    return last is None or last >= now - timedelta(seconds=RECENT_S)
+    return last is None or last >= now - timedelta(seconds=thresholds.admission_loop_recent_s)
 
 
 def loop_facts(scene: Scene) -> Findings:
@@ -59,22 +58,26 @@ def loop_facts(scene: Scene) -> Findings:
     if gang is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
     times = max(sent_back(scene.view, gang), _told_by_events(scene))
-    if times < LOOPS_MIN or not _looping(scene, gang):
+    often = scene.thresholds.admission_loop_times_min
+    if times < often or not _looping(scene, gang):
         return Findings({}, (seen_object(scene, f"{gang.ref} is {gang.state}, and was sent back {times} times"),))
     why = _why(scene, gang)
     others = [
         str(each.ref)
         for each in in_order(scene.view.gangs)
-        if each.ref != gang.ref and sent_back(scene.view, each) >= LOOPS_MIN and turns(scene.view, each, scene.now)
+        if each.ref != gang.ref
+        and sent_back(scene.view, each) >= often
+        and turns(scene.view, each, scene.now, scene.thresholds)
     ]
     of_the_cluster = why["whose"] == "cluster" or len(others) > OTHERS_MAX
+    sure = scene.thresholds.admission_loop_sure_min
     loop = {
         "ref": gang.ref.json_object(),
         "name": str(gang.ref),
         "times": times,
         "why": why["why"],
         "others": others,
-        "deactivate": not of_the_cluster and (why["whose"] == "owner" or times >= LOOPS_SURE),
+        "deactivate": not of_the_cluster and (why["whose"] == "owner" or times >= sure),
         "sure": why["whose"] == "owner",
         "opted_out": gang.annotations.get(OPT_OUT, "false").lower() != "false",
     }
@@ -82,11 +85,12 @@ def loop_facts(scene: Scene) -> Findings:
 
 
 def _looping(scene: Scene, gang: Gang) -> bool:
-    if turns(scene.view, gang, scene.now):
+    if turns(scene.view, gang, scene.now, scene.thresholds):
         return True
     conditions = said(scene.view, gang.ref)
     silent = "Evicted" not in conditions and not holds(conditions, "PodsReady")
-    return silent and _told_by_events(scene) >= LOOPS_MIN and gang.state in (GangState.QUEUED, GangState.STUCK)
+    often = _told_by_events(scene) >= scene.thresholds.admission_loop_times_min
+    return silent and often and gang.state in (GangState.QUEUED, GangState.STUCK)
 
 
 def _told_by_events(scene: Scene) -> int:
@@ -141,7 +145,7 @@ def _has_nodes(scene: Scene, gang: Gang) -> bool:
 
 def _others_left(scene: Scene, gang: Gang) -> bool:
     """Room that is there now says nothing of the turns before, where somebody has ended or been sent back meanwhile."""
-    since = scene.now - timedelta(seconds=RECENT_S)
+    since = scene.now - timedelta(seconds=scene.thresholds.admission_loop_recent_s)
     for other in scene.view.gangs.values():
         conditions = said(scene.view, other.ref)
         ends = [conditions[kind].since for kind in ("Finished", "Evicted") if holds(conditions, kind)]

@@ -1,7 +1,7 @@
 """Preemption that feeds on itself: one arrival takes another's place, which takes a third's, and so on.
 
 Kueue writes on each victim who took its place; read together these sentences are a chain. One preemption, or two, is
-how priorities are meant to work. Three in a row within an hour, or one gang put out three times within it, is churn:
+how priorities are meant to work. More in a row within an hour, or one gang put out as often within it, is churn:
 every link throws away work since a checkpoint.
 """
 
@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Condition as Said, Gang, GangState, ObjectRef
+from agent.domain.duration import in_words
 from agent.domain.incident import Symptom
 from agent.domain.signal import EventBody
+from agent.domain.thresholds import Thresholds
 from agent.evidence.condition import Condition, Sight
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import in_order, same_object
@@ -27,11 +29,6 @@ from agent.evidence.queues import (
     queue_of,
     said,
 )
-
-LINKS_MIN = 3
-TIMES_MIN = 3
-WITHIN_S = 3600
-GOING_ON_S = 900  # the last link is younger: what is done about it still meets somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Cascade:
 
 
 def find_cascades(sight: Sight) -> list[Condition]:
-    cascade = cascade_in(sight.view, sight.now)
+    cascade = cascade_in(sight.view, sight.now, sight.thresholds)
     if cascade is None:
         return []
     return [Condition(Symptom.PREEMPTION_CASCADE, cascade.queue, rfc3339(cascade.newest.at), _detail(cascade))]
@@ -63,21 +60,22 @@ def _detail(cascade: Cascade) -> dict[str, str]:
     return {"links": str(cascade.length), "times": str(cascade.times), "preemptor": str(cascade.newest.by.ref)}
 
 
-def cascade_in(view: ClusterView, now: datetime, told_times: int = 0) -> Cascade | None:
+def cascade_in(view: ClusterView, now: datetime, thresholds: Thresholds, told_times: int = 0) -> Cascade | None:
     """`told_times`: how often an event says that one gang was put out."""
-    links = recent_links(view, now)
+    links = recent_links(view, now, thresholds.cascade_within_s)
     if not links:
         return None
     newest = max(links, key=lambda link: (link.at, str(link.by.ref)))
     length = max(_length(link, links) for link in links)
-    victim, times = _most_often(view, links, now)
+    victim, times = _most_often(view, links, now - timedelta(seconds=thresholds.cascade_within_s))
     queue = queue_of(view, newest.by)
-    if queue is None or (length < LINKS_MIN and max(times, told_times) < TIMES_MIN):
+    often = thresholds.cascade_times_min
+    if queue is None or (length < thresholds.cascade_links_min and max(times, told_times) < often):
         return None
-    return Cascade(queue, newest, length, victim if times >= TIMES_MIN else None, times)
+    return Cascade(queue, newest, length, victim if times >= often else None, times)
 
 
-def recent_links(view: ClusterView, now: datetime) -> list[Link]:
+def recent_links(view: ClusterView, now: datetime, within_s: int) -> list[Link]:
     by_uid = {gang.uid: gang for gang in in_order(view.gangs) if gang.uid}
     links = []
     for gang in in_order(view.gangs):
@@ -85,7 +83,7 @@ def recent_links(view: ClusterView, now: datetime) -> list[Link]:
         by = by_uid.get(preemptor(condition))
         if condition is None or condition.since is None or by is None or by.ref == gang.ref:
             continue
-        if now - timedelta(seconds=WITHIN_S) <= condition.since <= now:
+        if now - timedelta(seconds=within_s) <= condition.since <= now:
             links.append(Link(gang, by, condition.since))
     return links
 
@@ -108,20 +106,20 @@ def _length(link: Link, links: Iterable[Link]) -> int:
     return length
 
 
-def _most_often(view: ClusterView, links: Iterable[Link], now: datetime) -> tuple[Gang | None, int]:
-    """Its status counts over its whole life, so only one that is not older than an hour counts."""
-    young = [link.victim for link in links if _young(link.victim, now)]
+def _most_often(view: ClusterView, links: Iterable[Link], since: datetime) -> tuple[Gang | None, int]:
+    """Its status counts over its whole life, so only one that was made since then counts."""
+    young = [link.victim for link in links if _young(link.victim, since)]
     counted = [(evictions(view, gang).preempted, str(gang.ref), gang) for gang in young]
     times, _, gang = max(counted, key=lambda each: each[:2], default=(0, "", None))
     return gang, times
 
 
-def _young(gang: Gang, now: datetime) -> bool:
-    return gang.created_at is not None and gang.created_at >= now - timedelta(seconds=WITHIN_S)
+def _young(gang: Gang, since: datetime) -> bool:
+    return gang.created_at is not None and gang.created_at >= since
 
 
 def cascade_facts(scene: Scene) -> Findings:
-    cascade = cascade_in(scene.view, scene.now, _told_times(scene))
+    cascade = cascade_in(scene.view, scene.now, scene.thresholds, _told_times(scene))
     if cascade is None or not same_object(cascade.queue, scene.incident.subject):
         return Findings({}, (seen_object(scene, f"no preemption feeds on itself in {scene.incident.subject}"),))
     by = cascade.newest.by
@@ -137,7 +135,8 @@ def cascade_facts(scene: Scene) -> Findings:
         "door_name": str(local),
         "closed": is_closed(scene.view, local),
         "next": [str(each.ref) for each in _next(scene.view, by)],
-        "going_on": cascade.newest.at >= scene.now - timedelta(seconds=GOING_ON_S),
+        "going_on": cascade.newest.at >= scene.now - timedelta(seconds=scene.thresholds.cascade_going_on_s),
+        "within": in_words(scene.thresholds.cascade_within_s),
     }
     told = f"{by.ref} took the place of {cascade.newest.victim.ref}, the last of {cascade.length} in a row"
     return Findings({"cascade": values}, (seen_object(scene, told),))

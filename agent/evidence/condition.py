@@ -7,6 +7,7 @@ from datetime import datetime
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.incident import Symptom
 from agent.domain.outcome import PastAction
+from agent.domain.thresholds import USUAL, Thresholds
 from agent.ports import Metrics
 
 
@@ -28,6 +29,7 @@ class Sight:
     metrics: Metrics
     now: datetime
     history: Sequence[PastAction] = ()
+    thresholds: Thresholds = USUAL
 
 
 Finder = Callable[[Sight], Sequence[Condition]]

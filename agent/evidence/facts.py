@@ -14,6 +14,7 @@ from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import PastAction
+from agent.domain.thresholds import USUAL, Thresholds
 from agent.evidence.absent import absent_facts
 from agent.evidence.admission_loops import loop_facts
 from agent.evidence.cascades import cascade_facts
@@ -101,7 +102,7 @@ _BY_SYMPTOM: Mapping[Symptom, Callable[[Scene], Findings]] = {
 }
 
 
-def gather(
+def gather(  # noqa: PLR0913 - one for each thing that is looked at
     incident: Incident,
     view: ClusterView,
     metrics: Metrics,
@@ -111,9 +112,10 @@ def gather(
     *,
     idle_minimum_s: Mapping[str, int] = IDLE_MINIMUM_S,
     others: Others = NO_OTHERS,
+    thresholds: Thresholds = USUAL,
 ) -> Facts:
     """Everything that matters for this symptom, seen now."""
-    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s, others)
+    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s, others, thresholds)
     look = _BY_SYMPTOM.get(incident.symptom, _nothing_more)
     unavailable = ""
     try:

@@ -22,7 +22,8 @@ def failing_facts(scene: Scene) -> Findings:
     gang = find_gang(scene.view, subject) or next((find_gang(scene.view, p.gang) for p in pods if p.gang), None)
     suspect = suspect_node(subject, mine, pods, scene.view) or _cordoned_before(scene)
     node = scene.view.nodes.get(suspect or "")
-    rollout = broken_rollout(subject, mine, pods, scene.view) if suspect is None else None
+    restarts_min = scene.thresholds.rollout_restarts_min
+    rollout = broken_rollout(subject, mine, pods, scene.view, restarts_min) if suspect is None else None
     values: dict[str, Any] = {
         "failing": {
             "ref": subject.json_object(),

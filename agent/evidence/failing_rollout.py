@@ -15,7 +15,6 @@ from agent.evidence.failing import Crash
 from agent.evidence.lookup import raw_object
 
 REVISION = "deployment.kubernetes.io/revision"
-RESTARTS_NEEDED = 3  # one crash at the start may be a model server that was not up yet
 FRESH = timedelta(days=1)
 STOOD = timedelta(hours=1)
 
@@ -31,7 +30,9 @@ class Rollout:
     since: datetime
 
 
-def broken_rollout(owner: ObjectRef, mine: Sequence[Crash], pods: Sequence[Pod], view: ClusterView) -> Rollout | None:
+def broken_rollout(
+    owner: ObjectRef, mine: Sequence[Crash], pods: Sequence[Pod], view: ClusterView, restarts_min: int
+) -> Rollout | None:
     sets = _sets(owner, view)
     if owner.kind != "Deployment" or len(sets) < 2 or not mine:
         return None
@@ -42,7 +43,7 @@ def broken_rollout(owner: ObjectRef, mine: Sequence[Crash], pods: Sequence[Pod],
     new, old = _pods(current, pods, view), _pods(earlier, pods, view)
     names = {(p.ref.namespace or "", p.ref.name) for p in new}
     all_new = all((c.namespace, c.pod) in names and c.why in ("crash", "oom") for c in mine)
-    loops = max(c.restarts for c in mine) >= RESTARTS_NEEDED and not any(p.ready for p in new)
+    loops = max(c.restarts for c in mine) >= restarts_min and not any(p.ready for p in new)
     was_well = any(p.ready for p in old) or (not old and born - stood >= STOOD)
     return Rollout(now, before, born) if all_new and loops and was_well else None
 

@@ -17,7 +17,6 @@ from agent.ports import Metrics, Series
 
 ENERGY, POWER = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", "DCGM_FI_DEV_POWER_USAGE"
 GAUGES = (POWER, "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_PROF_GR_ENGINE_ACTIVE")
-FROZEN_S = 1200  # a busy host may keep DCGM waiting for minutes
 MOVED_BEFORE_MIN = (30, 60, 180)  # the counter was lower at one of these: it did count once
 DOUBT_S = 300  # no judgement may rest on a counter that has not moved for so long, whoever is to blame
 LIVELY = 10  # so many changes of the power within the time make a node one whose power goes up and down
@@ -27,15 +26,15 @@ _Key = tuple[tuple[str, str], ...]
 _Read = Mapping[_Key, float]
 
 
-def frozen_nodes(metrics: Metrics, nodes: set[str], now: datetime) -> dict[str, str]:
+def frozen_nodes(metrics: Metrics, nodes: set[str], now: datetime, after_s: int) -> dict[str, str]:
     """Of these nodes those whose exporter repeats itself, and how that is known. Raises MetricsUnavailable."""
     energy = _at(metrics, ENERGY, now)
     counting = {node_of(dict(key)) for key in energy}
-    still = _unmoved(energy, _at(metrics, ENERGY, now - timedelta(seconds=FROZEN_S)), nodes) if energy else set()
-    suspects = still | _steady_beside_lively(metrics, nodes - counting, now)
-    gauges_too = {node for node in suspects if _gauges_stand(metrics, node, now)} if suspects else set()
+    still = _unmoved(energy, _at(metrics, ENERGY, now - timedelta(seconds=after_s)), nodes) if energy else set()
+    suspects = still | _steady_beside_lively(metrics, nodes - counting, now, after_s)
+    gauges_too = {node for node in suspects if _gauges_stand(metrics, node, now, after_s)} if suspects else set()
     by_energy = {node for node in gauges_too & still if _counted_once(metrics, energy, node, now)}
-    minutes = FROZEN_S // 60
+    minutes = after_s // 60
     why = {node: f"draws power and has used no energy for {minutes} minutes" for node in by_energy}
     for node in sorted(gauges_too - still):
         why[node] = (
@@ -82,27 +81,27 @@ def _counted_once(metrics: Metrics, energy: _Read, node: str, now: datetime) -> 
     return lower == set(mine)
 
 
-def _gauges_stand(metrics: Metrics, node: str, now: datetime) -> bool:
+def _gauges_stand(metrics: Metrics, node: str, now: datetime, after_s: int) -> bool:
     """None of its gauges says anything else than before; one that does makes it a counter that is stuck, no more."""
     for name in GAUGES:
         told = _at(metrics, name, now)
         if not any(node_of(dict(key)) == node for key in told):
             continue
-        for ago_s in (FROZEN_S // 2, FROZEN_S):
+        for ago_s in (after_s // 2, after_s):
             if not _unmoved(told, _at(metrics, name, now - timedelta(seconds=ago_s)), {node}):
                 return False
     return True
 
 
-def _steady_beside_lively(metrics: Metrics, nodes: set[str], now: datetime) -> set[str]:
+def _steady_beside_lively(metrics: Metrics, nodes: set[str], now: datetime, after_s: int) -> set[str]:
     """Nodes at work whose power has stopped going up and down, while that of others has not."""
     if not nodes:
         return set()
-    told, before = _at(metrics, POWER, now), _at(metrics, POWER, now - timedelta(seconds=FROZEN_S))
+    told, before = _at(metrics, POWER, now), _at(metrics, POWER, now - timedelta(seconds=after_s))
     suspects = _unmoved(told, before, nodes)
     if not suspects or all(before.get(key) == value for key, value in told.items()):
         return set()
-    turn, start = now - timedelta(seconds=FROZEN_S), now - timedelta(seconds=FROZEN_S + LIVELY_BEFORE_S)
+    turn, start = now - timedelta(seconds=after_s), now - timedelta(seconds=after_s + LIVELY_BEFORE_S)
     read = [s for s in metrics.range(POWER, start, now, STEP) if fresh(s.points, now)]
     lively_still = any(_changes(s, turn, now) >= LIVELY for s in read)
     mine = {node: [s for s in read if node_of(s.labels) == node] for node in suspects}

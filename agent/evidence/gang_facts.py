@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.domain.cluster import Gang, GangState
 from agent.domain.diagnosis import Evidence
-from agent.evidence.gangs import STUCK_AFTER_S, GangPlan, plan, stuck_s
+from agent.evidence.gangs import GangPlan, plan, stuck_s
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, same_object
 
@@ -23,9 +23,9 @@ def gang_facts(scene: Scene) -> Findings:
 
 def _plan(gang: Gang, scene: Scene) -> GangPlan | None:
     """None while there is nothing to plan for: it is not stuck, or not for long enough to be sure."""
-    if gang.state is not GangState.STUCK or stuck_s(gang, scene.now) < STUCK_AFTER_S:
+    if gang.state is not GangState.STUCK or stuck_s(gang, scene.now) < scene.thresholds.gang_stuck_after_s:
         return None
-    thought = plan(gang, scene.view, scene.forecaster, scene.now)
+    thought = plan(gang, scene.view, scene.forecaster, scene.now, scene.thresholds)
     if thought.requeue is not None and _requeued_lately(thought.requeue, scene):
         return GangPlan(None, f"{thought.requeue.ref} was requeued a short while ago and is stuck again")
     return thought

@@ -11,12 +11,11 @@ from datetime import datetime
 
 from agent.domain.cluster import ClusterView, Gang, GangState
 from agent.domain.proposal import Prediction
+from agent.domain.thresholds import Thresholds
 from agent.evidence.holders import OPT_OUT
 from agent.evidence.lookup import active_pods, in_order, pods_of
 from agent.ports import Forecaster
 
-STUCK_AFTER_S = 600  # images of training jobs take minutes to pull, and Kueue's own PodsReady time-out is five
-UNPLACED_FOR_S = 120  # no image is being pulled for a pod without a node: its gang is as stuck as it will ever be
 CANDIDATES_MAX = 32  # each costs one what-if
 
 
@@ -37,7 +36,7 @@ def stuck_s(gang: Gang, now: datetime) -> int:
     return max(0, int((now - gang.stuck_since).total_seconds()))
 
 
-def stuck_gangs(view: ClusterView, now: datetime, after_s: int = STUCK_AFTER_S) -> list[Gang]:
+def stuck_gangs(view: ClusterView, now: datetime, after_s: int) -> list[Gang]:
     return [g for g in in_order(view.gangs) if g.state is GangState.STUCK and stuck_s(g, now) >= after_s]
 
 
@@ -49,13 +48,13 @@ def competing(view: ClusterView, gangs: Iterable[Gang]) -> list[list[Gang]]:
     return [sorted(groups[pool], key=_first_to_start) for pool in sorted(groups)]
 
 
-def plan(subject: Gang, view: ClusterView, forecaster: Forecaster, now: datetime) -> GangPlan:
+def plan(subject: Gang, view: ClusterView, forecaster: Forecaster, now: datetime, thresholds: Thresholds) -> GangPlan:
     """What to do about `subject`, a stuck gang."""
-    stuck = {str(g.ref) for g in stuck_gangs(view, now)} | {str(subject.ref)}
+    stuck = {str(g.ref) for g in stuck_gangs(view, now, thresholds.gang_stuck_after_s)} | {str(subject.ref)}
     before = forecaster.what_if(view, [])
     if str(subject.ref) in before.gangs_started:
         return GangPlan(None, f"{subject.ref} has room to start as things are: something else holds it up")
-    for candidate in candidates(subject, view, now)[:CANDIDATES_MAX]:
+    for candidate in candidates(subject, view, now, thresholds)[:CANDIDATES_MAX]:
         forecast = forecaster.what_if(view, [{"requeue": candidate.ref, "exclude_nodes": []}])
         starts = sorted((stuck & set(forecast.gangs_started)) - {str(candidate.ref)} - set(before.gangs_started))
         if starts:
@@ -63,20 +62,20 @@ def plan(subject: Gang, view: ClusterView, forecaster: Forecaster, now: datetime
     return GangPlan(None, "no gang whose requeueing would let a stuck one start")
 
 
-def candidates(subject: Gang, view: ClusterView, now: datetime) -> list[Gang]:
+def candidates(subject: Gang, view: ClusterView, now: datetime, thresholds: Thresholds) -> list[Gang]:
     """Who may be requeued, by what it costs: stuck before healthy, then low priority, small, young, by name."""
     pool = _pool(view, subject)
     rivals = [g for g in in_order(view.gangs) if _holds_nodes(view, g) and _pool(view, g) == pool]
-    return sorted((g for g in rivals if _may_move(g, subject, view, now)), key=_cost)
+    return sorted((g for g in rivals if _may_move(g, subject, view, now, thresholds)), key=_cost)
 
 
-def _may_move(gang: Gang, subject: Gang, view: ClusterView, now: datetime) -> bool:
+def _may_move(gang: Gang, subject: Gang, view: ClusterView, now: datetime, thresholds: Thresholds) -> bool:
     if gang.annotations.get(OPT_OUT, "false").lower() != "false":
         return False
     if gang.state is GangState.STUCK:
-        return gang.ref == subject.ref or stuck_s(gang, now) >= (
-            UNPLACED_FOR_S if _lacks_nodes(gang, view) else STUCK_AFTER_S
-        )
+        # No image is being pulled for a pod without a node: its gang is as stuck as it will ever be.
+        placed_s, unplaced_s = thresholds.gang_stuck_after_s, thresholds.gang_unplaced_after_s
+        return gang.ref == subject.ref or stuck_s(gang, now) >= (unplaced_s if _lacks_nodes(gang, view) else placed_s)
     return gang.state is GangState.RUNNING and _yields(gang, subject)
 
 

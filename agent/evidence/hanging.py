@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from agent.domain.cluster import Pod
+from agent.domain.thresholds import Thresholds
 from agent.evidence.frozen import in_doubt
 from agent.evidence.host_work import TRAFFIC, at_work
 from agent.evidence.pod_series import PodKey, Points, fresh, key_of, read_pods
@@ -19,9 +20,7 @@ from agent.ports import Metrics, Series
 PROGRESS = tuple(sorted(name for name, metric in METRICS.items() if metric.family == "progress"))
 UTIL, POWER, TENSOR = "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE"
 WINDOW = timedelta(hours=6)
-HANGS_AFTER_S = 1800  # evaluations and checkpoints of large models take many minutes
-GAPS = 3  # and none takes three times the longest pause so far
-STEADY_S = 900  # it must have advanced for so long before: compiling the first step takes minutes too
+GAPS = 3  # no evaluation or checkpoint takes three times the longest pause so far
 TURN_S = 300  # after the last step: what is averaged over it belongs to neither time
 SPINS_PERCENT = 90.0
 POWER_FELL = 0.5  # of what it drew while it advanced
@@ -31,17 +30,13 @@ TENSOR_WORKS, TENSOR_STILL = 0.03, 0.01
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`flat_s`: since when no counter has moved. `steady_s`: for how long they moved before."""
+    """`flat_s`: since when no counter has moved. `steady_s`: for how long they moved before. `stopped`: it may hang."""
 
     flat_s: int
     steady_s: int
     longest_pause_s: int
     last_step: datetime | None
-
-    @property
-    def stopped(self) -> bool:
-        long_enough = self.flat_s >= max(HANGS_AFTER_S, GAPS * self.longest_pause_s)
-        return self.last_step is not None and self.steady_s >= STEADY_S and long_enough
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +54,11 @@ class Hang:
         return self.progress.stopped and self.spins and len(self.witnesses) > 1 and not self.against
 
 
-def judge_hang(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> Hang:
+def judge_hang(metrics: Metrics, pods: Sequence[Pod], now: datetime, thresholds: Thresholds) -> Hang:
     """About the pods of one gang. Raises MetricsUnavailable."""
     start = now - WINDOW
     steps = [s for name in PROGRESS for series in read_pods(metrics, name, pods, start, now).values() for s in series]
-    progress = progress_of(steps, now)
+    progress = progress_of(steps, now, thresholds)
     if not progress.stopped or progress.last_step is None:
         return Hang(progress)
     at = progress.last_step
@@ -82,7 +77,7 @@ def judge_hang(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> Hang:
     return Hang(progress, tuple(witnesses), tuple(against), spins, idle if spins else ())
 
 
-def progress_of(steps: Iterable[Series], now: datetime) -> Progress:
+def progress_of(steps: Iterable[Series], now: datetime, thresholds: Thresholds) -> Progress:
     """Of all counters together; none at all is no progress and no hang either."""
     last: datetime | None = None
     first: datetime | None = None
@@ -96,7 +91,9 @@ def progress_of(steps: Iterable[Series], now: datetime) -> Progress:
         pause = max([pause, *(int((later - at).total_seconds()) for at, later in pairwise(moves))])
     if last is None or first is None:
         return Progress(0, 0, 0, None)
-    return Progress(int((now - last).total_seconds()), int((last - first).total_seconds()), pause, last)
+    flat_s, steady_s = int((now - last).total_seconds()), int((last - first).total_seconds())
+    stopped = flat_s >= max(thresholds.hang_after_s, GAPS * pause) and steady_s >= thresholds.hang_steady_s
+    return Progress(flat_s, steady_s, pause, last, stopped)
 
 
 _Read = Mapping[PodKey, Sequence[Series]]

@@ -9,7 +9,7 @@ from agent.domain.cluster import ClusterView, Gang, GangState, Pod
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Symptom
 from agent.evidence.condition import Condition, Sight
-from agent.evidence.hanging import HANGS_AFTER_S, PROGRESS, SPINS_PERCENT, UTIL, Hang, Progress, judge_hang
+from agent.evidence.hanging import PROGRESS, SPINS_PERCENT, UTIL, Hang, Progress, judge_hang
 from agent.evidence.labels import pod_of
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, in_order, pods_of, same_object
@@ -26,7 +26,7 @@ def hang_facts(scene: Scene) -> Findings:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is no gang"),))
     pods = _running(scene.view, gang)
     whole = gang.state is GangState.RUNNING and not gang.pending
-    found = judge_hang(scene.metrics, pods, scene.now) if scene.metrics and pods else _NOTHING
+    found = judge_hang(scene.metrics, pods, scene.now, scene.thresholds) if scene.metrics and pods else _NOTHING
     lately = [p for p in scene.history if p.action == "requeue_gang" and same_object(p.target, gang.ref)]
     values: dict[str, Any] = {
         "ref": gang.ref.json_object(),
@@ -59,7 +59,7 @@ def _node(pods: Sequence[Pod], name: str) -> str:
 
 
 def find_hanging(sight: Sight) -> list[Condition]:
-    """Gangs whose counters are where they were half an hour ago while a GPU of theirs spins; a close look at those."""
+    """Gangs whose counters are where they were long ago while a GPU of theirs spins; a close look at those."""
     still = _standing_still(sight)
     if not still:
         return []
@@ -72,7 +72,7 @@ def find_hanging(sight: Sight) -> list[Condition]:
         keys = {(p.ref.namespace or "", p.ref.name) for p in pods}
         if not keys & still or not any(max(spinning.get(key, [0.0])) >= SPINS_PERCENT for key in keys):
             continue
-        hang = judge_hang(sight.metrics, pods, sight.now)
+        hang = judge_hang(sight.metrics, pods, sight.now, sight.thresholds)
         if hang.proven and hang.progress.last_step is not None:
             found.append(Condition(Symptom.WORKLOAD_HANGS, gang.ref, rfc3339(hang.progress.last_step)))
     return found
@@ -80,7 +80,7 @@ def find_hanging(sight: Sight) -> list[Condition]:
 
 def _standing_still(sight: Sight) -> set[tuple[str, str]]:
     now = _now(sight.metrics, PROGRESS, sight, 0)
-    before = _now(sight.metrics, PROGRESS, sight, HANGS_AFTER_S) if now else {}
+    before = _now(sight.metrics, PROGRESS, sight, sight.thresholds.hang_after_s) if now else {}
     return {key for key, values in now.items() if before.get(key) == values}
 
 

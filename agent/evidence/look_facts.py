@@ -9,6 +9,7 @@ from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Incident
 from agent.domain.outcome import PastAction
+from agent.domain.thresholds import USUAL, Thresholds
 from agent.ports import Forecaster, Metrics
 
 
@@ -35,6 +36,7 @@ class Scene:
     history: tuple[PastAction, ...]
     idle_minimum_s: Mapping[str, int]
     others: Others = NO_OTHERS
+    thresholds: Thresholds = USUAL
 
     def without_metrics(self) -> "Scene":
         return replace(self, metrics=None)

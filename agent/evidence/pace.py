@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from agent.domain.thresholds import Thresholds
 from agent.evidence.pod_series import fresh
 from agent.ports import Series
 
 SLOT = timedelta(minutes=5)
-SLOTS_LATE = 4  # it has been slow for so many in a row
-LATE = SLOTS_LATE * SLOT
-SLOTS_BEST = 6  # half an hour at the better pace, or it is no pace to go by
 SLOWER = 0.75  # of the pace before
 ABOUT = 0.9  # and who makes so much of it goes at it
 
@@ -32,22 +30,23 @@ class Pace:
         return any(start <= at <= end for start, end in self.best)
 
 
-def pace_of(steps: Iterable[Series], now: datetime) -> Pace:
+def pace_of(steps: Iterable[Series], now: datetime, thresholds: Thresholds) -> Pace:
     """Of the counter that has advanced most: ranks count the same steps, and not all of them count."""
     counters = [one for one in steps if fresh(one.points, now)]
     if not counters:
         return Pace()
     one = max(counters, key=lambda s: s.points[-1][1] - s.points[0][1])
-    slots = _slots(one, now)
-    late, before = slots[-SLOTS_LATE:], slots[:-SLOTS_LATE]
+    slots, slot_s = _slots(one, now), int(SLOT.total_seconds())
+    slots_late, slots_best = thresholds.straggler_slow_s // slot_s, thresholds.straggler_best_s // slot_s
+    late, before = slots[-slots_late:], slots[:-slots_late]
     ranked = sorted((made for _, made in before), reverse=True)
-    if len(late) < SLOTS_LATE or len(ranked) < SLOTS_BEST or ranked[SLOTS_BEST - 1] <= 0:
+    if len(late) < slots_late or len(ranked) < slots_best or ranked[slots_best - 1] <= 0:
         return Pace()
-    best = ranked[SLOTS_BEST - 1]
+    best = ranked[slots_best - 1]
     if not all(0 < made <= SLOWER * best for _, made in late):
         return Pace()
     times = tuple((end - SLOT, end) for end, made in before if made >= ABOUT * best)
-    return Pace(True, sum(made for _, made in late) / SLOTS_LATE / best, times)
+    return Pace(True, sum(made for _, made in late) / slots_late / best, times)
 
 
 def _slots(one: Series, now: datetime) -> Sequence[tuple[datetime, float]]:

@@ -23,7 +23,6 @@ from agent.ports import Metrics
 
 PENDING_METRIC = "DCGM_FI_DEV_ROW_REMAP_PENDING"  # off by default in dcgm-exporter
 PENDING_XID = 63
-IDLE_S = 600  # pods of the next job follow those of the last within minutes
 
 
 def find_remaps(sight: Sight) -> list[Condition]:
@@ -59,7 +58,7 @@ def remap_facts(scene: Scene) -> Findings:
         },
         "remap": {"gpu_uuid": gpu, "pending": gpu in waiting, "idle": idle},
         "conflicts": [*others_at_work(node), *scene.others.under_repair],
-        "settle_until": rfc3339(scene.incident.opened_at + timedelta(seconds=IDLE_S)),
+        "settle_until": rfc3339(scene.incident.opened_at + timedelta(seconds=scene.thresholds.remap_idle_after_s)),
     }
     said = "nobody holds its GPUs" if idle else "somebody holds its GPUs"
     return Findings(values, (seen_object(scene, f"{node.name}: {said}"),))

@@ -23,21 +23,22 @@ BUSY = (("DCGM_FI_DEV_GPU_UTIL", 80.0), ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 0.8)) 
 IDLE = 0.01  # of either; below it a replica does nothing while others queue
 CACHE_FULL = 0.9  # vLLM preempts requests from about here
 WINDOW_S = 3600
-SATURATED_AFTER_S = 600  # a rush shorter than a replica takes to load its weights is over before help comes
 WITNESSES_NEEDED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`saturated_s`: for how long the second of the witnesses has said so. `against`: who says the opposite."""
+    """`saturated_s`: for how long the second of the witnesses has said so; `after_s`: how long it must. `against`: who
+    says the opposite."""
 
     witnesses: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     saturated_s: int = 0
+    after_s: int = 0
 
     @property
     def proven(self) -> bool:
-        return len(self.witnesses) >= WITNESSES_NEEDED and not self.against and self.saturated_s >= SATURATED_AFTER_S
+        return len(self.witnesses) >= WITNESSES_NEEDED and not self.against and self.saturated_s >= self.after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def opted_out(view: ClusterView, target: ObjectRef) -> bool:
     return any(str(m.get(OPT_OUT, "false")).lower() != "false" for m in said)
 
 
-def judge_load(metrics: Metrics, pods: Sequence[Pod], scaler: Scaler | None, now: datetime) -> Load:
+def judge_load(metrics: Metrics, pods: Sequence[Pod], scaler: Scaler | None, now: datetime, after_s: int) -> Load:
     """What the load of `pods` (all of one service) has been. Raises MetricsUnavailable."""
     start = now - timedelta(seconds=WINDOW_S)
     keys = {key_of(p) for p in pods}
@@ -110,13 +111,14 @@ def judge_load(metrics: Metrics, pods: Sequence[Pod], scaler: Scaler | None, now
         "requests wait": _queue_s(waiting, keys, now),
         "caches are full": _cache_s(metrics, pods, keys, start, now),
         "GPUs are busy": _gpus_s(metrics, pods, start, now),
-        "the autoscaler is at its limit": _limit_s(scaler, now),
+        "the autoscaler is at its limit": _limit_s(scaler, now, after_s),
     }
     agreed = sorted((seconds for seconds in said.values() if seconds > 0), reverse=True)
     return Load(
-        witnesses=tuple(name for name, seconds in said.items() if seconds >= SATURATED_AFTER_S),
+        witnesses=tuple(name for name, seconds in said.items() if seconds >= after_s),
         against=_against(metrics, pods, waiting, keys, start, now),
         saturated_s=agreed[WITNESSES_NEEDED - 1] if len(agreed) >= WITNESSES_NEEDED else 0,
+        after_s=after_s,
     )
 
 
@@ -147,12 +149,12 @@ def _gpus_s(metrics: Metrics, pods: Sequence[Pod], start: datetime, now: datetim
     return 0
 
 
-def _limit_s(scaler: Scaler | None, now: datetime) -> int:
+def _limit_s(scaler: Scaler | None, now: datetime, after_s: int) -> int:
     """Its alert comes after a quarter of an hour; where its status names no time, it has been at its limit so long."""
     if scaler is None or scaler.limited_since is None or not scaler.maxed_out:
         return 0
     since_s = int((now - scaler.limited_since).total_seconds())
-    return since_s if since_s > 0 else SATURATED_AFTER_S
+    return since_s if since_s > 0 else after_s
 
 
 def _against(

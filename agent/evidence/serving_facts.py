@@ -32,7 +32,8 @@ def service_facts(scene: Scene) -> Findings:
     ref, replicas = workload.ref, workload.replicas
     pods = tuple(p for p in active_pods(pods_of(scene.view, ref)) if not p.terminating)
     scaler = scaler_of(scene.view, ref)
-    load = judge_load(scene.metrics, pods, scaler, scene.now) if scene.metrics and pods else Load()
+    after_s = scene.thresholds.service_saturated_after_s
+    load = judge_load(scene.metrics, pods, scaler, scene.now, after_s) if scene.metrics and pods else Load()
     failing = unwell(scene.view, ref, replicas)
     step, room = _step(scene.forecaster, scene.view, ref, replicas, pods) if load.proven and not failing else (0, "")
     scaled = scaled_up(scene.history, ref)
@@ -139,7 +140,7 @@ def _saturated(
     scaler = scaler_of(view, ref)
     if scaler is not None and not scaler.maxed_out:
         return False  # its autoscaler is at work
-    return judge_load(metrics, pods, scaler, sight.now).proven
+    return judge_load(metrics, pods, scaler, sight.now, sight.thresholds.service_saturated_after_s).proven
 
 
 def _waiting_now(series: Sequence[Series]) -> Mapping[tuple[str, str], float]:

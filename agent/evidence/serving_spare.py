@@ -12,16 +12,16 @@ from itertools import pairwise
 from math import ceil
 
 from agent.domain.cluster import Pod
+from agent.domain.duration import in_words
+from agent.domain.thresholds import Thresholds
 from agent.evidence.pod_series import GAP_MAX_S, fresh, key_of, read_pods, summed
 from agent.evidence.serving import CACHES, WAITING
 from agent.ports import Metrics, Series
 
-DAY = timedelta(days=1)
 STEP, COARSE_STEP = timedelta(minutes=5), timedelta(minutes=30)
 COUNTERS = (("DCGM_FI_DEV_GPU_UTIL", 100.0), ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 1.0))  # and what full is
 TARGET_SHARE = 0.6  # of a replica at the day's peak
 FAR_TOO_MANY = 2  # times what the peak needs
-REPLICAS_LEAST = 3  # of two, one is there for the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,25 @@ class Spare:
     why: str
     peak: float = 0.0
 
-    def far_too_many(self, replicas: int) -> bool:
-        return self.needed is not None and replicas >= max(REPLICAS_LEAST, FAR_TOO_MANY * self.needed)
+    def far_too_many(self, replicas: int, thresholds: Thresholds) -> bool:
+        least = thresholds.service_oversized_replicas_min
+        return self.needed is not None and replicas >= max(least, FAR_TOO_MANY * self.needed)
 
 
-def judge_spare(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> Spare:
+def judge_spare(metrics: Metrics, pods: Sequence[Pod], now: datetime, thresholds: Thresholds) -> Spare:
     """About all pods of one service. Raises MetricsUnavailable."""
-    start = now - DAY
+    span_s = thresholds.service_oversized_after_s
+    start, span = now - timedelta(seconds=span_s), in_words(span_s)
     if not pods or any(p.created_at is None or p.created_at > start for p in pods):
-        return Spare(None, "some of its replicas are younger than a day")
+        return Spare(None, f"some of its replicas are younger than {span}")
     peaks = []
     for name, full in COUNTERS:
         load = _load(metrics, name, pods, start, now)
         if load is None:
-            return Spare(None, f"{name} does not tell of a whole day of every replica")
+            return Spare(None, f"{name} does not tell of the whole time ({span}) of every replica")
         peaks.append(max(load) / full)
     for key_metric in (WAITING, *CACHES):
-        why = _against(metrics, key_metric, pods, start, now)
+        why = _against(metrics, key_metric, pods, start, now, span)
         if why:
             return Spare(None, why)
     peak = max(peaks)
@@ -57,10 +59,11 @@ def judge_spare(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> Spare:
     return Spare(max(1, ceil(peak / TARGET_SHARE)), f"at its peak it took {peak:.1f} replicas' worth of GPU", peak)
 
 
-def clearly_needed(metrics: Metrics, pods: Sequence[Pod], now: datetime) -> bool:
+def clearly_needed(metrics: Metrics, pods: Sequence[Pod], now: datetime, thresholds: Thresholds) -> bool:
     """Does one look every half hour show already that the day needed them? Cheap, for those who look often."""
     name, full = COUNTERS[0]
-    read = read_pods(metrics, name, pods, now - DAY, now, COARSE_STEP)
+    start = now - timedelta(seconds=thresholds.service_oversized_after_s)
+    read = read_pods(metrics, name, pods, start, now, COARSE_STEP)
     load = [v for _, v in summed(Series({}, _mean(series)) for series in read.values())]
     return FAR_TOO_MANY * ceil(max(load, default=0.0) / full / TARGET_SHARE) > len(pods)
 
@@ -88,10 +91,10 @@ def _whole(one: Series, start: datetime, now: datetime) -> bool:
     return fresh(one.points, now) and all(gap.total_seconds() <= GAP_MAX_S for gap in gaps)
 
 
-def _against(metrics: Metrics, name: str, pods: Sequence[Pod], start: datetime, now: datetime) -> str:
+def _against(metrics: Metrics, name: str, pods: Sequence[Pod], start: datetime, now: datetime, span: str) -> str:
     """Where requests are told of, none may have waited; where caches are, they must fit into fewer replicas."""
     read = [s for series in read_pods(metrics, name, pods, start, now, STEP).values() for s in series]
     highest = max((value for one in read for _, value in one.points), default=0.0)
     if name == WAITING:
-        return "requests waited within the day" if highest >= 1 else ""
-    return "a cache was more than half full within the day" if highest > 1 / FAR_TOO_MANY else ""
+        return f"requests waited within {span}" if highest >= 1 else ""
+    return f"a cache was more than half full within {span}" if highest > 1 / FAR_TOO_MANY else ""

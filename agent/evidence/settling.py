@@ -10,8 +10,10 @@ from typing import Any
 
 from agent.domain.base import rfc3339
 from agent.domain.cluster import Node
+from agent.domain.duration import in_words
 from agent.domain.incident import Incident
 from agent.domain.signal import AlertBody, ConditionBody, EventBody
+from agent.domain.thresholds import Thresholds
 from agent.evidence.faults import NodeFault
 from agent.evidence.hanging import PROGRESS
 from agent.evidence.labels import pod_of
@@ -22,12 +24,8 @@ from agent.evidence.pod_series import PodKey, key_of
 from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction
 from agent.ports import Metrics
 
-NOT_READY_S = 300  # as long as Kubernetes itself tolerates before it evicts
-QUIET_S = 900  # after a recovery: a flapping kubelet is back well within this
 SECOND_WITNESS_S = 60  # an exporter reads its GPUs and is scraped every 15 or 30 s: by then it has spoken
-THERMAL_S = 1800  # GPUs throttle and cool by themselves; what is hot for longer has a broken fan or a blocked rack
 GIVEN_UP_S = 3600  # how long a node that is sick for nobody knows what is watched after a person was told
-FLAPS = 3  # came back so often after it had recovered: four spells within one incident
 HOT_ALERTS = frozenset({"GPUHighTemperature"})
 _THERMAL = "GpuThermalMarginWatch"
 _READY_ALERTS = frozenset({"KubeNodeNotReady"})
@@ -36,40 +34,43 @@ _READY_ALERTS = frozenset({"KubeNodeNotReady"})
 def settling(scene: Scene, node: Node, fault: NodeFault | None) -> dict[str, Any]:
     """`settle_until`: before that nothing is concluded. `stay_until`: so long the incident stays open although nothing
     is left to do, because what comes back then belongs to it."""
-    incident = scene.incident
+    incident, limits = scene.incident, scene.thresholds
     flaps = max(incident.relapses.values(), default=0)
+    flapping = flaps >= limits.node_flaps_min
     told_ready = any(_about_ready(s.body) for s in incident.signals)
     sick_gpu = fault is not None and fault.action not in HARMLESS_TO_THE_GPU
-    until = None if sick_gpu or flaps >= FLAPS else _until(incident, node, told_ready=told_ready)
+    until = None if sick_gpu or flapping else _until(incident, node, limits, told_ready=told_ready)
     nameless = fault is not None and fault.action is FirstAction.RESET_GPU and fault.gpu_uuid is None
     if fault is not None and sick_gpu and (nameless or not fault.confirmed or _goes_on(scene, node, fault)):
         until = incident.opened_at + timedelta(seconds=SECOND_WITNESS_S)
-    stay = None if sick_gpu or not told_ready else _stay(incident, flaps)
+    stay = None if sick_gpu or not told_ready else _stay(incident, limits, flapping=flapping)
     well_s = int((scene.now - incident.recovered_at).total_seconds()) if incident.recovered_at else 0
     return {
         "settle_until": rfc3339(until) if until else None,
         "stay_until": rfc3339(stay) if stay else None,
         "trouble": {
             "flaps": flaps,
-            "flapping": flaps >= FLAPS,
+            "flapping": flapping,
             "not_ready": "Ready" in bad_conditions(node),
             "well_s": well_s,
+            "quiet_s": limits.node_quiet_s,
             "hot": _hot(incident, node),
+            "hot_for": in_words(limits.gpu_hot_after_s),
             "hung": sum(_hung(s.body) for s in incident.signals),
         },
     }
 
 
-def _until(incident: Incident, node: Node, *, told_ready: bool) -> datetime | None:
+def _until(incident: Incident, node: Node, limits: Thresholds, *, told_ready: bool) -> datetime | None:
     bad = set(bad_conditions(node))
     if told_ready and incident.recovered_at is not None:
-        return incident.recovered_at + timedelta(seconds=QUIET_S)
+        return incident.recovered_at + timedelta(seconds=limits.node_quiet_s)
     if told_ready and not bad and _came_back(incident):  # an alert about it is still on its way to being resolved
-        return _newest_said(incident) + timedelta(seconds=QUIET_S)
+        return _newest_said(incident) + timedelta(seconds=limits.node_quiet_s)
     if bad == {"Ready"} or (told_ready and not bad):
-        return _newest_said(incident) + timedelta(seconds=NOT_READY_S)
+        return _newest_said(incident) + timedelta(seconds=limits.node_not_ready_after_s)
     if _hot(incident, node) and bad <= {_THERMAL}:
-        return incident.opened_at + timedelta(seconds=THERMAL_S)
+        return incident.opened_at + timedelta(seconds=limits.gpu_hot_after_s)
     return None
 
 
@@ -92,10 +93,10 @@ def _counted(metrics: Metrics, name: str, at: datetime) -> dict[PodKey, float]:
     return {pod_of(one.labels): one.points[-1][1] for one in metrics.instant(name, at) if one.points}
 
 
-def _stay(incident: Incident, flaps: int) -> datetime:
-    if flaps >= FLAPS or incident.recovered_at is None:
+def _stay(incident: Incident, limits: Thresholds, *, flapping: bool) -> datetime:
+    if flapping or incident.recovered_at is None:
         return max(_newest_said(incident), incident.recovered_at or incident.opened_at) + timedelta(seconds=GIVEN_UP_S)
-    return incident.recovered_at + timedelta(seconds=QUIET_S)
+    return incident.recovered_at + timedelta(seconds=limits.node_quiet_s)
 
 
 def _newest_said(incident: Incident) -> datetime:

@@ -14,7 +14,9 @@ from typing import Any
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.diagnosis import Evidence
+from agent.domain.duration import in_words
 from agent.domain.incident import Symptom
+from agent.domain.thresholds import Thresholds
 from agent.evidence.condition import Condition, Sight
 from agent.evidence.holders import OPT_OUT
 from agent.evidence.look_facts import Findings, Scene, seen_object
@@ -32,8 +34,6 @@ from agent.evidence.queues import (
 )
 from agent.evidence.quota_books import Books, needs
 
-STARVED_AFTER_S = 1800  # a borrower that ends by itself does so within its last checkpoint's time more often than not
-RECLAIMS_AFTER_S = 3600  # Kueue's own preemption works within a cycle; after an hour it evidently will not
 REQUEUED_LATELY_S = 3600
 CANDIDATES_MAX = 16  # each costs one what-if
 
@@ -52,7 +52,7 @@ class Share:
 
 def find_starved(sight: Sight) -> list[Condition]:
     found: dict[ObjectRef, Share] = {}
-    for share in starved(sight.view, sight.now):
+    for share in starved(sight.view, sight.now, sight.thresholds):
         found.setdefault(share.queue, share)
     return [
         Condition(Symptom.QUEUE_STARVED, queue, rfc3339(share.since), {"gang": str(share.gang.ref)})
@@ -60,20 +60,21 @@ def find_starved(sight: Sight) -> list[Condition]:
     ]
 
 
-def starved(view: ClusterView, now: datetime) -> list[Share]:
+def starved(view: ClusterView, now: datetime, thresholds: Thresholds) -> list[Share]:
     """Who matters most first, then who waits longest."""
     waits = [gang for gang in in_order(view.gangs) if _waits(view, gang, now)]
     books = Books(view) if waits else None
-    shares = [share for gang in waits if books and (share := _share(books, gang, now)) is not None]
+    shares = [share for gang in waits if books and (share := _share(books, gang, now, thresholds)) is not None]
     return sorted(shares, key=lambda share: (-share.gang.priority, share.since, str(share.gang.ref)))
 
 
-def _share(books: Books, gang: Gang, now: datetime) -> Share | None:
+def _share(books: Books, gang: Gang, now: datetime, thresholds: Thresholds) -> Share | None:
     view = books.view
     queue, since = queue_of(view, gang), waits_since(view, gang)
     if queue is None or since is None:
         return None
-    after_s = RECLAIMS_AFTER_S if reclaims(view, queue) else STARVED_AFTER_S
+    by_itself = reclaims(view, queue)
+    after_s = thresholds.queue_reclaims_after_s if by_itself else thresholds.queue_starved_after_s
     taken, share = books.used(queue), books.nominal(queue)
     if (now - since).total_seconds() < after_s or not 0 < needs(gang) <= share - taken:
         return None
@@ -91,7 +92,9 @@ def _waits(view: ClusterView, gang: Gang, now: datetime) -> bool:
 
 def starved_facts(scene: Scene) -> Findings:
     queue = scene.incident.subject
-    share = next((each for each in starved(scene.view, scene.now) if same_object(each.queue, queue)), None)
+    share = next(
+        (each for each in starved(scene.view, scene.now, scene.thresholds) if same_object(each.queue, queue)), None
+    )
     if share is None:
         return Findings({}, (seen_object(scene, f"nobody waits in vain for the share of {queue}"),))
     chosen, starts, reason = _plan(share, scene)
@@ -121,7 +124,8 @@ def _plan(share: Share, scene: Scene) -> tuple[Gang | None, bool, str]:
     if name in scene.forecaster.what_if(view, []).gangs_started:
         return None, True, f"{name} starts as things are"
     if reclaims(view, share.queue):
-        return None, False, f"{share.queue} reclaims its share by itself, and has not for an hour"
+        lasted = in_words(scene.thresholds.queue_reclaims_after_s)
+        return None, False, f"{share.queue} reclaims its share by itself, and has not for {lasted}"
     for gang in _candidates(share, scene)[:CANDIDATES_MAX]:
         if name in scene.forecaster.what_if(view, [{"requeue": gang.ref, "exclude_nodes": []}]).starts:
             return (

@@ -7,14 +7,15 @@ a slow node is the usual reason; a gang on one node by pod.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import mean, median
 
 from agent.domain.cluster import Pod
+from agent.domain.thresholds import Thresholds
 from agent.evidence.frozen import in_doubt
 from agent.evidence.hanging import PROGRESS
-from agent.evidence.pace import LATE, Pace, pace_of
+from agent.evidence.pace import Pace, pace_of
 from agent.evidence.pod_series import PodKey, fresh, key_of, read_pods
 from agent.ports import Metrics, Series
 
@@ -48,31 +49,41 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Straggling:
-    """`slow`: the one member that the others wait for. `clocks`: its clocks are slow, so it is the hardware."""
+    """`slow`: the one member that the others wait for; `several`: those, where they are more than one. `clocks`: their
+    clocks are slow, so it is the hardware."""
 
     pace: Pace
     slow: str | None = None
     clocks: bool = False
     witnesses: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
 
     @property
     def proven(self) -> bool:
         return self.slow is not None and len(self.witnesses) > 1 and not self.against
 
+    @property
+    def several_proven(self) -> bool:
+        return bool(self.several) and len(self.witnesses) > 1 and not self.against
 
-def judge_straggling(metrics: Metrics, pods: Sequence[Pod], models: Mapping[str, str], now: datetime) -> Straggling:
+
+def judge_straggling(
+    metrics: Metrics, pods: Sequence[Pod], models: Mapping[str, str], now: datetime, thresholds: Thresholds
+) -> Straggling:
     """About the pods of one gang that runs whole; `models`: the GPU model of each node. Raises MetricsUnavailable."""
     steps = [
         s for name in PROGRESS for series in read_pods(metrics, name, pods, now - WINDOW, now).values() for s in series
     ]
-    pace = pace_of(steps, now)
-    members = _members(metrics, pods, models, pace, now)
+    pace = pace_of(steps, now, thresholds)
+    late = now - timedelta(seconds=thresholds.straggler_slow_s)
+    members = _members(metrics, pods, models, pace, now, late)
     if len(members) < 2:
         return Straggling(pace)
     found = [one for one in (_suspect(each, members, pace) for each in members) if one is not None]
-    if len(found) != 1:  # nobody, or so many that nobody is the one
-        return Straggling(pace)
+    if len(found) != 1:
+        several = _several(members, pace)
+        return replace(several, against=in_doubt(metrics, pods, now)) if several.several else several
     name, clocks, witnesses = found[0]
     return Straggling(pace, name, clocks, witnesses, in_doubt(metrics, pods, now))
 
@@ -91,6 +102,24 @@ def _suspect(one: Member, members: Sequence[Member], pace: Pace) -> tuple[str, b
     said += ["its GPUs say that something slows them down"] if one.says_why else []
     said += ["it computes as it did"] if works else []
     return one.name, bool(slow), tuple(said)
+
+
+def _several(members: Sequence[Member], pace: Pace) -> Straggling:
+    """More than one that the others wait for: only where the pace fell, and at least as many wait."""
+    slow = {one.name: _slow_clock(one, [each for each in members if each is not one]) for one in members}
+    slow = {one.name: slow[one.name] for one in members if slow[one.name] or _works_as_ever(one)}
+    waiting = [one for one in members if one.name not in slow]
+    first = next((one for one in members if one.name in slow), None)
+    if not pace.fell or first is None or not 2 <= len(slow) <= len(waiting):
+        return Straggling(pace)
+    if not all(_waits(one, first) for one in waiting):
+        return Straggling(pace)
+    said = [
+        f"steps are made at {round(100 * pace.share)}% of the pace before",
+        "all others wait: they compute far less",
+    ]
+    said += [f"{name}: {clock or 'it computes as it did'}" for name, clock in slow.items()]
+    return Straggling(pace, clocks=all(slow.values()), witnesses=tuple(said), several=tuple(slow))
 
 
 def _waits(one: Member, slow: Member) -> bool:
@@ -129,40 +158,42 @@ _Read = Mapping[PodKey, Sequence[Series]]
 
 
 def _members(
-    metrics: Metrics, pods: Sequence[Pod], models: Mapping[str, str], pace: Pace, now: datetime
+    metrics: Metrics, pods: Sequence[Pod], models: Mapping[str, str], pace: Pace, now: datetime, late: datetime
 ) -> list[Member]:
-    """A member of which a pod is not told has nothing to say."""
+    """A member of which a pod is not told has nothing to say. `late`: what came after it is of late."""
     nodes = {p.node or "" for p in pods}
     by_pod = len(nodes) == 1
     groups: dict[str, list[Pod]] = {}
     for pod in sorted(pods, key=lambda p: p.ref.name):
         groups.setdefault(pod.ref.name if by_pod else pod.node or "", []).append(pod)
-    start = now - (WINDOW if pace.fell else LATE)
+    start = now - WINDOW if pace.fell else late
     read = {name: read_pods(metrics, name, pods, start, now) for name in (UTIL, TENSOR, POWER, CLOCK, *REASONS)}
     found = []
     for name, mine in groups.items():
-        util = _level(read[UTIL], mine, pace, now)
-        tensor, power, clock = (_level(read[metric], mine, pace, now) for metric in (TENSOR, POWER, CLOCK))
-        says_why = any(_slowed(read[metric], mine, now) for metric in REASONS)
+        util = _level(read[UTIL], mine, pace, now, late)
+        tensor, power, clock = (_level(read[metric], mine, pace, now, late) for metric in (TENSOR, POWER, CLOCK))
+        says_why = any(_slowed(read[metric], mine, late) for metric in REASONS)
         found.append(
             Member(name, models.get(mine[0].node or "", ""), util[0] if util else None, tensor, power, clock, says_why)
         )
     return found
 
 
-def _level(read: _Read, pods: Sequence[Pod], pace: Pace, now: datetime) -> tuple[float, float | None] | None:
+def _level(
+    read: _Read, pods: Sequence[Pod], pace: Pace, now: datetime, late: datetime
+) -> tuple[float, float | None] | None:
     """The mean of late and at the better pace, over all GPUs; None where a GPU is not told of, or not of now."""
     series = [s for p in pods for s in read.get(key_of(p), ())]
     if any(len(read.get(key_of(p), ())) < max(1, p.gpus) for p in pods) or not all(
         fresh(s.points, now) for s in series
     ):
         return None
-    late = [v for s in series for at, v in s.points if at >= now - LATE]
+    lately = [v for s in series for at, v in s.points if at >= late]
     best = [v for s in series for at, v in s.points if pace.was_best(at)]
-    return mean(late), mean(best) if best else None
+    return mean(lately), mean(best) if best else None
 
 
-def _slowed(read: _Read, pods: Sequence[Pod], now: datetime) -> bool:
+def _slowed(read: _Read, pods: Sequence[Pod], late: datetime) -> bool:
     """A GPU that has named such a reason in every sample of late."""
-    of_late = [[v for at, v in s.points if at >= now - LATE] for p in pods for s in read.get(key_of(p), ())]
+    of_late = [[v for at, v in s.points if at >= late] for p in pods for s in read.get(key_of(p), ())]
     return any(values and all(int(v) & SLOWDOWN for v in values) for values in of_late)

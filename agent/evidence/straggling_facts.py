@@ -25,9 +25,9 @@ def straggling_facts(scene: Scene) -> Findings:
     if gang is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is no gang"),))
     pods = _whole(scene.view, gang)
-    found = (
-        judge_straggling(scene.metrics, pods, _models(scene.view), scene.now) if scene.metrics and pods else _NOTHING
-    )
+    found = _NOTHING
+    if scene.metrics and pods:
+        found = judge_straggling(scene.metrics, pods, _models(scene.view), scene.now, scene.thresholds)
     values: dict[str, Any] = {
         "ref": gang.ref.json_object(),
         "name": str(gang.ref),
@@ -37,6 +37,7 @@ def straggling_facts(scene: Scene) -> Findings:
         "witnesses": list(found.witnesses),
         "against": list(found.against),
         "proven": found.proven,
+        "several": list(found.several) if found.several_proven else [],
         "gpus": sum(p.gpus for p in pods),
         "fits_elsewhere": _fits_elsewhere(scene, gang, found.slow) if found.proven and found.clocks else False,
         "requeued_24h": sum(
@@ -44,7 +45,8 @@ def straggling_facts(scene: Scene) -> Findings:
             for p in scene.history
         ),
     }
-    said = f"{gang.ref}: {found.slow}: {', '.join(found.witnesses)}" if found.slow else f"nobody holds {gang.ref} up"
+    slow = found.slow or " and ".join(found.several)
+    said = f"{gang.ref}: {slow}: {', '.join(found.witnesses)}" if slow else f"nobody holds {gang.ref} up"
     against = f"; but {'; '.join(found.against)}" if found.against else ""
     evidence = Evidence(kind="metric", statement=said + against, source="prometheus", observed_at=scene.now)
     return Findings({"straggler": values}, (evidence,))
@@ -77,10 +79,11 @@ def find_stragglers(sight: Sight) -> list[Condition]:
         keys = [(p.ref.namespace or "", p.ref.name) for p in pods]
         if len(pods) < 2 or not any(_uneven([values.get(key) for key in keys]) for values in now.values()):
             continue
-        judged = judge_straggling(sight.metrics, pods, _models(sight.view), sight.now)
-        if judged.proven:
-            since = f"{judged.slow} on {rfc3339(sight.now)[:10]}"
-            found.append(Condition(Symptom.STRAGGLER, gang.ref, since, {"slow": judged.slow or ""}))
+        judged = judge_straggling(sight.metrics, pods, _models(sight.view), sight.now, sight.thresholds)
+        if judged.proven or judged.several_proven:
+            slow = judged.slow or ", ".join(judged.several)
+            since = f"{slow} on {rfc3339(sight.now)[:10]}"
+            found.append(Condition(Symptom.STRAGGLER, gang.ref, since, {"slow": slow}))
     return found
 
 

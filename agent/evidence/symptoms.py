@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod, node_ref
 from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody, Signal, XidBody
-from agent.evidence.gangs import STUCK_AFTER_S, stuck_s
+from agent.domain.thresholds import Thresholds
+from agent.evidence.gangs import stuck_s
 from agent.evidence.queue_events import told_by_queue
 from agent.evidence.subjects import names_a_pod_that_is_gone, subject_of, unplaced
 from agent.evidence.xid import HARMLESS_TO_THE_GPU, called_for
@@ -33,7 +34,6 @@ _STUCK_EVENTS = frozenset({"FailedScheduling"})
 _HANG_EVENTS = frozenset({"TaskHung"})
 _FAILING_EVENTS = frozenset({"BackOff"})
 OWN_LOOK = "watchkeeper/survey"
-BACKOFF_COUNT = 5  # the kubelet waits longer each time: by the fifth it has tried for some minutes
 
 # A node with a sick GPU soon reports more: all of it is one incident.
 _RELATED: Mapping[Symptom, tuple[Symptom, ...]] = {
@@ -57,7 +57,7 @@ def related(symptom: Symptom) -> tuple[Symptom, ...]:
     return _RELATED.get(symptom, ())
 
 
-def tells(signal: Signal, view: ClusterView) -> Tells | None:
+def tells(signal: Signal, view: ClusterView, thresholds: Thresholds) -> Tells | None:
     """The symptom and subject of a signal, or None for mere context."""
     body = signal.body
     match body:
@@ -71,7 +71,7 @@ def tells(signal: Signal, view: ClusterView) -> Tells | None:
         case FindingBody():
             return Tells(Symptom(body.symptom), body.subject, over=body.status == "resolved")
         case EventBody():
-            return _event(body, view)
+            return _event(body, view, thresholds)
         case _:
             return None
 
@@ -115,28 +115,29 @@ def _of_node(symptom: Symptom, node: str, signal: Signal, view: ClusterView) -> 
     return Symptom.ALERT
 
 
-def _event(body: EventBody, view: ClusterView) -> Tells | None:
-    queued = told_by_queue(body, view)
+def _event(body: EventBody, view: ClusterView, thresholds: Thresholds) -> Tells | None:
+    queued = told_by_queue(body, view, thresholds)
     if queued is not None:
         return Tells(*queued)
     if body.severity != "Warning":
         return None
     if body.involved.kind == "Pod":
         pod = view.pods.get((body.involved.namespace or "", body.involved.name))
-        return _pod_event(body, pod, view) if pod else None
+        return _pod_event(body, pod, view, thresholds) if pod else None
     if body.reason in _HANG_EVENTS and body.involved.kind == "Node":
         return Tells(Symptom.NODE_UNHEALTHY, node_ref(body.involved.name))
     return None
 
 
-def _pod_event(body: EventBody, pod: Pod, view: ClusterView) -> Tells | None:
+def _pod_event(body: EventBody, pod: Pod, view: ClusterView, thresholds: Thresholds) -> Tells | None:
     gang = view.gangs.get(pod.gang) if pod.gang else None
     if body.reason in _STUCK_EVENTS and gang is not None and gang.state is GangState.STUCK:
         # A gang of which nothing runs waits in its queue, as queues are for; one that runs in part is stuck. One that
         # has only just begun to wait may be starting; if it stays stuck, the agent's own look finds it.
-        young = gang.stuck_since is not None and stuck_s(gang, view.taken_at) < STUCK_AFTER_S
+        young = gang.stuck_since is not None and stuck_s(gang, view.taken_at) < thresholds.gang_stuck_after_s
         return None if young else Tells(Symptom.GANG_STUCK, gang.ref)
-    if body.reason in _FAILING_EVENTS and body.count >= BACKOFF_COUNT and pod.gpus and pod.waiting_reason:
+    often = body.count >= thresholds.backoff_events_min  # the kubelet waits longer each time
+    if body.reason in _FAILING_EVENTS and often and pod.gpus and pod.waiting_reason:
         return Tells(Symptom.WORKLOAD_FAILING, pod.owner or pod.ref)
     if body.reason in _HANG_EVENTS and gang is not None:
         return Tells(Symptom.WORKLOAD_HANGS, gang.ref)

@@ -20,10 +20,9 @@ from agent.ports import Metrics, Series
 UTIL, ENGINE, POWER = "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_PROF_GR_ENGINE_ACTIVE", "DCGM_FI_DEV_POWER_USAGE"
 HEARD = (POWER, UTIL, ENGINE, "DCGM_FI_DEV_FB_USED")  # GPU_UTIL is absent on MIG
 ALIVE = ("up", "kube_pod_status_phase", "kube_node_status_allocatable")  # Prometheus scrapes something at least
-SILENT_AT_MIN = (0, 5, 10)  # heard at none of these is silent for ten minutes at least, looks back included
+LOOKS_BACK_S = 300  # Prometheus itself: heard at none of the moments so far apart is silent from the first to the last
 SPOKE_AT_MIN = (30, 120, 360)  # and it did speak at one of these
 SETTLED = timedelta(minutes=30)  # a pod that has only just started has no series yet
-STUCK_S = 1200
 BLIND_NODES = 2  # one exporter that was heard alone may be all there is
 BUSY_PERCENT = 50.0
 _HINTS = ("dcgm-exporter", "dcgm_exporter")
@@ -83,14 +82,14 @@ class Silence:
     blind: bool = False
 
 
-def silence(metrics: Metrics, view: ClusterView, now: datetime) -> Silence:
+def silence(metrics: Metrics, view: ClusterView, now: datetime, after_s: int) -> Silence:
     """Raises MetricsUnavailable."""
     expected = {node.name for node in working_nodes(view)}
     heard = heard_at(metrics, now, expected)
-    for minutes in SILENT_AT_MIN[1:]:
+    for ago_s in range(LOOKS_BACK_S, after_s + 1, LOOKS_BACK_S):
         if expected <= heard:
             return Silence(heard=len(heard))
-        heard |= heard_at(metrics, now - timedelta(minutes=minutes), expected - heard)
+        heard |= heard_at(metrics, now - timedelta(seconds=ago_s), expected - heard)
     missing, spoke = expected - heard, set[str]()
     for minutes in SPOKE_AT_MIN:
         if not missing <= spoke:
@@ -113,9 +112,9 @@ def suspects_of_lying(metrics: Metrics, view: ClusterView, now: datetime) -> lis
     return sorted(hit & {node.name for node in working_nodes(view)})
 
 
-def stuck_counter(metrics: Metrics, view: ClusterView, node: str, now: datetime) -> tuple[str, ...]:
+def stuck_counter(metrics: Metrics, view: ClusterView, node: str, now: datetime, after_s: int) -> tuple[str, ...]:
     """Pods of the node whose GPUs all work, by utilisation and by power, while the engine counter stays at 0."""
-    start = now - timedelta(seconds=2 * STUCK_S)
+    start = now - timedelta(seconds=2 * after_s)
     pods = sorted((p for p in view.pods_on(node) if p.holds_gpus and p.ready), key=lambda p: str(p.ref))
     read = {name: read_pods(metrics, name, pods, start, now) for name in (UTIL, ENGINE, POWER)}
     found = []
@@ -123,15 +122,15 @@ def stuck_counter(metrics: Metrics, view: ClusterView, node: str, now: datetime)
         util, engine, power = (read[name].get((pod.ref.namespace or "", pod.ref.name), []) for name in read)
         if min(len(util), len(engine), len(power)) < pod.gpus:
             continue
-        works = all_so_for_s(util, now, lambda v: v >= BUSY_PERCENT) >= STUCK_S and _draws(power, now)
-        if works and all_so_for_s(engine, now, lambda v: v == 0) >= STUCK_S:
+        works = all_so_for_s(util, now, lambda v: v >= BUSY_PERCENT) >= after_s and _draws(power, now, after_s)
+        if works and all_so_for_s(engine, now, lambda v: v == 0) >= after_s:
             found.append(pod.ref.name)
     return tuple(found)
 
 
-def _draws(power: Sequence[Series], now: datetime) -> bool:
+def _draws(power: Sequence[Series], now: datetime, after_s: int) -> bool:
     says = METRICS[POWER].says
-    return all(all_so_for_s([s], now, lambda v, s=s: says(v, s.labels) is Saying.BUSY) >= STUCK_S for s in power)  # type: ignore[misc]
+    return all(all_so_for_s([s], now, lambda v, s=s: says(v, s.labels) is Saying.BUSY) >= after_s for s in power)  # type: ignore[misc]
 
 
 def _last(series: Series) -> float | None:

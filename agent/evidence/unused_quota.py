@@ -2,7 +2,7 @@
 
 Kueue gives such quota back by itself where its PodsReady time-out is on, and an admission check may make a gang wait
 for machines that are still being bought; both are left alone. Only a gang that was fully let in long ago, whose pods
-do not come, is told of: when somebody waits for its quota, or when it has been so for an hour.
+do not come, is told of: when somebody waits for its quota, or when it has been so for longer still.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Any
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Condition, Gang, GangState, ObjectRef
 from agent.domain.incident import Symptom
+from agent.domain.thresholds import Thresholds
 from agent.evidence.condition import Condition as Found, Sight
 from agent.evidence.holders import OPT_OUT
 from agent.evidence.look_facts import Findings, Scene, seen_object
@@ -19,8 +20,6 @@ from agent.evidence.lookup import find_gang, in_order, pods_of, raw_object
 from agent.evidence.queues import has_quota, holds, is_queued, queue_of, said
 from agent.evidence.quota_books import Books, held
 
-EMPTY_AFTER_S = 600  # twice Kueue's usual PodsReady time-out: whoever would act by himself has had his time
-LONG_S = 3600  # quota that nobody has asked for yet is still quota that nobody uses
 _DONE = ("Complete", "Completed", "Failed", "Succeeded", "Finished")  # a job's own words for its end
 
 
@@ -29,16 +28,17 @@ def find_unused(sight: Sight) -> list[Found]:
     empty = [(gang, empty_since(sight.view, gang)) for gang in in_order(sight.view.gangs)]
     books = Books(sight.view) if any(since is not None for _, since in empty) else None
     for gang, since in empty:
-        if books is not None and since is not None and worth_telling(books, gang, since, sight.now):
+        if books is not None and since is not None and worth_telling(books, gang, since, sight.now, sight.thresholds):
             found.append(Found(Symptom.QUOTA_UNUSED, gang.ref, rfc3339(since)))
     return found
 
 
-def worth_telling(books: Books, gang: Gang, since: datetime, now: datetime) -> bool:
+def worth_telling(books: Books, gang: Gang, since: datetime, now: datetime, thresholds: Thresholds) -> bool:
     empty_s = (now - since).total_seconds()
-    if empty_s < EMPTY_AFTER_S:
+    if empty_s < thresholds.quota_empty_after_s:
         return False
-    return empty_s >= LONG_S or bool(books.waiting_beside(queue_of(books.view, gang), gang))
+    unasked = empty_s >= thresholds.quota_empty_unasked_after_s
+    return unasked or bool(books.waiting_beside(queue_of(books.view, gang), gang))
 
 
 def empty_since(view: ClusterView, gang: Gang) -> datetime | None:
@@ -99,7 +99,7 @@ def unused_facts(scene: Scene) -> Findings:
     if gang is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
     since, books = empty_since(scene.view, gang), Books(scene.view)
-    if since is None or not worth_telling(books, gang, since, scene.now):
+    if since is None or not worth_telling(books, gang, since, scene.now, scene.thresholds):
         return Findings({}, (seen_object(scene, f"{gang.ref} is {gang.state}, and its quota is not idle"),))
     waiting = books.waiting_beside(queue_of(scene.view, gang), gang)
     quota = {

@@ -15,7 +15,8 @@ from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState, Node
 from agent.domain.incident import Symptom
 from agent.domain.outcome import PastAction
-from agent.evidence.admission_loops import LOOPS_MIN, sent_back
+from agent.domain.thresholds import Thresholds
+from agent.evidence.admission_loops import sent_back
 from agent.evidence.condition import Condition, Sight
 from agent.evidence.holding import is_reserved
 from agent.evidence.lookup import in_order, raw_object, same_object
@@ -32,7 +33,6 @@ from agent.evidence.queues import (
 )
 from agent.evidence.quota_books import Books, needs
 
-WAITING_AFTER_S = 900  # pods that go by themselves, images that are pulled: a quarter of an hour settles most
 _NODE_LOST = frozenset({"NodeFailures", "NodeFailure"})  # Kueue's reasons for a gang whose node failed
 _RECOVERY = "WaitForRecovery"  # PodsReady's reason for a gang that ran and lost a pod
 
@@ -47,7 +47,7 @@ class Waiting:
 def find_waiting(sight: Sight) -> list[Condition]:
     queued = [gang for gang in in_order(sight.view.gangs) if gang.state is GangState.QUEUED and is_queued(gang)]
     books = Books(sight.view) if queued else None
-    found = [waiting(books, gang, sight.history, sight.now) for gang in queued if books is not None]
+    found = [waiting(books, gang, sight.history, sight.now, sight.thresholds) for gang in queued if books is not None]
     return [
         Condition(Symptom.GANG_WAITING, each.gang.ref, f"{each.kind} {rfc3339(each.since)}", {"kind": each.kind})
         for each in found
@@ -55,19 +55,24 @@ def find_waiting(sight: Sight) -> list[Condition]:
     ]
 
 
-def waiting(books: Books, gang: Gang, history: Sequence[PastAction], now: datetime) -> Waiting | None:
+def waiting(
+    books: Books, gang: Gang, history: Sequence[PastAction], now: datetime, thresholds: Thresholds
+) -> Waiting | None:
     """How and since when it waits; None where it only waits for its turn."""
     view = books.view
     if not is_queued(gang) or gang.state is not GangState.QUEUED or gang.running or not needs(gang):
         return None
     until = backs_off_until(view, gang)
-    if held_by(view, gang) is not None or sent_back(view, gang) >= LOOPS_MIN or (until is not None and until > now):
+    if held_by(view, gang) is not None or (until is not None and until > now):
         return None
+    if sent_back(view, gang) >= thresholds.admission_loop_times_min:
+        return None
+    after_s = thresholds.gang_waiting_after_s
     lost = lost_at(view, gang, history)
-    if lost is not None and (now - lost).total_seconds() >= WAITING_AFTER_S and took_its_place(view, gang, lost):
+    if lost is not None and (now - lost).total_seconds() >= after_s and took_its_place(view, gang, lost):
         return Waiting(gang, "lost", lost)
     since = _scattered_since(books, gang)
-    if since is not None and (now - since).total_seconds() >= WAITING_AFTER_S:
+    if since is not None and (now - since).total_seconds() >= after_s:
         return Waiting(gang, "scattered", since)
     return None
 

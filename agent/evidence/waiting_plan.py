@@ -45,7 +45,7 @@ def waiting_facts(scene: Scene) -> Findings:
     gang = find_gang(scene.view, scene.incident.subject)
     if gang is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
-    found = waiting(Books(scene.view), gang, scene.history, scene.now)
+    found = waiting(Books(scene.view), gang, scene.history, scene.now, scene.thresholds)
     if found is None:
         return Findings({}, (seen_object(scene, f"{gang.ref} is {gang.state}; nothing but its turn is missing"),))
     plan = _plan(found, scene)

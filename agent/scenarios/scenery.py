@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from agent.adapters.kubernetes.kinds import KINDS
 from agent.adapters.simulated.merge import merged
 from agent.adapters.simulated.world import World
-from agent.config import Settings
+from agent.config import Settings, why_bad
 from agent.domain.approval import Person
 from agent.domain.base import rfc3339
 from agent.ports import ClusterFault
@@ -49,7 +49,7 @@ def settings_of(scenario: Scenario, database: Path, people: tuple[Person, ...]) 
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ScenarioInvalid(scenario.metadata.name, (f"spec.settings.{key}: {first['msg']}",)) from error
+        raise ScenarioInvalid(scenario.metadata.name, (f"spec.settings.{key}: {why_bad(first)}",)) from error
 
 
 def past_action(past: HistoryEntry, start: datetime) -> dict[str, Any]:

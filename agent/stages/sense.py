@@ -12,6 +12,7 @@ from enum import StrEnum
 from agent.domain.cluster import ClusterView
 from agent.domain.incident import SIGNALS_KEPT, Incident, incident_id, incident_key
 from agent.domain.signal import AlertBody, ConditionBody, FindingBody, Signal, XidBody
+from agent.domain.thresholds import Thresholds
 from agent.evidence.echoes import Closed, is_echo
 from agent.evidence.symptoms import Tells, related, tells
 
@@ -39,12 +40,13 @@ def sense(
     last_closed: LastClosed,
     view: ClusterView,
     now: datetime,
+    thresholds: Thresholds,
 ) -> list[Change]:
     """What `batch` (oldest first) changes about the open incidents."""
     incidents = {incident.key: incident for incident in open_incidents}
     changes: list[Change] = []
     for signal in batch:
-        told = tells(signal, view)
+        told = tells(signal, view, thresholds)
         change = _place(signal, told, incidents, last_closed, now) if told else None
         if change is not None:
             incidents[change.incident.key] = change.incident

@@ -73,6 +73,13 @@ def test_the_actions_in_the_docs_are_those_of_the_catalogue() -> None:
     assert page == written(page), "run `make docs`"
 
 
+def test_the_thresholds_in_the_docs_are_those_of_the_code() -> None:
+    from write_thresholds import PAGE, written
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == written(page), "run `make docs`"
+
+
 def test_the_results_in_the_docs_are_of_the_scenarios_that_are_there() -> None:
     """What became of them is compared where they run anyway: in `make test`."""
     from write_results import PAGE, names

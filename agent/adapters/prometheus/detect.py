@@ -19,6 +19,7 @@ from agent.domain.cluster import ClusterView, Gang, GangState
 from agent.domain.incident import Symptom
 from agent.domain.outcome import PastAction
 from agent.domain.signal import Signal
+from agent.domain.thresholds import Thresholds
 from agent.evidence.admission_loops import find_loops
 from agent.evidence.cascades import find_cascades
 from agent.evidence.condition import Condition, Finder, Sight
@@ -60,8 +61,9 @@ SELDOM_S: Mapping[Symptom, int] = {Symptom.TELEMETRY_FAULT: 120, Symptom.SERVICE
 class Surveyor:
     """Keeps in memory what it has told; all of it can be found again after a restart."""
 
-    def __init__(self, metrics: Metrics, limits: Mapping[str, Any], ledger: Ledger) -> None:
+    def __init__(self, metrics: Metrics, limits: Mapping[str, Any], ledger: Ledger, thresholds: Thresholds) -> None:
         self._metrics = metrics
+        self._thresholds = thresholds
         self._ledger = ledger
         self._standing = Standing()
         self._past: list[PastAction] | None = None
@@ -95,7 +97,7 @@ class Surveyor:
     def _find(self, symptom: Symptom, find: Finder, view: ClusterView, now: datetime) -> list[Signal]:
         if now < self._next.get(symptom, now):
             return []
-        sight = Sight(view, self._metrics, now, self._reclaims(now))
+        sight = Sight(view, self._metrics, now, self._reclaims(now), self._thresholds)
         signals = finder_watch.look(symptom, find, self._standing, sight)
         self._next[symptom] = now + timedelta(seconds=SELDOM_S.get(symptom, 0))
         return signals
@@ -110,7 +112,7 @@ class Surveyor:
         """One finding for gangs that stand in each other's way: about the one that should start first."""
         over = [ref for ref in self._standing.subjects(Symptom.GANG_STUCK) if not _stuck(find_gang(view, ref))]
         signals = [s for ref in over for s in self._standing.end(Symptom.GANG_STUCK, ref, now)]
-        for group in competing(view, stuck_gangs(view, now)):
+        for group in competing(view, stuck_gangs(view, now, self._thresholds.gang_stuck_after_s)):
             if not any(self._standing.told(Symptom.GANG_STUCK, gang.ref) for gang in group):
                 signals += self._standing.begin(_stuck_condition(group[0], len(group)), now)
         return signals

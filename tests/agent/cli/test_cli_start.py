@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import os
 import socket
 import sqlite3
@@ -40,6 +41,43 @@ def test_a_settings_file_that_is_none_is_one_line_that_names_file_and_place(
     assert str(file) in said and named in said and "\n" not in said
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{hang_after_s: 599}", "thresholds.hang_after_s: Input should be greater than or equal to 600: five minutes"),
+        ("{hang_after_s: 86400}", "thresholds.hang_after_s: Input should be less than or equal to 14400"),
+        ("{hangs_after_s: 900}", "thresholds.hangs_after_s: there is no such threshold; expected one of admission_"),
+        ("{straggler_slow_s: 700}", "thresholds.straggler_slow_s: Input should be a multiple of 300"),
+        ("{quota_empty_after_s: often}", "thresholds.quota_empty_after_s: "),
+        ("{quota_empty_after_s: 7200}", "quota_empty_after_s must not be greater than quota_empty_unasked_after_s"),
+        ("often", "thresholds: "),
+    ],
+)
+def test_a_bad_threshold_names_file_and_key_and_what_it_is_good_for(text: str, named: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"thresholds: {text}")
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(file)
+    said = str(refused.value)
+    assert said.startswith(f"{file}: ") and named in said and "\n" not in said
+
+
+def test_thresholds_of_the_environment_go_over_those_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("thresholds: {hang_after_s: 900, node_flaps_min: 5}")
+    monkeypatch.setenv("WATCHKEEPER_THRESHOLDS", '{"hang_after_s": 1200}')
+    limits = load_settings(file).thresholds
+    assert (limits.hang_after_s, limits.node_flaps_min, limits.gang_stuck_after_s) == (1200, 5, 600)
+
+
+def test_the_schema_tells_of_thresholds_and_their_bounds() -> None:
+    told = json.loads(CliRunner().invoke(config.app, ["schema"]).stdout)["$defs"]["Thresholds"]["properties"]
+    assert (told["hang_after_s"]["minimum"], told["hang_after_s"]["default"]) == (600, 1800)
+    assert all({"minimum", "maximum", "default", "description", "because"} <= set(each) for each in told.values())
+
+
 def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHKEEPER_IDENTITIES", "alice")
     with pytest.raises(SettingsInvalid, match="identities"):
@@ -50,7 +88,7 @@ def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.
 @pytest.mark.parametrize("key", ["WATCHKEEPER_DATABSE", "watchkeeper_look_every", "WATCHKEEPER_"])
 def test_a_key_in_the_environment_that_nobody_knows_is_named(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(key, "x")
-    with pytest.raises(SettingsInvalid, match=f"environment: {key}: there is no such setting; expected one of cluster"):
+    with pytest.raises(SettingsInvalid, match=f"environment: {key}: there is no such setting; expected one of call_when"):
         load_settings()
 
 

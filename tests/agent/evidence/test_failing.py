@@ -9,6 +9,7 @@ from agent.domain.base import rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.domain.incident import Symptom
 from agent.domain.signal import Body
+from agent.domain.thresholds import USUAL
 from agent.evidence.facts import Facts, gather
 from agent.evidence.symptoms import tells
 from evidence.field import NOW, Cluster, Foresees, Told, cluster, incident, past, ref
@@ -150,7 +151,7 @@ def test_what_does_not_blame_the_rollout(where: Cluster, why: str) -> None:
 
 
 def told_by(body: Body, where: Cluster) -> Any:
-    told = tells(incident(Symptom.ALERT, LLAMA, body).signals[0], where.view())
+    told = tells(incident(Symptom.ALERT, LLAMA, body).signals[0], where.view(), USUAL)
     return (told.symptom, str(told.subject)) if told else None
 
 

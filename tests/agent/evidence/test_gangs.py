@@ -7,6 +7,7 @@ import pytest
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.domain.cluster import ObjectRef
 from agent.domain.signal import EventBody, Signal
+from agent.domain.thresholds import USUAL
 from agent.evidence.gangs import GangPlan, candidates, competing, plan, stuck_gangs, stuck_s
 from agent.evidence.symptoms import tells
 from evidence.field import NOW, Cluster, Foresees, cluster, ref
@@ -17,7 +18,7 @@ FOUR = ("gpu-1", "gpu-2", "gpu-3", "gpu-4")
 def planned(where: Cluster, subject: str = "big", **starts: list[str]) -> GangPlan:
     view = where.view()
     forecaster = Foresees(**starts) if starts else SchedulerForecaster()
-    return plan(view.gangs[ref("Workload", subject)], view, forecaster, NOW)
+    return plan(view.gangs[ref("Workload", subject)], view, forecaster, NOW, USUAL)
 
 
 def who(made: GangPlan) -> str | None:
@@ -92,19 +93,19 @@ def test_the_order_of_what_it_costs(more: dict[str, dict[str, object]], first: s
     for name, about in more.items():
         where.gang(name, on=["gpu-2"], waiting=1, **about)
     view = where.view()
-    assert candidates(view.gangs[ref("Workload", "big")], view, NOW)[0].ref.name == first
+    assert candidates(view.gangs[ref("Workload", "big")], view, NOW, USUAL)[0].ref.name == first
 
 
 def test_a_gang_that_has_only_just_begun_is_not_stuck_yet() -> None:
     view = cluster().nodes(*FOUR).gang("new", on=["gpu-1"], waiting=1, stuck_s=300).view()
     (gang,) = view.gangs.values()
-    assert (stuck_s(gang, NOW), stuck_gangs(view, NOW)) == (300, [])
-    assert stuck_gangs(view, NOW + timedelta(minutes=5)) == [gang]
+    assert (stuck_s(gang, NOW), stuck_gangs(view, NOW, 600)) == (300, [])
+    assert stuck_gangs(view, NOW + timedelta(minutes=5), 600) == [gang]
 
 
 def test_gangs_on_other_nodes_do_not_stand_in_the_way() -> None:
     where = deadlock().node("l4-1", product="NVIDIA-L4").gang("tiny", on=["l4-1"], waiting=1)
-    groups = competing(where.view(), stuck_gangs(where.view(), NOW))
+    groups = competing(where.view(), stuck_gangs(where.view(), NOW, 600))
     assert [[g.ref.name for g in group] for group in groups] == [["big", "small"], ["tiny"]]
 
 
@@ -113,7 +114,7 @@ def test_a_pod_that_has_just_begun_to_wait_makes_no_gang_stuck(stuck_for_s: int,
     view = cluster().nodes("gpu-1").gang("new", on=["gpu-1"], waiting=1, stuck_s=stuck_for_s).view()
     pod = ObjectRef(api_version="v1", kind="Pod", namespace="lab", name="new-1")
     body = EventBody(reason="FailedScheduling", severity="Warning", involved=pod)
-    told = tells(Signal(id="1", source="test", type="dev.watchkeeper.k8s.event", time=NOW, body=body), view)
+    told = tells(Signal(id="1", source="test", type="dev.watchkeeper.k8s.event", time=NOW, body=body), view, USUAL)
     assert (told is not None) is opens
 
 

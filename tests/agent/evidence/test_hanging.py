@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agent.domain.incident import Symptom
+from agent.domain.thresholds import USUAL
 from agent.evidence.condition import Sight
 from agent.evidence.facts import gather
 from agent.evidence.hanging import progress_of
@@ -107,7 +108,7 @@ def test_a_counter_that_moved_a_little_ago_means_no_hang_whatever_the_others_say
     ],
 )
 def test_when_steps_count_as_stopped(steps: Series, stopped: bool, why: str) -> None:
-    assert progress_of([steps], NOW).stopped is stopped, why
+    assert progress_of([steps], NOW, USUAL).stopped is stopped, why
 
 
 def test_the_one_rank_that_does_not_spin_is_named() -> None:

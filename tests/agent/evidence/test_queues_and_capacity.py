@@ -9,6 +9,7 @@ from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.domain.base import rfc3339
 from agent.domain.incident import Symptom
 from agent.domain.signal import EventBody
+from agent.domain.thresholds import USUAL
 from agent.evidence.admission_loops import find_loops
 from agent.evidence.cascades import cascade_in
 from agent.evidence.condition import Condition, Finder, Sight
@@ -177,29 +178,29 @@ def chain(*minutes: int) -> Cluster:
 
 
 def test_three_preemptions_in_a_row_are_a_cascade() -> None:
-    cascade = cascade_in(chain(40, 20, 5).view(), NOW)
+    cascade = cascade_in(chain(40, 20, 5).view(), NOW, USUAL)
     assert cascade is not None
     assert (cascade.length, cascade.newest.by.ref.name, cascade.queue.name) == (3, "c", "shared")
-    assert cascade_in(chain(40, 20).view(), NOW) is None, "two are how priorities work"
-    assert cascade_in(chain(90, 20, 5).view(), NOW) is None, "the first is over an hour old"
+    assert cascade_in(chain(40, 20).view(), NOW, USUAL) is None, "two are how priorities work"
+    assert cascade_in(chain(90, 20, 5).view(), NOW, USUAL) is None, "the first is over an hour old"
 
 
 def test_one_gang_put_out_three_times_within_its_first_hour_is_churn() -> None:
     where = workload("b", put_out("a", 5), where=workload("a", ADMITTED))
     stats = {"evictions": [{"reason": "Preempted", "count": 3}]}
-    assert cascade_in(where.view(), NOW) is None
+    assert cascade_in(where.view(), NOW, USUAL) is None
     where.change("Workload", "b", {"status": {"schedulingStats": stats}})
-    assert cascade_in(where.view(), NOW) is None, "nobody knows how long ago the first was"
+    assert cascade_in(where.view(), NOW, USUAL) is None, "nobody knows how long ago the first was"
     where.change("Workload", "b", {"metadata": {"creationTimestamp": ago(50)}})
-    assert cascade_in(where.view(), NOW) is not None
+    assert cascade_in(where.view(), NOW, USUAL) is not None
 
 
 def test_an_event_that_repeats_itself_tells_of_a_loop() -> None:
     where, about = looping(1), ref("Workload", "loop")
     event = EventBody(reason="EvictedDueToPodsReadyTimeout", severity="Normal", involved=about, count=3)
-    assert told_by_queue(event, where.view()) is not None
-    assert told_by_queue(event.model_copy(update={"count": 2}), where.view()) is None
-    assert told_by_queue(event.model_copy(update={"reason": "Pending"}), where.view()) is None
+    assert told_by_queue(event, where.view(), USUAL) is not None
+    assert told_by_queue(event.model_copy(update={"count": 2}), where.view(), USUAL) is None
+    assert told_by_queue(event.model_copy(update={"reason": "Pending"}), where.view(), USUAL) is None
 
 
 def reserved(until: str, gang: str = "llama") -> Cluster:

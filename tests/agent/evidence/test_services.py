@@ -11,6 +11,7 @@ from agent.domain.cluster import ClusterView
 from agent.domain.forecast import GpuForecast, Gpus
 from agent.domain.incident import Symptom
 from agent.domain.proposal import Prediction
+from agent.domain.thresholds import USUAL
 from agent.evidence.condition import Sight
 from agent.evidence.facts import gather
 from agent.evidence.serving_facts import find_saturated
@@ -138,9 +139,9 @@ def test_the_agents_own_look_finds_it_and_gives_a_step_its_time() -> None:
 def test_the_alert_about_an_autoscaler_is_about_what_it_scales() -> None:
     named = alert("KubeHpaMaxedOut", namespace="lab", horizontalpodautoscaler="tts")
     about = incident(Symptom.ALERT, TTS, named).signals[0]
-    told = tells(about, maxed_out(service()).view())
+    told = tells(about, maxed_out(service()).view(), USUAL)
     assert told is not None and (told.symptom, told.subject) == (Symptom.SERVICE_SATURATED, TTS)
-    unknown = tells(about, service().view())
+    unknown = tells(about, service().view(), USUAL)
     assert unknown is not None and unknown.symptom is Symptom.ALERT, "a person finds out what it was"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agent.domain.incident import Symptom
+from agent.domain.thresholds import USUAL
 from agent.evidence.condition import Sight
 from agent.evidence.facts import gather
 from agent.evidence.pace import pace_of
@@ -111,6 +112,35 @@ def test_what_is_no_straggler(metrics: list[Series], why: str) -> None:
     assert found(metrics) == [], why
 
 
+def four() -> Cluster:
+    return cluster().nodes(*ON, "gpu-4").gang("llama", on=[*ON, "gpu-4"], gpus=1)
+
+
+@pytest.mark.parametrize(("slow", "clocks"), [(HOT, True), (AT_PACE, False)])
+def test_two_at_once_are_told_of_and_neither_is_the_one(slow: Mapping[str, Change], clocks: bool) -> None:
+    metrics = told(WAITING, slow, WAITING, slow)
+    seen = straggler(metrics, four())
+    assert (seen["several"], seen["clocks"], seen["proven"], seen["slow"]) == (["gpu-2", "gpu-4"], clocks, False, "")
+    assert seen["witnesses"][0] == "steps are made at 40% of the pace before"
+    assert found(metrics, four()) == ["Workload/lab/llama gpu-2, gpu-4"]
+
+
+OLD = series("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 5e9, "llama-1", gpu="0")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "why"),
+    [
+        (told(WAITING, HOT, WAITING, HOT, pace=steps(30, 30)), "the pace has not fallen"),
+        (told(WAITING, HOT, HOT, HOT), "more are slow than wait: the work or the cooling has changed"),
+        ([*told(WAITING, HOT, WAITING, HOT), OLD], "an exporter repeats itself"),
+    ],
+)
+def test_what_is_not_told_of_several(metrics: list[Series], why: str) -> None:
+    assert straggler(metrics, four())["several"] == [], why
+    assert found(metrics, four()) == [], why
+
+
 def test_clocks_of_unlike_models_are_not_compared() -> None:
     slower = {name: (late, late) for name, (_, late) in {**HOT, WHY: (0, 0)}.items()}
     waiting = {**WAITING, TENSOR: (0.1, 0.1)}
@@ -150,4 +180,4 @@ def test_that_it_was_started_again_is_remembered() -> None:
     ],
 )  # fmt: skip
 def test_when_the_pace_has_fallen(counter: Series, fell: bool, why: str) -> None:
-    assert pace_of([counter], NOW).fell is fell, why
+    assert pace_of([counter], NOW, USUAL).fell is fell, why

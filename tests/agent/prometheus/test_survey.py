@@ -9,6 +9,7 @@ from evidence.field import NOW, Cluster, Told, cluster, past, ref, series
 from agent.adapters.prometheus.detect import Surveyor
 from agent.domain.outcome import PastAction
 from agent.domain.signal import FindingBody, Signal, XidBody
+from agent.domain.thresholds import USUAL
 from agent.ports import MetricsUnavailable, Series
 
 UTIL, ENGINE, XID = "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_PROF_GR_ENGINE_ACTIVE", "DCGM_FI_DEV_XID_ERRORS"
@@ -25,7 +26,7 @@ class Remembers:
 
 
 def surveyor(told: Told, *history: PastAction, **minimum: str) -> Surveyor:
-    return Surveyor(told, {"idle": {"minimum": minimum}}, Remembers(*history))  # type: ignore[arg-type]
+    return Surveyor(told, {"idle": {"minimum": minimum}}, Remembers(*history), USUAL)  # type: ignore[arg-type]
 
 
 def said(signals: list[Signal]) -> list[str]:

@@ -8,6 +8,7 @@ from agent.adapters.kubernetes.translate import view_of
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.incident import SIGNALS_KEPT, IncidentState, Symptom
 from agent.domain.signal import AlertBody, Body, ConditionBody, EventBody, FindingBody, LogBody, Signal, XidBody
+from agent.domain.thresholds import USUAL
 from agent.evidence.echoes import Closed
 from agent.stages.sense import Change, ChangeKind, sense
 
@@ -52,7 +53,7 @@ def alert(name: str, status: str = "firing", **labels: str) -> Signal:
 
 
 def sensed(*signals: Signal, closed: Closed | None = None, view: ClusterView | None = None) -> list[Change]:
-    return sense(signals, (), lambda _: closed, view or cluster("Running", "Running"), T0 + timedelta(minutes=1))
+    return sense(signals, (), lambda _: closed, view or cluster("Running", "Running"), T0 + timedelta(minutes=1), USUAL)
 
 
 def test_an_xid_opens_an_incident_about_its_node() -> None:
@@ -181,7 +182,7 @@ def test_a_gang_that_was_not_stuck_long_enough_may_be_found_stuck_later() -> Non
     gang = ObjectRef(api_version="watchkeeper.dev/v1alpha1", kind="Gang", namespace="research", name="llama")
     found = FindingBody(symptom=Symptom.GANG_STUCK.value, subject=gang, status="firing")
     view = cluster("Running", "Pending")
-    told = sense([alert("KubePodNotReady", namespace="research", pod="llama-1")], (), lambda _: None, view, T0)
+    told = sense([alert("KubePodNotReady", namespace="research", pod="llama-1")], (), lambda _: None, view, T0, USUAL)
     early = Closed(told[0].incident, IncidentState.NO_ACTION, T0)
     assert sensed(signal(found, "2"), closed=early, view=view)[0].kind is ChangeKind.OPENED
 
