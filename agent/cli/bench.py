@@ -16,6 +16,10 @@ import typer
 from agent.cli.output import EXIT_USAGE, JsonOption, fail, say, show_json, show_table
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
+    "queue": (
+        "agent.bench.queue",
+        "Queues under load: Kueue's published loads, and one cycle over a thousand waiting gangs.",
+    ),
     "admission": (
         "agent.bench.admission",
         "Single questions to the scheduler core: how long they take, what they cost.",
