@@ -13,7 +13,7 @@ from scheduler_core.quota_tree import Place, QuotaTree
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.sites import Seats, Sites, domains
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.start import Assignment
+from scheduler_core.start import Assignment, Counts
 from scheduler_core.state import Admission, Eviction
 
 PREEMPTED = "Preempted"
@@ -35,7 +35,7 @@ class Desk:
         self.lines = Lines(snapshot, now_s, usage_of)
         self.holders = Holders.of(snapshot)
         self.sites = Sites(snapshot)
-        self.preemptors: set[str] = set()  # those that wait for others that they sent back
+        self.preemptors: dict[str, Counts] = {}  # those that wait for others that they sent back, and at which size
         self._leaving = {each.name for each in self.holders if each.evicted}
         stops = ((name, queue.stop_policy) for name, queue in sorted(snapshot.queues.items()))
         self._stopped = [("queue", name) for name, policy in stops if policy is StopPolicy.HOLD_AND_DRAIN]
@@ -67,7 +67,7 @@ class Desk:
         admission = Admission(assignment.at_s, assignment.counts, assignment.flavors, topology=domains(seats))
         self.snapshot.admit(assignment.gang, admission)
         self.lines.leave(assignment.gang)
-        self.preemptors.discard(assignment.gang)
+        self.preemptors.pop(assignment.gang, None)
         self.sites.hold(assignment.gang, seats)
         self._hold(assignment.gang)
 
@@ -116,7 +116,7 @@ class Desk:
 
     def _forget(self, name: str) -> None:
         self.lines.leave(name)
-        self.preemptors.discard(name)
+        self.preemptors.pop(name, None)
         self.holders.drop(name)
         self.sites.leave(name)
         self._leaving.discard(name)

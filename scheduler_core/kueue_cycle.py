@@ -106,7 +106,8 @@ class _Cycle:
     def nominate(self, name: str) -> Nomination:
         snapshot = self._desk.snapshot
         gang = snapshot.gang(name)
-        return self._nominating.nominate(gang, turn(gang, snapshot.state_of(name), self._desk.usage_of))
+        when = turn(gang, snapshot.state_of(name), self._desk.usage_of)
+        return self._nominating.nominate(gang, when, at_most=self._desk.preemptors.get(name))
 
     def _order(self, heads: list[Nomination]) -> Iterator[int]:
         first = self._desk.preemptors
@@ -135,12 +136,16 @@ class _Cycle:
         if head.names_of_victims & self._gone:
             ground = replace(self._ground, pencil=self._after, spared=self._desk.spared | self._gone)
             with self._desk.sites.without((), leaving=True):
-                again = self._nominating.nominate(head.gang, head.turn, head.flavors, ground)
+                again = self._again(head, ground)
             return again, True
         if (head.seats and not self._seats_fit(head)) or (self._one_by_one and head.does and not self._fits(head)):
             ground = replace(self._ground, spared=self._desk.spared | self._gone)
-            return self._nominating.nominate(head.gang, head.turn, head.flavors, ground), False
+            return self._again(head, ground), False
         return head, False
+
+    def _again(self, head: Nomination, ground: Ground) -> Nomination:
+        at_most = self._desk.preemptors.get(head.name)
+        return self._nominating.nominate(head.gang, head.turn, only=head.flavors, at_most=at_most, ground=ground)
 
     def _fits(self, head: Nomination) -> bool:
         """Quota and seats, once all victims have left, its own and those of the heads before it."""
@@ -179,12 +184,12 @@ class _Cycle:
         self._pencil_in(head, head.usage)
         self._keep(head.name, head.seats)
         self._desk.lines.stays_first(head.name)
-        self._desk.preemptors.add(head.name)
+        self._desk.preemptors[head.name] = head.counts
         self.result.why[head.name] = Reason.WAITING_FOR_PREEMPTED
 
     def _park(self, head: Nomination) -> None:
         self.result.why[head.name] = head.reason or Reason.WAITING_FOR_QUOTA
-        self._desk.preemptors.discard(head.name)
+        self._desk.preemptors.pop(head.name, None)
         if self._desk.lines.park_alike(head.name):
             self.result.parked.append(head.name)
 

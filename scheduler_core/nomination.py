@@ -76,9 +76,21 @@ class Nominating:
         self._snapshot, self._ground, self._sites = snapshot, ground, sites
         self.evaluations = 0
 
-    def nominate(self, gang: Gang, when: Turn, only: Chosen | None = None, ground: Ground | None = None) -> Nomination:
-        """With `only`, on no other flavors than these; with `ground`, on another one."""
-        least, most = least_counts(self._snapshot, gang), most_counts(self._snapshot, gang)
+    def nominate(
+        self,
+        gang: Gang,
+        when: Turn,
+        *,
+        only: Chosen | None = None,
+        at_most: Counts | None = None,
+        ground: Ground | None = None,
+    ) -> Nomination:
+        """On no other flavors than `only`, at no larger size than `at_most`, where these are given.
+
+        A size that others were sent back for is not exceeded afterwards: what a gang may take back from others at a
+        small size it may have to give back at a large one, and so on for ever.
+        """
+        least, most = least_counts(self._snapshot, gang), at_most or most_counts(self._snapshot, gang)
         weigh = _Weighing(self._snapshot, ground or self._ground, self._sites, gang, when, only)
         best = weigh.at(most)
         if not best.does and least != most:
