@@ -18,6 +18,10 @@ CARRIED = ("incident",)
 """Attributes by which the redaction is found where the record is."""
 
 
+class NotAllowed(LogError):
+    """Whoever opened the log may not erase. Nothing was recorded."""
+
+
 class NothingToRedact(LogError):
     """The record has no sealed text that is still there, or not at the place named."""
 
@@ -35,8 +39,10 @@ def redact(
     """Erases these sealed texts of a record, or all of them, and answers the record that says so.
 
     Its own `sealed` places are those of the new record: who redacts is a person, too. Raises NothingToRedact,
-    NoSuchRecord, LogUnavailable; in PostgreSQL the database refuses every role but the one that may redact.
+    NoSuchRecord, LogUnavailable, and NotAllowed: in PostgreSQL one role may, and the database refuses every other.
     """
+    if not log.store.may_erase():
+        raise NotAllowed(f"{log.store.name}: this role may not erase")
     record = log.get(index)
     at_hand = [part.place for part in log.parts(index)]
     gone = sorted(at_hand if places is None else set(places))

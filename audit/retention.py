@@ -26,7 +26,7 @@ SLICE_RECORDS = 10_000
 
 
 class RetentionRefused(LogError):
-    """Shorter than the minimum. Nothing was dropped."""
+    """Shorter than the minimum, or by somebody who may not. Nothing was dropped, and nothing recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ def retain(
     """
     if days < MINIMUM_DAYS:
         raise RetentionRefused(f"{days} days is less than the {MINIMUM_DAYS} that a log must be kept")
+    if not log.store.may_drop():
+        raise RetentionRefused(f"{log.store.name}: this is for the owner of its tables")
     before = timestamp(now - timedelta(days=days))
     with log.store.reading() as transaction:
         first, first_kept = transaction.first_kept(), transaction.first_since(before)

@@ -17,6 +17,10 @@ def migrate(
     readers: Annotated[
         list[str] | None, typer.Option("--reader", metavar="ROLE", help="May read: an auditor. Repeatable.")
     ] = None,
+    redactors: Annotated[
+        list[str] | None,
+        typer.Option("--redactor", metavar="ROLE", help="May erase what is sealed, on the record. Repeatable."),
+    ] = None,
 ) -> None:
     """Makes or updates the log in a PostgreSQL database. Run it as the owner, who is not the agent."""
     from audit.errors import LogUnavailable
@@ -27,7 +31,8 @@ def migrate(
         place = url_of(url)
         if place is None or place.get_backend_name() != "postgresql":
             fail("That is no URL of a PostgreSQL database.", "A file needs no migration.", status=EXIT_USAGE)
-        bring_up_to_date(place, writers=tuple(writers or ()), readers=tuple(readers or ()))
+        roles = {"writers": tuple(writers or ()), "readers": tuple(readers or ()), "redactors": tuple(redactors or ())}
+        bring_up_to_date(place, **roles)
     except LogUnavailable as error:
         fail(f"The log cannot be made: {error}.", "Run this as the database's owner, with roles that exist.")
     except ValueError as error:

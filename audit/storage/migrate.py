@@ -28,7 +28,8 @@ def migrate(
 ) -> None:
     """Brings the tables up to date and grants the roles; run by the owner. Raises LogUnavailable, ValueError.
 
-    A redactor may erase what is sealed, and append, because every erasure is a record. The roles must exist: who may log in is the database's administrator's to say.
+    A redactor may erase what is sealed, and append, because every erasure is a record. The roles must exist: who may
+    log in is the database's administrator's to say.
     """
     for role in (*writers, *readers, *redactors):
         if not _ROLE.fullmatch(role):

@@ -29,6 +29,10 @@ KEEPALIVE_S = 10
 """A server that is gone without a word is noticed after three of these."""
 
 
+_HAS_PRIVILEGE = text("SELECT has_table_privilege(:table, :verb)")
+_IS_OWNER = text("SELECT relowner = current_user::regrole::oid FROM pg_class WHERE oid = 'log_records'::regclass")
+
+
 class PostgresqlStore:
     """Opens transactions on the log's database. Each has its own connection from a pool; dead ones are replaced."""
 
@@ -62,6 +66,22 @@ class PostgresqlStore:
         with self._errors(), self._engine.connect() as connection, connection.begin():
             self._take_lock(connection)
             yield Transaction(connection)
+
+    def may_erase(self) -> bool:
+        """The redactor, who is not the owner: the triggers refuse that one."""
+        return not self._is_owner() and self._may("log_parts", "DELETE")
+
+    def may_drop(self) -> bool:
+        """The owner."""
+        return self._is_owner()
+
+    def _is_owner(self) -> bool:
+        with self._errors(), self._engine.connect() as connection:
+            return bool(connection.scalar(_IS_OWNER))
+
+    def _may(self, table: str, verb: str) -> bool:
+        with self._errors(), self._engine.connect() as connection:
+            return bool(connection.scalar(_HAS_PRIVILEGE, {"table": table, "verb": verb}))
 
     def flush_erased(self) -> None:
         """Dead rows go with the server's next vacuum, which is the owner's or the server's own to run."""

@@ -21,6 +21,14 @@ class Store(Protocol):
         """The only writer's view, of all processes. What it inserts is durable when the block has been left."""
         ...
 
+    def may_erase(self) -> bool:
+        """Whether whoever opened it may erase what is sealed: asked before a record says that it is erased."""
+        ...
+
+    def may_drop(self) -> bool:
+        """Whether whoever opened it may drop old records."""
+        ...
+
     def flush_erased(self) -> None:
         """As far as the store can, leaves no copy of what was erased."""
         ...

@@ -1,4 +1,4 @@
-"""A real PostgreSQL 15 on a loopback port of its own, with an owner, a writer and a reader, thrown away afterwards."""
+"""A real PostgreSQL 15 on a loopback port of its own, with the roles that a log knows, thrown away afterwards."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from servers import free_port, wait_for
 
 BIN = Path("/usr/lib/postgresql/15/bin")  # where Debian's package puts it
-OWNER, WRITER, READER = "log_owner", "log_writer", "log_reader"
+OWNER, WRITER, READER, REDACTOR = "log_owner", "log_writer", "log_reader", "log_redactor"
 
 
 class Postgresql:
@@ -26,7 +26,7 @@ class Postgresql:
             shutil.chown(self._folder, "postgres", "postgres")
         self._run("initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
         self.start()
-        for role in (OWNER, WRITER, READER):
+        for role in (OWNER, WRITER, READER, REDACTOR):
             self.sql(f"CREATE ROLE {role} LOGIN")
         self.sql(f"CREATE DATABASE audit OWNER {OWNER}")
 

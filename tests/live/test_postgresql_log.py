@@ -15,18 +15,21 @@ from pathlib import Path
 import pytest
 from concurrent_writers import RACES, write
 from log_contract import *  # noqa: F403
-from log_contract import fill
-from postgresql import OWNER, READER, WRITER, Postgresql
+from log_contract import answer, fill
+from postgresql import OWNER, READER, REDACTOR, WRITER, Postgresql
 from sqlalchemy.engine import make_url
 
 from audit.errors import LogUnavailable
 from audit.log import Log
+from audit.proofs import verify_consistency
+from audit.redaction import NotAllowed, redact
+from audit.retention import Dropped, RetentionRefused, retain
 from audit.storage.migrate import migrate
 from audit.storage.recheck import fsck_postgresql
 from audit.verdict import Verdict
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-TABLES = ("log_records", "log_attributes", "log_nodes", "log_schema")
+TABLES = ("log_records", "log_attributes", "log_nodes", "log_schema", "log_parts", "log_stubs")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +44,8 @@ def database(server: Postgresql) -> Postgresql:
     """With an empty log in it."""
     server.sql("DROP SCHEMA public CASCADE", OWNER, "audit")
     server.sql(f"DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public AUTHORIZATION {OWNER}", database="audit")
-    server.sql(f"GRANT USAGE ON SCHEMA public TO {WRITER}, {READER}", OWNER, "audit")
-    migrate(make_url(server.url(OWNER)), writers=(WRITER,), readers=(READER,))
+    server.sql(f"GRANT USAGE ON SCHEMA public TO {WRITER}, {READER}, {REDACTOR}", OWNER, "audit")
+    migrate(make_url(server.url(OWNER)), writers=(WRITER,), readers=(READER,), redactors=(REDACTOR,))
     return server
 
 
@@ -93,6 +96,7 @@ def test_neither_writer_nor_reader_changes_or_removes_anything(
 ) -> None:
     fill(log, 3)
     column = {"log_records": "kind = 'x'", "log_attributes": "value = 'x'", "log_nodes": "hash = ''"}
+    column |= {"log_parts": "text = ''", "log_stubs": "leaf = ''"}
     for statement in (
         f"UPDATE {table} SET {column.get(table, 'version = 2')}",
         f"DELETE FROM {table}",
@@ -170,6 +174,67 @@ def test_a_trigger_that_is_off_is_told(log: Log, database: Postgresql) -> None:
     database.sql("ALTER TABLE log_records DISABLE TRIGGER log_records_update", OWNER, "audit")
     (warning,) = check(database).warnings.problems
     assert "log_records_update is gone or off" in warning.reason
+
+
+# --- what may go, and by whom ---------------------------------------------------------------------------------------
+
+
+def test_only_the_redactor_erases_and_only_what_a_record_lets_go(log: Log, database: Postgresql) -> None:
+    index = answer(log)
+    erase = f"DELETE FROM log_parts WHERE index = {index}"
+    for role, why in ((WRITER, "permission denied"), (READER, "permission denied"), (OWNER, "DELETE refused")):
+        assert why in database.sql(erase, role, "audit")
+    assert "DELETE refused" in database.sql(erase, REDACTOR, "audit"), "no record says so"
+    for role in (WRITER, READER, OWNER):
+        with Log.open(database.url(role)) as other, pytest.raises(NotAllowed):
+            redact(other, index, actor="cli/alice", reason="not mine to erase")
+    with Log.open(database.url(REDACTOR)) as redactor:
+        said = redact(redactor, index, actor="cli/carol", reason="ticket 4711")
+    verdict = check(database, expect_root=log.root(1), expect_size=1)
+    assert verdict.ok and [(each.index, each.by) for each in verdict.redacted] == [(index, "cli/carol")]
+    assert log.get(index).payload["reason"] is None and said.index == 1
+    for role, statement in (
+        (REDACTOR, "UPDATE log_parts SET text = ''"),
+        (REDACTOR, "TRUNCATE log_parts"),
+        (REDACTOR, "DELETE FROM log_records"),
+        (OWNER, "UPDATE log_parts SET text = ''"),
+        (OWNER, "TRUNCATE log_parts"),
+    ):
+        answer(log)
+        assert re.search("permission denied|refused", database.sql(statement, role, "audit")), statement
+
+
+def test_not_even_the_owner_erases_what_a_record_lets_go(log: Log, database: Postgresql) -> None:
+    index = answer(log)
+    said = {"redacts": index, "places": ["/actor"], "reason": "ticket 4711"}
+    log.append("redaction", actor="cli/alice", attributes={"redacts": str(index)}, payload=said)
+    assert "DELETE refused" in database.sql("DELETE FROM log_parts", OWNER, "audit")
+    assert [problem.code for problem in check(database).warnings.problems] == ["not_erased"]
+
+
+def test_a_part_that_the_owner_took_past_the_triggers_is_missing(log: Log, database: Postgresql) -> None:
+    index = answer(log)
+    database.sql("ALTER TABLE log_parts DISABLE TRIGGER ALL; DELETE FROM log_parts", OWNER, "audit")
+    problem = check(database).first_problem
+    assert problem is not None and (problem.code, problem.index) == ("part_missing", index)
+
+
+def test_retention_is_the_owners_and_leaves_what_proves_the_rest(log: Log, database: Postgresql) -> None:
+    for number in range(9):
+        at = NOON - timedelta(days=500 if number < 5 else 1)
+        log.append("intent", actor="agent", at=at, payload={"n": str(number)}, sealed=["/payload/n"])
+    root = log.root()
+    with pytest.raises(RetentionRefused, match="for the owner"):
+        retain(log, 400, actor="cli/alice", now=NOON)
+    with Log.open(database.url(OWNER)) as owned:
+        assert retain(owned, 400, actor="cli/owner", now=NOON) == Dropped(0, 5, 9)
+    for size in (3, 9):
+        verdict = check(database, expect_root=log.root(size), expect_size=size)
+        assert (verdict.ok, verdict.dropped, verdict.size) == (True, 5, 10), verdict.first_problem
+    assert log.root(9) == root and [record.index for record in log.query()] == [5, 6, 7, 8, 9]
+    verify_consistency(9, root, 10, log.root(), log.consistency_proof(9))
+    assert "permission denied" in database.sql("INSERT INTO log_stubs VALUES (7, '')", WRITER, "audit")
+    assert "what a record leaves behind" in database.sql("INSERT INTO log_stubs VALUES (7, '')", OWNER, "audit")
 
 
 # --- a server that fails ----------------------------------------------------------------------------------------------
