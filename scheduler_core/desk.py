@@ -30,7 +30,8 @@ class Desk:
         spared: Collection[str] = (),
         usage_of: UsageOf = nothing_used,
     ) -> None:
-        self.snapshot, self.settings, self.spared = snapshot, settings, frozenset(spared)
+        self.snapshot, self.settings = snapshot, settings
+        self.spared = frozenset(spared)  # nobody may send them back
         self.usage_of = usage_of
         self.lines = Lines(snapshot, now_s, usage_of)
         self.holders = Holders.of(snapshot)
@@ -41,7 +42,7 @@ class Desk:
         self._stopped = [("queue", name) for name, policy in stops if policy is StopPolicy.HOLD_AND_DRAIN]
         off = (name for name, gang in sorted(snapshot.gangs.items()) if not gang.active)
         self._switched_off = tuple(name for name in off if snapshot.state_of(name).admission is not None)
-        self._under: dict[Place, tuple[str, ...]] = {}  # root of a cohort tree -> its queues
+        self._under: dict[Place, frozenset[str]] = {}  # root of a cohort tree -> its queues
 
     @property
     def leaving(self) -> bool:
@@ -127,7 +128,7 @@ class Desk:
             tree = self.snapshot.quota_tree
             root = tree.root(("queue", queue))
             if root not in self._under:
-                self._under[root] = tuple(name for _, name in queues_under(tree, root))
+                self._under[root] = frozenset(name for _, name in queues_under(tree, root))
             self.lines.wake(self._under[root])
 
 

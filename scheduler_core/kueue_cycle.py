@@ -6,6 +6,7 @@ left (`Desk.release`), and what the gang will take is kept for it for the rest o
 its victims or its quota gone is weighed again or skipped, and comes again in the next cycle.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +25,9 @@ from scheduler_core.sites import Seats
 from scheduler_core.start import Assignment
 from scheduler_core.state import Charge
 from scheduler_core.victims import Cause
+
+
+SENT_BACK_AT_MOST = 16  # times one gang in one run; rules that contradict each other end here, not in a hung scheduler
 
 
 @dataclass
@@ -50,11 +54,20 @@ class Round:
 
 def run(desk: Desk, now_s: Seconds, cycles: int | None = None) -> Round:
     """So many cycles, or until nothing changes. Who was sent back has left before the next cycle begins."""
-    total = Round()
+    total, returns, spared = Round(), Counter[str](), desk.spared
+    try:
+        return _run(desk, now_s, cycles, total, returns)
+    finally:
+        desk.spared = spared
+
+
+def _run(desk: Desk, now_s: Seconds, cycles: int | None, total: Round, returns: Counter[str]) -> Round:
     for number in range(CYCLES_LIMIT if cycles is None else cycles):
         gone = desk.release(now_s) if number else ()
         result = cycle(desk, now_s)
         total.add(result)
+        returns.update(result.preempted)
+        desk.spared |= {name for name in result.preempted if returns[name] >= SENT_BACK_AT_MOST}
         if not (result.changed or gone or desk.leaving):
             return total
     if cycles is None:
