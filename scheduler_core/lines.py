@@ -5,7 +5,7 @@ waits. As in Kueue, a gang that sent others back stays first in its queue until 
 send back is parked, with all that are like it; what comes free in a cohort tree wakes the parked ones of that tree.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set as AbstractSet
 from heapq import heappop, heappush
 
 from scheduler_core.holders import queued_since_s
@@ -61,6 +61,7 @@ class Lines:
         self._kinds: dict[str, dict[object, _Alike]] = {}  # queue -> what is asked for -> those that ask for it
         self._kind_of: dict[str, _Alike] = {}
         self._entries: dict[str, Entry] = {}  # of those that wait; another one of the same name is void
+        self._with_parked: set[str] = set()
         self._awake: set[str] = set()  # queues that may have somebody to be looked at
         self._asleep: list[tuple[Seconds, str]] = []
         self._sleeping: dict[str, Seconds] = {}
@@ -165,16 +166,18 @@ class Lines:
         if self._is_strict(queue):
             return False
         self._kind_of[name].park()
+        self._with_parked.add(queue)
         return True
 
-    def wake(self, queues: Iterable[str]) -> None:
+    def wake(self, queues: AbstractSet[str]) -> None:
         """Something came free for these queues."""
-        for queue in queues:
+        for queue in sorted(self._with_parked.intersection(queues)):
             for kind in self._kinds.get(queue, {}).values():
-                if kind.parked:
-                    kind.wake()
-                    self._awake.add(queue)
-            if self._usage_of is not nothing_used:
+                kind.wake()
+            self._awake.add(queue)
+        self._with_parked.difference_update(queues)
+        if self._usage_of is not nothing_used:
+            for queue in queues:
                 self._turn_anew(queue)
 
     def _turn_anew(self, queue: str) -> None:

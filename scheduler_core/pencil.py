@@ -18,11 +18,14 @@ class Pencil:
     def __init__(self, tree: QuotaTree, usage: Usage) -> None:
         self.tree = tree
         self.usage: dict[tuple[Place, FlavorResource], int] = dict(usage)
+        self._over: dict[tuple[Place, FlavorResource], set[Place]] | None = None
 
     def add(self, queue: Place, charge: Charge, sign: int = 1) -> None:
         for key, amount in charge.items():
             for at, changed, value in self.tree.charge(queue, key, sign * amount, self.usage):
                 self.usage[at, changed] = value
+                if self._over is not None:
+                    self._note(at, changed, value)
 
     def take(self, queue: Place, charge: Charge) -> None:
         self.add(queue, charge, -1)
@@ -45,6 +48,26 @@ class Pencil:
             yield
         finally:
             self.take(queue, charge)
+
+    def _note(self, place: Place, key: FlavorResource, used: int) -> None:
+        parent = self.tree.parent(place)
+        if parent is not None and self._over is not None:
+            over = self._over.setdefault((parent, key), set())
+            if used > self.tree.subtree(place, key):
+                over.add(place)
+            else:
+                over.discard(place)
+
+    def over_nominal(self, cohort: Place, keys: Collection[FlavorResource]) -> list[Place]:
+        """What stands right under a cohort and holds more of any of these than is its own, by name.
+
+        Kept in step once it was asked for: few borrow, and a cohort may have a thousand queues.
+        """
+        if self._over is None:
+            self._over = {}
+            for (place, key), used in self.usage.items():
+                self._note(place, key, used)
+        return sorted(set().union(*(self._over.get((cohort, key), ()) for key in keys)))
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

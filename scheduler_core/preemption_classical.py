@@ -173,8 +173,8 @@ def _over_nominal(
     ground: Ground, short: Collection[FlavorResource], cohort: Place, seen: Place, above: tuple[Place, ...] = ()
 ) -> Iterator[tuple[Place, tuple[Place, ...]]]:
     """Queues of the subtree that hold more than is their own, without the part of it that was looked at already."""
-    for child in ground.pencil.tree.children(cohort):
-        if child == seen or ground.pencil.within_nominal(child, short):
+    for child in ground.pencil.over_nominal(cohort, short):
+        if child == seen:
             continue
         if child[0] == "queue":
             yield child, above
