@@ -26,7 +26,6 @@ from scheduler_core.start import Assignment
 from scheduler_core.state import Charge
 from scheduler_core.victims import Cause
 
-
 SENT_BACK_AT_MOST = 16  # times one gang in one run; rules that contradict each other end here, not in a hung scheduler
 
 
@@ -66,7 +65,7 @@ def _run(desk: Desk, now_s: Seconds, cycles: int | None, total: Round, returns: 
         gone = desk.release(now_s) if number else ()
         result = cycle(desk, now_s)
         total.add(result)
-        returns.update(result.preempted)
+        returns.update(result.preempted.keys())
         desk.spared |= {name for name in result.preempted if returns[name] >= SENT_BACK_AT_MOST}
         if not (result.changed or gone or desk.leaving):
             return total
