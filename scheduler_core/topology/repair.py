@@ -156,7 +156,7 @@ def _together(work: _Work) -> bool:
     for level, layer, inner in work.layers():
         broken = work.broken(level, layer.size)
         if broken:
-            done = len(broken) == 1 and work.add(work.missing, _inside(layer.level, inner), broken[0]) is None
+            done = work.add(work.missing, _inside(layer.level, inner), broken[0]) is None
             return done and not any(work.broken(level, layer.size) for level, layer, _ in work.layers())
     return False
 

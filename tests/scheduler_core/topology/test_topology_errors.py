@@ -140,15 +140,23 @@ def test_pods_of_no_workload_stay_when_all_workloads_are_thought_away() -> None:
     assert (rack.free[gpus].tolist(), rack.emptied().free[gpus].tolist()) == ([1], [3])
 
 
+def test_what_happens_in_a_fork_stays_in_it() -> None:
+    rack = one_rack(4)
+    fork = rack.fork()
+    fork.occupy([("x1", {GPU: 1})])
+    gpus = rack.resources.index(GPU)
+    assert (fork.emptied().free[gpus].tolist(), rack.emptied().free[gpus].tolist()) == ([3], [4])
+
+
 def test_quantities_beyond_all_measure_stay_whole_numbers() -> None:
     huge = 1 << 80
     nodes = [host(f"x{number}", 8, also={"memory": huge}) for number in range(40)]
     centre = Capacity.of(Forest.of(Topology("default", THREE), nodes))
     memory = centre.resources.index("memory")
     before = centre.free.copy()
-    pair = PodShape(requests={GPU: 8, "memory": 1 << 30})
-    failure = assign(centre, [gang(41, required="block", shape=pair)])
-    assert isinstance(failure, Failure) and (failure.fits, failure.binding, failure.fits_in_sum) == (40, GPU, False)
+    most = PodShape(requests={GPU: 7, "memory": 1 << 30})
+    failure = assign(centre, [gang(41, required="block", shape=most)])
+    assert isinstance(failure, Failure) and (failure.fits, failure.binding, failure.fits_in_sum) == (40, GPU, True)
     assert isinstance(assign(centre, [gang(1, shape=PodShape(requests={"memory": huge}))]), Failure)
     centre.use(at("b1", "r1", "x1", count=3), {"memory": huge})
     assert centre.free[memory].min() < 0

@@ -123,7 +123,9 @@ def test_balanced_placement_over_many_hosts_takes_the_roomiest_without_a_long_se
     blocks = {"b1": {"r1": {f"x{number:03}": 1 + number % 97 for number in range(400)}}}
     even = TopologySettings(balanced=True)
     found = placed(data_centre(blocks), gang(6_000, preferred="rack"), settings=even)
+    rooms = blocks["b1"]["r1"]
     assert sum(found.values()) == 6_000
+    assert set(found) == set(sorted(rooms, key=lambda name: (-rooms[name], name))[: len(found)])
 
 
 def test_balanced_placement_falls_back_where_one_domain_above_does_not_hold_it() -> None:

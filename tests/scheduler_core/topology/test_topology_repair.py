@@ -83,6 +83,12 @@ def test_a_broken_slice_is_completed_where_the_rest_of_it_is() -> None:
     assert isinstance(failure, Failure) and ("topologyDomain", 2) in failure.excluded
 
 
+def test_two_broken_slices_are_completed_each_in_its_rack() -> None:
+    ask = gang(4, required="block", slices={"rack": 2})
+    had = stood(x1=1, x2=1, x3=1, x4=1)
+    assert repaired(centre(x2=2, x4=2), ask, had, "x1", "x3") == {"x2": 2, "x4": 2}
+
+
 def test_a_slice_lost_whole_may_go_to_another_rack() -> None:
     ask = gang(4, required="block", slices={"rack": 2})
     assert repaired(centre(x1=0, x4=2), ask, stood(x1=2, x3=2), "x3") == {"x1": 2, "x4": 2}
