@@ -13,6 +13,7 @@
 
 from scheduler_core.gpus.ask import MILLI, Ask
 from scheduler_core.gpus.classical import BestFit, Clustering, DotProduct, Packing, RandomFit, Spread
+from scheduler_core.gpus.defragment import Plan, Running, Step, carry_out, defragment
 from scheduler_core.gpus.fgd import Fgd
 from scheduler_core.gpus.fleet import Fleet, GpuNode, Placement
 from scheduler_core.gpus.fragments import FragmentTable
@@ -36,9 +37,14 @@ __all__ = [
     "Packing",
     "Placement",
     "Placer",
+    "Plan",
     "RandomFit",
+    "Running",
     "Spread",
+    "Step",
     "Watchkeeper",
+    "carry_out",
+    "defragment",
     "kind_of",
     "typical",
 ]

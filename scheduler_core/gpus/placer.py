@@ -59,16 +59,19 @@ class Placer:
         self._forgotten = 0  # changes that the journal no longer holds
 
     def place(self, ask: Ask) -> Placement | None:
-        """Puts the pod where the policy wants it; None: it fits nowhere as things are."""
+        """Puts a pod that has come where the policy wants it; None: it fits nowhere as things are."""
         if self.policy.saw(ask):
             self._rows.clear()
+        return self.place_again(ask)
+
+    def place_again(self, ask: Ask) -> Placement | None:
+        """The same for a pod that has been seen before: nothing is learnt from it."""
         scores = self._scores(ask)
         row = self.policy.choose(scores) if len(scores) else NO_ROOM
         if row == NO_ROOM or scores[row] == NO_ROOM:
             return None
-        placement = self._on(ask, row)
-        self.fleet.take(placement)
-        self._changed(row)
+        placement = self.on(ask, row)
+        self.put_back(placement)
         return placement
 
     def take_away(self, placement: Placement) -> None:
@@ -80,7 +83,8 @@ class Placer:
         self.fleet.take(placement)
         self._changed(placement.node)
 
-    def _on(self, ask: Ask, row: int) -> Placement:
+    def on(self, ask: Ask, row: int) -> Placement:
+        """Which GPUs of a node with room the pod would get. Nothing is taken yet."""
         if ask.mig is not None:
             found = self.fleet.slice_for(ask.mig, row)
             assert found is not None, "the row was scored as one with room"  # noqa: S101
