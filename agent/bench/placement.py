@@ -144,7 +144,7 @@ def _told(name: str, runs: Sequence[Replay], curve: dict[int, float]) -> dict[st
         "allocated_percent": {str(at): _rounded(curve[at]) for at in TOLD_PERCENT if at in curve},
         "sd": {str(FULL): _rounded(stdev(at_full))} if len(at_full) > 1 else {},
         "fragment_percent": {str(at): _rounded(fragments[at]) for at in TOLD_PERCENT if at in fragments},
-        "dropped": _rounded(mean(each.dropped for each in runs)),
+        "dropped": _rounded(mean(len(each.dropped) for each in runs)),
         "placements_per_s": round(placed / cpu_s) if cpu_s else 0,
         "seconds": _rounded(cpu_s),
     }

@@ -18,7 +18,7 @@ class Replay:
     allocated_percent: dict[int, float] = field(default_factory=dict)
     fragment_percent: dict[int, float] = field(default_factory=dict)
     placed: list[Placement] = field(default_factory=list)
-    dropped: int = 0
+    dropped: list[Ask] = field(default_factory=list)
     cpu_s: float = 0.0
 
     @property
@@ -38,7 +38,7 @@ def replay(
         placement = placer.place(ask)
         result.cpu_s += time.process_time() - began
         if placement is None:
-            result.dropped += 1
+            result.dropped.append(ask)
         else:
             result.placed.append(placement)
         arrived += ask.demand_milli
