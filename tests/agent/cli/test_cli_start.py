@@ -88,7 +88,7 @@ def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.
 @pytest.mark.parametrize("key", ["WATCHKEEPER_DATABSE", "watchkeeper_look_every", "WATCHKEEPER_"])
 def test_a_key_in_the_environment_that_nobody_knows_is_named(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(key, "x")
-    with pytest.raises(SettingsInvalid, match=f"environment: {key}: there is no such setting; expected one of call_when"):
+    with pytest.raises(SettingsInvalid, match=f"environment: {key}: there is no such setting; expected one of"):
         load_settings()
 
 

@@ -125,13 +125,14 @@ def test_two_at_once_are_told_of_and_neither_is_the_one(slow: Mapping[str, Chang
     assert found(metrics, four()) == ["Workload/lab/llama gpu-2, gpu-4"]
 
 
+LITTLE = {**WAITING, TENSOR: (0.1, 0.1)}
 OLD = series("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", 5e9, "llama-1", gpu="0")
 
 
 @pytest.mark.parametrize(
     ("metrics", "why"),
     [
-        (told(WAITING, HOT, WAITING, HOT, pace=steps(30, 30)), "the pace has not fallen"),
+        (told(LITTLE, HOT, LITTLE, HOT, pace=steps(30, 30)), "the pace has not fallen: they may do little by nature"),
         (told(WAITING, HOT, HOT, HOT), "more are slow than wait: the work or the cooling has changed"),
         ([*told(WAITING, HOT, WAITING, HOT), OLD], "an exporter repeats itself"),
     ],
