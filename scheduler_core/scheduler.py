@@ -6,6 +6,7 @@ Time is an argument. A cycle takes the first gang of every queue, as Kueue does;
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scheduler_core.checks import has_checks, settle
 from scheduler_core.elastic import Resized, grow, shrink_for
 from scheduler_core.model import Gang, Pod, Seconds
 from scheduler_core.placement import Demand, fit
@@ -14,7 +15,7 @@ from scheduler_core.quota import StopPolicy, Strategy
 from scheduler_core.settings import CYCLES_LIMIT, DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment, commit, least_counts, most_counts, quota_choices, try_start
-from scheduler_core.state import Phase
+from scheduler_core.state import CheckState, Phase
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class CycleResult:
 
 
 def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
-    # 1. What drained queues and switched-off gangs hold, they give up first.
-    drained = _drain(snapshot, now_s)
+    # 1. What drained queues, switched-off gangs and those with a failed check hold, they give up first.
+    drained = (*settle(snapshot, now_s, settings), *_drain(snapshot, now_s))
 
     # 2. Pods that exist already and lack a node come before gangs that wait: partly running gangs hold GPUs idle.
     completed, placed = _bind_what_lacks_a_node(snapshot, now_s, settings) if settings.place else ((), {})
@@ -121,7 +122,9 @@ def _bind_what_lacks_a_node(
     snapshot: Snapshot, now_s: Seconds, settings: Settings
 ) -> tuple[tuple[Assignment, ...], dict[str, str]]:
     gangs = [
-        gang for gang in snapshot.gangs.values() if is_incomplete(snapshot, gang) and not snapshot.is_parked(gang.name)
+        gang
+        for gang in snapshot.gangs.values()
+        if is_incomplete(snapshot, gang) and not snapshot.is_parked(gang.name) and not lacks_checks(snapshot, gang)
     ]
     lacking: list[tuple[tuple[int, Seconds, str], Gang | Pod]] = [
         (_order_let_in(snapshot, gang), gang) for gang in gangs
@@ -147,6 +150,14 @@ def _order_let_in(snapshot: Snapshot, gang: Gang) -> tuple[int, Seconds, str]:
     """Its pods exist since it was let in; until then they were no rivals of the pods that waited already."""
     admission = snapshot.state_of(gang.name).admission
     return order(snapshot, gang) if admission is None else (-gang.priority, admission.at_s, gang.name)
+
+
+def lacks_checks(snapshot: Snapshot, gang: Gang) -> bool:
+    """It holds quota, and somebody has yet to say that it may start."""
+    queue, state = None if gang.queue is None else snapshot.queues[gang.queue], snapshot.state_of(gang.name)
+    if queue is None or not queue.checks or state.admission is None:
+        return False
+    return any(state.checks.get(each) is not CheckState.READY for each in queue.checks)
 
 
 def is_incomplete(snapshot: Snapshot, gang: Gang) -> bool:
@@ -176,8 +187,10 @@ def _would_borrow(snapshot: Snapshot, gang: Gang) -> bool:
 def _admit(
     snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings, resized: list[Resized]
 ) -> Assignment | None:
-    """With `admit_by_quota` the pods find their nodes in the next cycle, as those of a gang that lacks some."""
-    by_quota = replace(settings, place=False) if settings.admit_by_quota else settings
+    """With `admit_by_quota` the pods find their nodes in a later cycle, as those of a gang that lacks some; so do they
+    where checks must be ready first."""
+    quota_first = settings.admit_by_quota or has_checks(snapshot, gang)
+    by_quota = replace(settings, place=False) if quota_first else settings
 
     def start() -> Assignment | None:
         return try_start(snapshot, gang.name, now_s, by_quota)
