@@ -116,6 +116,7 @@ class _Weighing:
         self._snapshot, self._ground, self._sites = snapshot, ground, sites
         self._gang, self._turn, self._only = gang, when, only
         self._queued_s = queued_since_s(gang, snapshot.state_of(gang.name))
+        self._by_quota: dict[object, tuple[Victim, ...]] = {}  # what is wanted -> whom quota alone would send back
         self.times = 0
 
     def at(self, counts: Counts) -> Nomination:
@@ -146,6 +147,8 @@ class _Weighing:
 
     def _seated(self, found: Nomination, queue: Queue | None) -> Nomination:
         """Quota is there. Where no seats are, sending others back may help, unless an empty cluster had none either."""
+        if not self._sites:
+            return found
         seats = self._sites.find(self._gang, found.counts, found.flavors)
         if not isinstance(seats, Failure):
             return replace(found, seats=seats)
@@ -161,10 +164,19 @@ class _Weighing:
             if isinstance(seats, Failure):
                 return replace(found, mode=Mode.NO_FIT, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
         bid = Bid(self._gang, queue, self._queued_s, found.usage, short, self._placed_without(found))
-        victims = victims_of(self._ground, bid)
+        victims = self._victims(bid)
         if not victims:
             return replace(found, reason=found.reason or Reason.WAITING_FOR_QUOTA)
         return replace(found, victims=victims, seats=self._seats_without(found, [each.gang for each in victims]))
+
+    def _victims(self, bid: Bid) -> tuple[Victim, ...]:
+        """A gang of one resource is asked the same twice: for the flavor, and for the choice as a whole."""
+        if bid.placed_without is not None:
+            return victims_of(self._ground, bid)
+        asked = (tuple(sorted(bid.wants.items())), bid.short)
+        if asked not in self._by_quota:
+            self._by_quota[asked] = victims_of(self._ground, bid)
+        return self._by_quota[asked]
 
     def _placed_without(self, found: Nomination) -> PlacedWithout | None:
         if not self._sites:
@@ -172,7 +184,7 @@ class _Weighing:
         return lambda names: not isinstance(self._find_without(found, names), Failure)
 
     def _seats_without(self, found: Nomination, names: Sequence[str]) -> Seats:
-        seats = self._find_without(found, names)
+        seats = self._find_without(found, names) if self._sites else ()
         return () if isinstance(seats, Failure) else seats
 
     def _find_without(self, found: Nomination, names: Sequence[str]) -> Seats | Failure:
@@ -186,7 +198,7 @@ class _Weighing:
 
         def ask(key: FlavorResource, quantity: int) -> tuple[Possibility, int]:
             bid = Bid(self._gang, queue, self._queued_s, {key: quantity}, frozenset((key,)))
-            victims = victims_of(ground, bid)
+            victims = self._victims(bid)
             if not victims:
                 return Possibility.NO_CANDIDATES, lowest_level(tree, place, key, quantity, usage)[0]
             holders = [ground.holders.named(each.gang) for each in victims]
