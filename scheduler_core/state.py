@@ -68,7 +68,6 @@ class GangState:
     evicted: Eviction | None = None
     unhealthy_nodes: frozenset[str] = frozenset()  # nodes of its admission whose pods need another place
     checks: Mapping[str, CheckState] = field(default_factory=dict)
-    last_tried: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # pod set -> resource -> flavor's index
 
 
 @dataclass(frozen=True)
