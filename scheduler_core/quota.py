@@ -6,9 +6,9 @@ The nouns alone. The arithmetic over them is in `quota_tree.py`; which flavor a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 from fractions import Fraction
 from functools import cached_property
+from typing import NamedTuple
 
 from scheduler_core.errors import Duplicate, Invalid, require_name, require_whole
 from scheduler_core.model import Seconds, Taint, Toleration
