@@ -32,7 +32,6 @@ class Desk:
     ) -> None:
         self.snapshot, self.settings = snapshot, settings
         self.spared = frozenset(spared)  # nobody may send them back
-        self.usage_of = usage_of
         self.lines = Lines(snapshot, now_s, usage_of)
         self.holders = Holders.of(snapshot)
         self.sites = Sites(snapshot)

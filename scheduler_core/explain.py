@@ -13,7 +13,7 @@ from scheduler_core.placement import Demand
 from scheduler_core.pods import place_pods
 from scheduler_core.quota import StopPolicy, Strategy
 from scheduler_core.quota_shortage import no_quota
-from scheduler_core.scheduler import lines
+from scheduler_core.scheduler import lacks_checks, lines
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.shortage import shortage
 from scheduler_core.snapshot import Snapshot
@@ -56,14 +56,10 @@ def _stopped(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> Explanation | No
     if not gang.active:
         tried = f" after {state.returns} returns to the queue" if state.returns else ""
         return Explanation(Reason.SUSPENDED, f"it is not active{tried}", "activate it")
-    if gang.held and snapshot.phase(gang.name) is Phase.PENDING:
-        return Explanation(Reason.HELD, "its way into the queue is closed", "open it")
-    if gang.gates and snapshot.phase(gang.name) is Phase.PENDING:
-        gates = ", ".join(sorted(gang.gates))
-        return Explanation(Reason.HELD, f"it waits at {gates}", f"lift {gates}")
-    stop = StopPolicy.NONE if gang.queue is None else snapshot.queues[gang.queue].stop_policy
-    if stop is not StopPolicy.NONE and snapshot.phase(gang.name) is Phase.PENDING:
-        return Explanation(Reason.HELD, f"queue {gang.queue} admits nothing (stop policy {stop})", "resume the queue")
+    held = _held(snapshot, gang)
+    if held is not None:
+        told, remedy = held
+        return Explanation(Reason.HELD, told, remedy)
     if state.requeue_at_s is not None and state.requeue_at_s > now_s:
         wait_s = state.requeue_at_s - now_s
         return Explanation(
@@ -72,6 +68,24 @@ def _stopped(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> Explanation | No
             f"wait until {state.requeue_at_s}",
             until_s=state.requeue_at_s,
         )
+    return None
+
+
+def _held(snapshot: Snapshot, gang: Gang) -> tuple[str, str] | None:
+    """What somebody keeps closed to it, and the remedy: its way in, a gate, its queue, a check."""
+    queue = None if gang.queue is None else snapshot.queues[gang.queue]
+    if queue is not None and lacks_checks(snapshot, gang):
+        checks = ", ".join(queue.checks)
+        return f"it holds quota and waits for {checks}", f"see what keeps {checks}"
+    if snapshot.phase(gang.name) is not Phase.PENDING:
+        return None
+    if gang.held:
+        return "its way into the queue is closed", "open it"
+    if gang.gates:
+        gates = ", ".join(sorted(gang.gates))
+        return f"it waits at {gates}", f"lift {gates}"
+    if queue is not None and queue.stop_policy is not StopPolicy.NONE:
+        return f"queue {queue.name} admits nothing (stop policy {queue.stop_policy})", "resume the queue"
     return None
 
 

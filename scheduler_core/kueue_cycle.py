@@ -99,6 +99,7 @@ class _Cycle:
     def run(self) -> Round:
         # 1. Back-offs that are over; who holds quota that its queue takes back is sent off.
         self._desk.lines.wake_on_time(self._now_s)
+        self._desk.lines.turn_anew()
         self._desk.drain(self._now_s)
 
         # 2. The heads of the queues, each weighed on the state as it is.
@@ -118,7 +119,7 @@ class _Cycle:
     def nominate(self, name: str) -> Nomination:
         snapshot = self._desk.snapshot
         gang = snapshot.gang(name)
-        when = turn(gang, snapshot.state_of(name), self._desk.usage_of)
+        when = turn(gang, snapshot.state_of(name))  # what its local queue used counts within its queue alone
         return self._nominating.nominate(gang, when, at_most=self._desk.preemptors.get(name))
 
     def _order(self, heads: list[Nomination]) -> Iterator[int]:

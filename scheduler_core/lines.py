@@ -176,15 +176,18 @@ class Lines:
                 kind.wake()
             self._awake.add(queue)
         self._with_parked.difference_update(queues)
-        if self._usage_of is not nothing_used:
-            for queue in queues:
-                self._turn_anew(queue)
 
-    def _turn_anew(self, queue: str) -> None:
-        """What its gangs' local queues use has changed, and with it whose turn it is."""
-        kinds = self._kinds.pop(queue, {})
-        for entry in [entry for kind in kinds.values() for entry in kind.ready if self._is_valid(entry)]:
-            self._push(self._snapshot.gang(entry[1]), self._snapshot.state_of(entry[1]))
+    def turn_anew(self) -> None:
+        """What local queues have used has changed, and with it whose turn it is."""
+        if self._usage_of is nothing_used:
+            return
+        for kind in [kind for kinds in self._kinds.values() for kind in kinds.values()]:
+            names = [entry[1] for entry in kind.ready if self._is_valid(entry)]
+            kind.ready = []
+            for name in names:
+                when = turn(self._snapshot.gang(name), self._snapshot.state_of(name), self._usage_of)
+                self._entries[name] = (when, name)
+                heappush(kind.ready, self._entries[name])
 
     def wake_on_time(self, now_s: Seconds) -> None:
         """Those whose back-off is over."""
