@@ -121,6 +121,37 @@ def test_whatever_a_table_says_it_is_run_or_refused(data):
     assert all(each.startswith(("expect.", "cannot be read: ", "cannot be run: ")) for each in found)
 
 
+def two_namespaces(incoming):
+    """The flavors example with a second workload `new`, in another namespace."""
+    raw = example("flavors")
+    raw["local_queues"].append({"name": "main", "namespace": "other", "cluster_queue": "a"})
+    raw["workloads"].append({**raw["workloads"][1], "namespace": "other"})
+    raw["incoming"] = incoming
+    raw["expect"]["admitted"] = {incoming: raw["expect"]["admitted"]["new"]}
+    return raw
+
+
+def test_a_name_in_two_namespaces_is_written_with_its_namespace():
+    assert run_case(two_namespaces("default/new")) == ()
+    assert run_case(two_namespaces("other/new")) == ()
+    (told,) = run_case(two_namespaces("new"))
+    assert "incoming: 'new': several namespaces have one: write namespace/name" in told
+
+
+def test_a_local_queue_is_looked_up_in_the_workloads_namespace():
+    raw = two_namespaces("other/new")
+    del raw["local_queues"][1]
+    (told,) = run_case(raw)
+    assert told.endswith("workloads[2].queue: there is no local queue 'main' in namespace 'other'")
+
+
+def test_one_that_must_wait_for_others_is_admitted_nowhere_or_on_their_flavor():
+    """Both are ways to say it: nobody is admitted yet, and which flavor it will be."""
+    raw = json.loads((TABLES / "flavors.json").read_text(encoding="utf-8"))
+    case = next(each for each in raw if each["expect"]["mode"] == "Preempt")
+    assert run_case(case) == run_case(changed(case, ("expect", "admitted"), {})) == ()
+
+
 def test_what_does_not_hold_is_told_and_the_exit_status_says_so(tmp_path, capsys):
     raw = changed(example("quota"), ("expect", "available", "a", "default/cpu"), "3500m")
     (tmp_path / "one.json").write_text(json.dumps([example("quota"), raw]), encoding="utf-8")
