@@ -25,8 +25,8 @@ class TraceError(ValueError):
 
 def read_nodes(path: Path) -> list[GpuNode]:
     nodes = []
-    for line, row in _rows(path, NODE_COLUMNS):
-        cpu, memory, gpus = (_whole(path, line, row, column) for column in ("cpu_milli", "memory_mib", "gpu"))
+    for line, row in rows(path, NODE_COLUMNS):
+        cpu, memory, gpus = (whole(path, line, row, column) for column in ("cpu_milli", "memory_mib", "gpu"))
         with _at(path, line):
             nodes.append(GpuNode(row["sn"], cpu, memory, gpus, row["model"]))
     return nodes
@@ -35,9 +35,9 @@ def read_nodes(path: Path) -> list[GpuNode]:
 def read_pods(path: Path) -> list[Ask]:
     """The list in the order of the pods' names."""
     asks = []
-    for line, row in _rows(path, POD_COLUMNS):
+    for line, row in rows(path, POD_COLUMNS):
         columns = ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli")
-        cpu, memory, gpus, milli = (_whole(path, line, row, column) for column in columns)
+        cpu, memory, gpus, milli = (whole(path, line, row, column) for column in columns)
         models = tuple(model for model in row["gpu_spec"].split("|") if model)
         with _at(path, line):
             asks.append(Ask(cpu or CPU_LEAST_MILLI, memory, gpus, milli, models, name=row["name"]))
@@ -74,7 +74,7 @@ class _at:
             raise TraceError(f"{self._where}: {error.field}: {error.why}") from error
 
 
-def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
@@ -87,7 +87,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, s
         raise TraceError(f"{path}: it cannot be read: {error}") from error
 
 
-def _whole(path: Path, line: int, row: dict[str, str], column: str) -> int:
+def whole(path: Path, line: int, row: dict[str, str], column: str) -> int:
     try:
         return int(row[column])
     except ValueError:
