@@ -39,6 +39,11 @@ class Assigned:
     detail: str = ""
 
 
+def left_to_try(tried: Tried) -> bool:
+    """Did the search end before the last flavor?"""
+    return any(index != FROM_THE_FIRST for each in tried.values() for index in each.values())
+
+
 @dataclass(frozen=True)
 class Search:
     """The ground that flavors are chosen on."""
@@ -60,7 +65,7 @@ def assign(search: Search, wants: Sequence[Want]) -> Assigned:
     for members in _grouped(wants):
         misfit = walk.group(members)
         if misfit is not None:
-            return Assigned(Mode.NO_FIT, borrowing=walk.borrowing, reason=misfit.reason, detail=misfit.detail)
+            return walk.broken_off(misfit)
     return walk.result()
 
 
@@ -95,6 +100,11 @@ class _Walk:
         self._tried: dict[str, dict[str, int]] = {}
         self._short: set[FlavorResource] = set()
         self.borrowing = 0
+
+    def broken_off(self, misfit: _Misfit) -> Assigned:
+        """What earlier pod sets had not looked at they may look at the next time."""
+        tried = {name: each for name, each in self._tried.items() if each}
+        return Assigned(Mode.NO_FIT, borrowing=self.borrowing, tried=tried, reason=misfit.reason, detail=misfit.detail)
 
     def result(self) -> Assigned:
         mode = Mode.PREEMPT if self._short else Mode.FIT

@@ -5,6 +5,7 @@ through here, so that the heaps and lists are in step with the snapshot and a cy
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from scheduler_core.assigning import Tried
 from scheduler_core.holders import Holders, holder_of
 from scheduler_core.lines import Lines, UsageOf, nothing_used
 from scheduler_core.model import Gang, Seconds
@@ -35,6 +36,7 @@ class Desk:
         self.lines = Lines(snapshot, now_s, usage_of)
         self.holders = Holders.of(snapshot)
         self.sites = Sites(snapshot)
+        self.tried: dict[str, Tried] = {}  # those whose search for flavors goes on in the next cycle, and from where
         self.preemptors: dict[str, Counts] = {}  # those that wait for others that they sent back, and at which size
         self._leaving = {each.name for each in self.holders if each.evicted}
         stops = ((name, queue.stop_policy) for name, queue in sorted(snapshot.queues.items()))
@@ -117,6 +119,7 @@ class Desk:
     def _forget(self, name: str) -> None:
         self.lines.leave(name)
         self.preemptors.pop(name, None)
+        self.tried.pop(name, None)
         self.holders.drop(name)
         self.sites.leave(name)
         self._leaving.discard(name)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from scheduler_core.assigning import left_to_try
 from scheduler_core.bid import Ground
 from scheduler_core.desk import Desk
 from scheduler_core.explanation import Reason
@@ -38,10 +39,11 @@ class Round:
     why: dict[str, Reason] = field(default_factory=dict)  # heads that were not let in
     parked: list[str] = field(default_factory=list)  # heads; all that are like them are parked with them
     evaluations: int = 0
+    searching: bool = False  # somebody has flavors left to look at, and comes again at once
 
     @property
     def changed(self) -> bool:
-        return bool(self.admitted or self.preempted or self.parked)
+        return bool(self.admitted or self.preempted or self.parked or self.searching)
 
     def add(self, other: "Round") -> None:
         self.admitted += other.admitted
@@ -120,7 +122,8 @@ class _Cycle:
         snapshot = self._desk.snapshot
         gang = snapshot.gang(name)
         when = turn(gang, snapshot.state_of(name))  # what its local queue used counts within its queue alone
-        return self._nominating.nominate(gang, when, at_most=self._desk.preemptors.get(name))
+        at_most, tried = self._desk.preemptors.get(name), self._desk.tried.get(name)
+        return self._nominating.nominate(gang, when, at_most=at_most, tried=tried)
 
     def _order(self, heads: list[Nomination]) -> Iterator[int]:
         first = self._desk.preemptors
@@ -131,6 +134,7 @@ class _Cycle:
     # -- one head ------------------------------------------------------------------------------------------------------
 
     def _decide(self, head: Nomination) -> None:
+        self._desk.tried.pop(head.name, None)
         head, overlapped = self._weighed_again(head)
         if head.mode is Mode.NO_FIT:
             self._park(head)
@@ -139,6 +143,7 @@ class _Cycle:
             self._park(head)
         elif head.names_of_victims & self._gone or not self._fits(head):
             self.result.why[head.name] = Reason.WAITING_FOR_QUOTA  # and it stays where it is in its line
+            self._desk.tried[head.name] = head.tried
         elif head.mode is Mode.FIT and not overlapped:
             self._admit(head)
         else:
@@ -151,7 +156,8 @@ class _Cycle:
             with self._desk.sites.without((), leaving=True):
                 again = self._again(head, ground)
             return again, True
-        if (head.seats and not self._seats_fit(head)) or (self._one_by_one and head.does and not self._fits(head)):
+        lost_seats = head.seats and self._has_quota(head) and not self._seats_fit(head)
+        if lost_seats or (self._one_by_one and head.does and not self._fits(head)):
             ground = replace(self._ground, spared=self._desk.spared | self._gone)
             return self._again(head, ground), False
         return head, False
@@ -162,12 +168,15 @@ class _Cycle:
 
     def _fits(self, head: Nomination) -> bool:
         """Quota and seats, once all victims have left, its own and those of the heads before it."""
+        return self._has_quota(head) and self._seats_fit(head)
+
+    def _has_quota(self, head: Nomination) -> bool:
         if head.place is None:
-            return self._seats_fit(head)
+            return True
         holders = (self._desk.holders.named(name) for name in sorted(head.names_of_victims - self._gone))
         leaving = [(each.queue, each.charge) for each in holders]
         with self._after.without(leaving):
-            return self._after.fits(head.place, head.usage) and self._seats_fit(head)
+            return self._after.fits(head.place, head.usage)
 
     def _seats_fit(self, head: Nomination) -> bool:
         if not head.seats:
@@ -203,7 +212,10 @@ class _Cycle:
     def _park(self, head: Nomination) -> None:
         self.result.why[head.name] = head.reason or Reason.WAITING_FOR_QUOTA
         self._desk.preemptors.pop(head.name, None)
-        if self._desk.lines.park_alike(head.name):
+        if left_to_try(head.tried):
+            self._desk.tried[head.name] = head.tried
+            self.result.searching = True
+        elif self._desk.lines.park_alike(head.name):
             self.result.parked.append(head.name)
 
     def _reserve(self, head: Nomination) -> None:

@@ -8,7 +8,7 @@ full size and then, by halves, at the largest that does.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from scheduler_core.assigning import Oracle, Search, assign
+from scheduler_core.assigning import Oracle, Search, Tried, assign
 from scheduler_core.bid import Bid, Ground, PlacedWithout
 from scheduler_core.explanation import Reason
 from scheduler_core.flavors import Books, Chosen, Want
@@ -44,6 +44,7 @@ class Nomination:
     seats: Seats = ()
     reason: Reason | None = None  # why it cannot be let in at once
     detail: str = ""
+    tried: Tried = field(default_factory=dict)  # where the search for flavors ended
 
     @property
     def name(self) -> str:
@@ -84,14 +85,15 @@ class Nominating:
         only: Chosen | None = None,
         at_most: Counts | None = None,
         ground: Ground | None = None,
+        tried: Tried | None = None,
     ) -> Nomination:
-        """On no other flavors than `only`, at no larger size than `at_most`, where these are given.
+        """On no other flavors than `only`, at no larger size than `at_most`, going on after `tried`, where given.
 
         A size that others were sent back for is not exceeded afterwards: what a gang may take back from others at a
         small size it may have to give back at a large one, and so on for ever.
         """
         least, most = least_counts(self._snapshot, gang), at_most or most_counts(self._snapshot, gang)
-        weigh = _Weighing(self._snapshot, ground or self._ground, self._sites, gang, when, only)
+        weigh = _Weighing(self._snapshot, ground or self._ground, self._sites, gang, when, only, tried or {})
         best = weigh.at(most)
         if not best.does and least != most:
             smaller = list(sizes(gang, least, most))[1:]
@@ -111,10 +113,17 @@ class _Weighing:
     """One gang, at one size after another."""
 
     def __init__(
-        self, snapshot: Snapshot, ground: Ground, sites: Sites, gang: Gang, when: Turn, only: Chosen | None
+        self,
+        snapshot: Snapshot,
+        ground: Ground,
+        sites: Sites,
+        gang: Gang,
+        when: Turn,
+        only: Chosen | None,
+        tried: Tried,
     ) -> None:
         self._snapshot, self._ground, self._sites = snapshot, ground, sites
-        self._gang, self._turn, self._only = gang, when, only
+        self._gang, self._turn, self._only, self._tried = gang, when, only, tried
         self._queued_s = queued_since_s(gang, snapshot.state_of(gang.name))
         self._by_quota: dict[object, tuple[Victim, ...]] = {}  # what is wanted -> whom quota alone would send back
         self.times = 0
@@ -133,17 +142,20 @@ class _Weighing:
         wants = [Want(each, counts[each.name]) for each in self._gang.pod_sets]
         books = Books(pencil.tree, pencil.usage, self._snapshot.flavors, self._snapshot.topologies)
         fair_sharing = self._ground.settings.fair_sharing
-        assigned = assign(Search(books, queue, self._possibility(queue), fair_sharing, self._only), wants)
+        assigned = assign(Search(books, queue, self._possibility(queue), fair_sharing, self._only, self._tried), wants)
         found = Nomination(
             self._gang, self._turn, assigned.mode, counts, assigned.flavors, assigned.usage, assigned.borrowing,
-            reason=assigned.reason, detail=assigned.detail,
+            reason=assigned.reason, detail=assigned.detail, tried=assigned.tried,
         )  # fmt: skip
         if found.mode is Mode.FIT:
             found = self._seated(found, queue)
         if found.mode is Mode.PREEMPT:
-            short = assigned.short or frozenset(assigned.usage)
-            found = self._with_victims(found, queue, short)
+            found = self._with_victims(found, queue, assigned.short | self._on_sites(assigned.usage))
         return found
+
+    def _on_sites(self, usage: Charge) -> frozenset[FlavorResource]:
+        """With a topology all of it is short: whoever holds any may stand where the gang would."""
+        return frozenset(key for key in usage if self._sites.has(key.flavor))
 
     def _seated(self, found: Nomination, queue: Queue | None) -> Nomination:
         """Quota is there. Where no seats are, sending others back may help, unless an empty cluster had none either."""

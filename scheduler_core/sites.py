@@ -60,6 +60,10 @@ class Sites:
         """Some flavor has a topology."""
         return bool(self._capacities)
 
+    def has(self, flavor: str) -> bool:
+        """Has the flavor a topology?"""
+        return flavor in self._capacities
+
     # -- what is held ----------------------------------------------------------------------------------------------
 
     def hold(self, name: str, seats: Seats) -> None:

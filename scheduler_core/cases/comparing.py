@@ -124,7 +124,8 @@ def _stand_alike(wanted: Sequence[DomainCount], got: Sequence[DomainCount]) -> b
     """Counted at the level that the expectation names: 4 in a rack are 4 on the nodes of that rack."""
 
     def inside(each: DomainCount, domain: DomainCount) -> bool:
-        return each.values[: len(domain.values)] == domain.values
+        host = len(domain.values) == 1 and each.values[-1:] == domain.values  # Kueue names hosts alone
+        return host or each.values[: len(domain.values)] == domain.values
 
     counted = all(domain.count == sum(each.count for each in got if inside(each, domain)) for domain in wanted)
     return counted and sum(each.count for each in wanted) == sum(each.count for each in got)
