@@ -124,7 +124,7 @@ def assemble(
     engine = EmbeddedPolicyEngine(settings.policies or bundled("policies"), overlay_data=settings.policy_data)
     playbooks = load_playbooks(settings.playbooks or bundled("playbooks"))
     log = Log.open(settings.log_place, durability=durability)
-    ledger = interpose("log", AuditLedger(log, world.clock, ACTOR))
+    ledger = interpose("log", AuditLedger(log, world.clock, ACTOR, seal=durability == "full"))
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)
     refused = refused_by(ledger, world.clock)
@@ -186,7 +186,9 @@ def refused_by(ledger: Ledger, clock: Clock) -> Callable[[str, str, str], None]:
 def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
     """What it ran with, on the record. A log that is down at the start is no reason not to watch."""
     shown = settings.model_dump(
-        mode="json", exclude={"database", "policies", "playbooks", "inbound_token_file", "model_key_file"}
+        mode="json",
+        # Places on this machine; and what the agent does not act by (`audit retain` states it in a record of its own).
+        exclude={"database", "policies", "playbooks", "inbound_token_file", "model_key_file", "retention_days"},
     )
     try:
         ports.ledger.record("configuration", {"digest": digest_of(shown), "settings": shown})

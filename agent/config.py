@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     log: str | None = Field(
         default=None, pattern=r"^postgresql://([\w.-]+@)?[\w.-]+(:\d{1,5})?/[\w-]+(\?[\w=&/.-]*)?$"
     )  # where the audit log lies, if not in the database; a password comes from PGPASSFILE or PGPASSWORD
+    retention_days: int = Field(default=400, ge=183)  # `audit retain` drops what is older; at least six months
     world: Literal["live", "simulated"] = "live"
     cluster: str = "default"
     identities: tuple[Person, ...] = ()

@@ -13,6 +13,7 @@ from agent.cli.house import ConfigOption, DbOption, WallClock, opened
 from agent.cli.output import EXIT_ERROR, EXIT_REFUSED, EXIT_USAGE, JsonOption, clean, fail, show_json
 
 if TYPE_CHECKING:
+    from audit.checkpoints import SignedCheckpoint
     from audit.log import Log
     from audit.notes import Note, SignatureType, VerifierKey
     from audit.signing import Signer
@@ -137,16 +138,20 @@ def witness(
 
 def anchored(file: Path, keys: list[str]) -> tuple[int, bytes]:
     """Size and root of a kept checkpoint that one of these keys has signed."""
+    kept = kept_checkpoint(file, keys).checkpoint
+    return kept.size, kept.root
+
+
+def kept_checkpoint(file: Path, keys: list[str]) -> SignedCheckpoint:
     from audit.checkpoints import open_checkpoint
     from audit.notes import NoteRefused
 
     try:
-        kept = open_checkpoint(file.read_bytes(), _keys(keys)).checkpoint
+        return open_checkpoint(file.read_bytes(), _keys(keys))
     except OSError as error:
         fail(f"The checkpoint {file} cannot be read: {error}.")
     except NoteRefused as error:
         fail(f"The checkpoint {file} cannot be trusted: {error}.", "Name the key that signed it by --key.")
-    return kept.size, kept.root
 
 
 def signer_of(file: Path, new_name: str | None, kind: SignatureType | None = None) -> Signer:

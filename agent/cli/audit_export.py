@@ -2,52 +2,112 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.metadata import version
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli.audit_anchoring import signer_of
-from agent.cli.house import ConfigOption, DbOption, WallClock, opened
-from agent.cli.output import JsonOption, SinceOption, UntilOption, console, fail, moment, say, show_json
+from agent.cli.house import ConfigOption, DbOption, WallClock, opened, settings
+from agent.cli.output import EXIT_USAGE, JsonOption, SinceOption, UntilOption, console, fail, moment, say, show_json
+from agent.cli.reading import logged
 from agent.cli.records import proof_of
+
+if TYPE_CHECKING:
+    from audit.log import Log
+    from audit.signing import Signer
+
+
+class Form(StrEnum):
+    PROVED, CLOUDEVENTS, OCSF = "proved", "cloudevents", "ocsf"
 
 
 def export(  # noqa: PLR0913, PLR0917 - one option for each thing a record can be found by
     into: Annotated[Path, typer.Option("--into", metavar="FOLDER", help="A new folder for the export.")],
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The log's private key: it signs the checkpoint.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The log's private key: it signs the checkpoint.")
+    ] = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="With proofs and a verifier, or as another system's events.")
+    ] = Form.PROVED,
     incident: Annotated[str | None, typer.Option(help="Only what is about this incident.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only intent, outcome, verdict, approval …")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    withhold: Annotated[
+        bool, typer.Option("--withhold", help="Leaves out what is sealed: names, reasons, quoted lines.")
+    ] = False,
     json: JsonOption = False,
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
     """Writes records, proofs, a signed checkpoint and a verifier that needs only Python. Without conditions: all."""
-    from audit.checkpoints import Checkpoint
-    from audit.export import Vouched, export as write
-
-    signer, now = signer_of(key, None), WallClock().now()
+    if form is Form.PROVED and key is None:
+        fail("An export with proofs is signed.", "Name the log's key by --key.", status=EXIT_USAGE)
+    now = WallClock().now()
     conditions = {"since": moment("--since", since, now), "until": moment("--until", until, now)}
     asked = {name: value for name, value in {**conditions, "incident": incident, "kind": kind}.items() if value}
     with opened(config, db) as house:
         size = house.log.size()
-        note = signer.sign(Checkpoint(signer.key.name, size, house.log.root(size)))
-        records = house.log.query(**asked) if asked else None  # type: ignore[arg-type]
-        try:
-            count = write(into, house.log, Vouched(note, size, signer.key), records)
-        except FileExistsError:
-            fail(f"There is a {into} already.", "Name a new folder by --into.")
-        except OSError as error:
-            fail(f"The export cannot be written: {error}.")
+        if form is Form.PROVED:
+            told = _proved(house.log, into, signer_of(key or Path(), None), asked, withhold=withhold)
+        else:
+            told = _events(house.log, into, form, asked, settings(config).cluster, withhold=withhold)
+        logged(house, "audit export", asked | {"format": form.value, "into": into}, told["records"])
     if json:
-        show_json({"records": count, "tree_size": size, "folder": str(into), "key": str(signer.key)})
+        show_json(told | {"tree_size": size, "folder": str(into)})
         return
-    say(f"{count} records of {size} are in {into}.")
-    say("Check them there with:")
-    console().print(f"  python3 verify.py --key {signer.key}", soft_wrap=True)  # whole, so that it can be copied
+    say(f"{told['records']} of {size} records are in {into}.")
+    if form is Form.PROVED:
+        say("Check them there with:")
+        console().print(f"  python3 verify.py --key {told['key']}", soft_wrap=True)  # whole, so that it can be copied
+
+
+def _proved(log: Log, into: Path, signer: Signer, asked: dict[str, Any], *, withhold: bool) -> dict[str, Any]:
+    from audit.checkpoints import Checkpoint
+    from audit.export import Vouched, export as write
+
+    size = log.size()
+    by = Vouched(signer.sign(Checkpoint(signer.key.name, size, log.root(size))), size, signer.key)
+    records = log.query(**asked) if asked else None
+    with _new(into):
+        return {"records": write(into, log, by, records, withhold=withhold), "key": str(signer.key)}
+
+
+def _events(log: Log, into: Path, form: Form, asked: dict[str, Any], cluster: str, *, withhold: bool) -> dict[str, Any]:
+    from agent.compliance.cloudevents import cloud_event, source_of
+    from agent.compliance.ocsf import remediation_events
+    from audit.sealing import hidden
+
+    records = (hidden(record) if withhold else record for record in log.query(**asked))
+    events: Iterator[dict[str, Any]]
+    if form is Form.CLOUDEVENTS:
+        events = (cloud_event(record, source_of(cluster)) for record in records)
+    else:
+        events = remediation_events(records, version("watchkeeper"))
+    count = 0
+    with _new(into):
+        into.mkdir(parents=True)
+        with (into / f"{form.value}.ndjson").open("w", encoding="utf-8", newline="\n") as lines:
+            for event in events:
+                lines.write(dumps(event, separators=(",", ":")) + "\n")
+                count += 1
+    return {"records": count}
+
+
+@contextmanager
+def _new(into: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        fail(f"There is a {into} already.", "Name a new folder by --into.")
+    except OSError as error:
+        fail(f"The export cannot be written: {error}.")
 
 
 def prove(
@@ -65,4 +125,4 @@ def prove(
         "proof": proof["hashes"],
         "root": proof["root"],
     }
-    typer.echo(json.dumps(claim, separators=(",", ":")))
+    typer.echo(dumps(claim, separators=(",", ":")))

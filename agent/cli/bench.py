@@ -53,13 +53,16 @@ def placement(
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Draws allocation against demand there (PNG, SVG).")
     ] = None,
+    more: Annotated[
+        bool, typer.Option("--more", help="Also what 100 moves win, and what a placement costs on 10,000 nodes.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """How much of a fleet's GPUs each policy allocates while pods keep coming, and how fast it places them.
 
     Pods arrive one by one, never leave, and are dropped when they fit nowhere: the protocol of the published figures.
     """
-    report, curves = _placement(nodes, pods, policy, seeds, demand)
+    report, curves = _placement(nodes, pods, policy, seeds, demand, more=more)
     if picture is not None:
         _draw(curves, report, picture)
     if json:
@@ -73,7 +76,7 @@ def everything(
     nodes: NodesOption = None, pods: PodsOption = None, seeds: SeedsOption = "42-51", json: JsonOption = False
 ) -> None:
     """All benchmarks, one after the other."""
-    report, curves = _placement(nodes, pods, "all", seeds, 1.3)
+    report, curves = _placement(nodes, pods, "all", seeds, 1.3, more=True)
     reports: dict[str, Any] = {"placement": report}
     for name in BENCHMARKS:
         reports[name] = _run(name)
@@ -85,6 +88,33 @@ def everything(
         say()
         say(name, style="bold")
         _show_measures(reports[name])
+
+
+@app.command(epilog="Example: watchkeeper bench simulation --nodes nodes.csv --pods pods.csv --load 1.2")
+def simulation(
+    nodes: NodesOption = None,
+    pods: PodsOption = None,
+    load: Annotated[
+        float, typer.Option("--load", min=0.05, max=10, help="GPU time asked for, over the fleet's.")
+    ] = 1.0,
+    most: Annotated[int, typer.Option("--most", min=1, metavar="PODS", help="The last so many pods.")] = 2_000,
+    json: JsonOption = False,
+) -> None:
+    """The trace with its times: who waits how long first come first served, with fair shares, with backfilling."""
+    files = _files("A simulation runs", nodes, pods)
+    from agent.bench.openb import TraceError
+    from agent.bench.simulation import run
+
+    try:
+        with _progress() as tell:
+            tell("simulation")
+            report = run(*files, load=load, most=most)
+    except TraceError as error:
+        fail(f"{error}.")
+    if json:
+        show_json(report)
+    else:
+        _show_measures(report)
 
 
 def _command(name: str) -> Callable[[bool], None]:
@@ -109,17 +139,23 @@ def _run(name: str) -> dict[str, Any]:
     return report
 
 
-def _placement(
-    nodes: Path | None, pods: Path | None, policy: str, seeds: str, demand: float
-) -> tuple[dict[str, Any], dict[str, dict[int, float]]]:
+def _files(what: str, nodes: Path | None, pods: Path | None) -> tuple[Path, Path]:
     if nodes is None or pods is None:
         fail(
-            "Placement is measured on a fleet and a list of pods: --nodes FILE --pods FILE.",
+            f"{what} on a fleet and a list of pods: --nodes FILE --pods FILE.",
             "The openb trace is in github.com/hkust-adsl/kubernetes-scheduler-simulator, data/csv.",
             status=EXIT_USAGE,
         )
+    return nodes, pods
+
+
+def _placement(
+    nodes: Path | None, pods: Path | None, policy: str, seeds: str, demand: float, *, more: bool
+) -> tuple[dict[str, Any], dict[str, dict[int, float]]]:
+    nodes, pods = _files("Placement is measured", nodes, pods)
     from agent.bench.openb import TraceError
-    from agent.bench.placement import MAKERS, run
+    from agent.bench.placement import run
+    from agent.bench.policies import MAKERS
 
     names = list(MAKERS) if policy == "all" else policy.split(",")
     unknown = [name for name in names if name not in MAKERS]
@@ -128,7 +164,7 @@ def _placement(
     numbers = _seeds(seeds)
     try:
         with _progress() as tell:
-            return run(nodes, pods, policies=names, seeds=numbers, demand=demand, progress=tell)
+            return run(nodes, pods, policies=names, seeds=numbers, demand=demand, fleetwide_too=more, progress=tell)
     except TraceError as error:
         fail(f"{error}.")
 
@@ -188,6 +224,12 @@ def _show_placement(report: dict[str, Any], policies: Sequence[str]) -> None:
             )
         )
     show_table(("POLICY", "AT 90 %", "AT 100 %", "AT 130 %", "SD", "PUBLISHED", "TO BOUND", "PODS/S"), rows, nothing="")
+    for name, told in report.get("defragment", {}).items():
+        moves, won = max(told["moves"]), told["points_won"]
+        say(f"From a {name} fill at 100 %, at most {moves} moves win {min(won):.2f} to {max(won):.2f} points.")
+    for name, told in report.get("growth", {}).items():
+        costs = ", ".join(f"{cost:,.0f} us at {int(size):,} nodes" for size, cost in told["us_per_placement"].items())
+        say(f"A placement by {name} takes {costs}.")
     ran = report["ran_on"]
     if "bound_percent" in report:
         say(f"No policy that takes every pod that fits passes {report['bound_percent']['100']:.2f} % at 100 %.")

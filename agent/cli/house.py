@@ -16,6 +16,7 @@ import typer
 from agent.cli.output import EXIT_REFUSED, fail
 
 if TYPE_CHECKING:
+    from agent.adapters.ledger import AuditLedger
     from agent.adapters.store import Store
     from agent.config import Settings
     from agent.domain.approval import Person
@@ -42,6 +43,7 @@ class House:
 
     path: Path
     log: Log
+    ledger: AuditLedger
     store: Store
 
 
@@ -59,9 +61,10 @@ def opened(config: Path | None, db: Path | None) -> Iterator[House]:
     clock = WallClock()
     try:
         with Log.open(place) as log:
-            store = Store.open(path, clock=clock, ledger=AuditLedger(log, clock, f"cli/{login_name() or 'unknown'}"))
+            ledger = AuditLedger(log, clock, actor_here(), seal=True)
+            store = Store.open(path, clock=clock, ledger=ledger)
             try:
-                yield House(path, log, store)
+                yield House(path, log, ledger, store)
             finally:
                 store.close()
     except LogError as error:
@@ -119,6 +122,11 @@ def settings(config: Path | None) -> Settings:
         return load_settings(config)
     except SettingsInvalid as error:
         fail(f"The settings cannot be used: {error}.", "`watchkeeper config schema` says what is expected.")
+
+
+def actor_here() -> str:
+    """Whoever is at this door, as the log names them."""
+    return f"cli/{login_name() or 'unknown'}"
 
 
 def login_name() -> str | None:

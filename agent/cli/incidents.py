@@ -20,6 +20,7 @@ from agent.cli.output import (
     show_json,
     show_table,
 )
+from agent.cli.reading import logged
 
 if TYPE_CHECKING:
     from agent.adapters.store import IncidentRow
@@ -64,6 +65,7 @@ def show(
     with opened(config, db) as house:
         row = house.store.incidents.row(incident)
         records = list(house.log.query(incident=incident)) if row else []
+        logged(house, "incidents show", {"incident": incident}, records)
     if row is None:
         fail(f"There is no incident {incident}.", "`watchkeeper incidents list` shows which there are.")
     if json:

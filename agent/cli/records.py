@@ -26,18 +26,6 @@ def newest(log: Log, limit: int, conditions: Mapping[str, Any]) -> list[Record]:
         window *= _WINDOW_FACTOR
 
 
-def as_json(record: Record) -> dict[str, Any]:
-    return {
-        "index": record.index,
-        "kind": record.kind,
-        "at": record.at,
-        "actor": record.actor,
-        "attributes": dict(record.attributes),
-        "unique_key": record.unique_key,
-        "payload": record.payload,
-    }
-
-
 def tell(records: list[Record]) -> None:
     """The story, one line a record; the date only where it changes."""
     from rich.text import Text
@@ -51,9 +39,11 @@ def tell(records: list[Record]) -> None:
 
 
 def sentence_of(record: Record) -> str:
+    from agent.compliance.forms import REDACTED
     from agent.compliance.timeline import sentence
+    from audit.sealing import filled
 
-    return sentence(record.kind, record.payload)
+    return sentence(record.kind, filled(record, REDACTED).payload)
 
 
 def time_of(record: Record) -> str:
@@ -61,10 +51,12 @@ def time_of(record: Record) -> str:
 
 
 def record_at(log: Log, index: int) -> Record:
-    record = next(iter(log.query(after_index=index - 1 if index else None, limit=1)), None)
-    if record is None or record.index != index:
-        fail(f"There is no record {index}: the log ends before it.", "`watchkeeper audit query` shows the newest.")
-    return record
+    from audit.errors import NoSuchRecord
+
+    try:
+        return log.get(index)
+    except NoSuchRecord as error:
+        fail(f"There is no record {index}: {error}.", "`watchkeeper audit query` shows which there are.")
 
 
 def proof_of(log: Log, index: int) -> dict[str, Any]:

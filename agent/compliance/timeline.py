@@ -123,6 +123,28 @@ def _policy_loaded(payload: Payload) -> str:
     return f"Loaded the policies with digest {payload['digest'][:DIGEST_CHARACTERS]}."
 
 
+def _heartbeat(payload: Payload) -> str:
+    return "The agent is there and writes."
+
+
+def _configuration(payload: Payload) -> str:
+    return f"Started with the settings of digest {payload['digest'][:DIGEST_CHARACTERS]}."
+
+
+def _log_read(payload: Payload) -> str:
+    asked = ", ".join(f"{name} {value}" for name, value in payload["asked"].items())
+    return f"{payload['by']} read {payload['count']} records by {payload['door']}{': ' + asked if asked else ''}."
+
+
+def _redaction(payload: Payload) -> str:
+    return f"Erased {', '.join(payload['places'])} of record {payload['redacts']}: {_stop(payload['reason'])}"
+
+
+def _retention(payload: Payload) -> str:
+    gone = f"records {payload['first_dropped']} to {payload['first_kept'] - 1}"
+    return f"Dropped {gone}, which were older than {payload['days']} days; their hashes stay."
+
+
 def named(target: Mapping[str, str]) -> str:
     return str(ObjectRef.model_validate(target))
 
@@ -147,4 +169,9 @@ _TELLERS: dict[str, Callable[[Payload], str]] = {
     "incident_closed": _incident_closed,
     "refused": _refused,
     "policy_loaded": _policy_loaded,
+    "heartbeat": _heartbeat,
+    "configuration": _configuration,
+    "log_read": _log_read,
+    "redaction": _redaction,
+    "retention": _retention,
 }

@@ -11,26 +11,36 @@ from datetime import datetime
 from typing import Any, cast
 
 from agent.adapters.ledger.past import PastActions
+from agent.adapters.ledger.sensitive import sensitive_places
 from agent.domain.cluster import ObjectRef
 from agent.domain.outcome import PastAction
 from agent.ports import AlreadyRecorded, Clock, JsonObject, LedgerUnavailable
 from audit import log as audit_log
 from audit.log import Log
 from audit.record import MAX_ATTRIBUTE_VALUE_BYTES
+from audit.sealing import filled
 
 __all__ = ["AuditLedger", "attributes_of"]
 
 _NAMED_ALIKE = ("incident", "action", "tenant", "decision", "outcome", "proposal")
 """Attributes that are taken from the payload's member of the same name, where that is a text."""
 
+REDACTED = "(redacted)"
+"""Where a text was erased: who reads a payload expects a text there."""
+
 
 class AuditLedger:
-    """Implements ports.Ledger. `actor` is who writes: the agent, or the process of a door."""
+    """Implements ports.Ledger. `actor` is who writes: the agent, or the process of a door.
 
-    def __init__(self, log: Log, clock: Clock, actor: str) -> None:
+    With `seal`, what is sensitive (`agent.adapters.ledger.sensitive`) is kept apart, so that it can be erased. A
+    simulated run has no people in it and seals nothing: it repeats byte for byte, which salts would not.
+    """
+
+    def __init__(self, log: Log, clock: Clock, actor: str, *, seal: bool = False) -> None:
         self._log = log
         self._clock = clock
         self._actor = actor
+        self._seal = seal
         self._past = PastActions()
         self._past_next = 0
         self._past_lock = threading.Lock()
@@ -55,9 +65,10 @@ class AuditLedger:
                 attributes=named,
                 payload=payload,
                 unique_key=unique_key,
+                sealed=sensitive_places(kind, self._actor, named, payload) if self._seal else (),
             )
         except audit_log.AlreadyRecorded as taken:
-            standing: Any = taken.existing.payload
+            standing: Any = filled(taken.existing, REDACTED).payload
             raise AlreadyRecorded(unique_key or "", standing) from taken
         except audit_log.LogError as error:
             raise LedgerUnavailable(f"{kind} cannot be recorded: {error}") from error
@@ -69,7 +80,7 @@ class AuditLedger:
             raise LedgerUnavailable(f"{unique_key} cannot be looked up: {error}") from error
         if found is None:
             return None
-        payload: Any = found.payload
+        payload: Any = filled(found, REDACTED).payload
         return cast(JsonObject, payload)
 
     def past_actions(self, since: datetime) -> list[PastAction]:

@@ -51,7 +51,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     path, config = tmp_path / "watchkeeper.db", tmp_path / "watchkeeper.yaml"
     config.write_text(SETTINGS.format(database=path))
     log = Log.open(path, durability="memory")
-    ledger = AuditLedger(log, Now(), "watchkeeper")
+    ledger = AuditLedger(log, Now(), "watchkeeper", seal=True)
     store = Store.open(path, clock=Now(), ledger=ledger, durability="memory")
     yield Site(path, config, log, ledger, store, _a_day(ledger, store))
     store.close()

@@ -23,7 +23,9 @@ def call(*arguments: str) -> Any:
 
 
 def found(*arguments: str) -> list[int]:
-    return [record["index"] for record in json.loads(call("query", "--json", *arguments).stdout)["records"]]
+    """Without the records of earlier reads, which are records like others."""
+    records = json.loads(call("query", "--json", *arguments).stdout)["records"]
+    return [record["index"] for record in records if record["kind"] != "log_read"]
 
 
 def test_query(site: Any) -> None:
@@ -42,7 +44,7 @@ def test_the_newest_are_found_however_far_back(site: Any) -> None:
     for number in range(300):
         site.ledger.record("heartbeat" if number % 100 else "policy_loaded", {"n": number})
     assert found("--kind", "policy_loaded", "--limit", "2") == [104, 204]
-    assert found("--limit", "2") == [302, 303]
+    assert found("--limit", "2") == [303], "and the read before"
     assert found("--kind", "incident", "--limit", "5") == [0]
 
 
@@ -50,9 +52,9 @@ def test_show_proves_the_record(site: Any) -> None:
     page = call("show", "1")
     assert "is in the log of 4 records with root" in page.stdout and '"action": "cordon_node"' in page.stdout
     shown = json.loads(call("show", "1", "--json").stdout)
-    assert shown["proof"]["root"] == site.log.root().hex() and len(shown["proof"]["hashes"]) == 2
-    beyond = call("show", "4")
-    assert beyond.exit_code == 1 and "There is no record 4" in beyond.stderr
+    assert shown["proof"]["root"] == site.log.root(5).hex() and len(shown["proof"]["hashes"]) == 3
+    beyond = call("show", "9")
+    assert beyond.exit_code == 1 and "There is no record 9" in beyond.stderr
 
 
 def test_timeline_tells_the_story(site: Any) -> None:

@@ -143,3 +143,62 @@ def test_what_is_no_record_is_not_recorded(ledger: AuditLedger, log: Log) -> Non
     with pytest.raises(LedgerUnavailable, match="/payload/x"):
         ledger.record("intent", {"x": float("nan")})
     assert log.size() == 0
+
+
+# --- what may have to be erased ---------------------------------------------------------------------------------------
+
+
+def sealed_by(log: Log, kind: str, payload: dict[str, Any], actor: str = "watchkeeper", **attributes: str) -> list[str]:
+    AuditLedger(log, Minutes(), actor, seal=True).record(kind, payload, unique_key="k", attributes=attributes)
+    return sorted(log.get(0).sealed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "sealed"),
+    [
+        ("approval", {"by": "alice", "reason": "ok", "decision": "approve"}, ["/payload/by", "/payload/reason"]),
+        ("approval", {"by": "alice", "reason": None}, ["/payload/by"]),
+        (
+            "incident",
+            {"signals": [{"body": {"text": "NVRM: Xid", "xid": 79}}, {"annotations": {"a/b": "x"}, "line": ""}]},
+            ["/payload/signals/0/body/text", "/payload/signals/1/annotations/a~1b", "/payload/signals/1/line"],
+        ),
+        ("diagnosis", {"cause": "xid.79", "evidence": [{"statement": "XID 79"}]}, ["/payload/evidence/0/statement"]),
+        ("configuration", {"settings": {"identities": [{"name": "a"}]}}, ["/payload/settings/identities/0/name"]),
+        ("reasoning", {"model": "m", "told": [{"x": "y"}], "answer": "z"}, ["/payload/answer", "/payload/told/0/x"]),
+        ("intent", {"action": "cordon_node", "body": {"text": "x"}}, []),
+        ("heartbeat", {"at": "now"}, []),
+    ],
+)  # fmt: skip
+def test_names_reasons_and_quoted_lines_are_kept_apart(
+    log: Log, kind: str, payload: dict[str, Any], sealed: list[str]
+) -> None:
+    assert sealed_by(log, kind, payload) == sealed
+    assert log.get(0).payload == payload
+
+
+def test_an_approver_and_whoever_is_at_a_door_are_kept_apart(log: Log) -> None:
+    assert sealed_by(log, "log_read", {"by": "erin"}, "cli/erin", approver="alice", incident="i-7") == [
+        "/actor",
+        "/attributes/approver",
+        "/payload/by",
+    ]
+    assert [record.index for record in log.query(approver="alice", actor="cli/erin")] == [0]
+
+
+def test_where_a_text_was_erased_the_agent_finds_a_word(log: Log) -> None:
+    from audit.redaction import redact
+
+    ledger = AuditLedger(log, Minutes(), "watchkeeper", seal=True)
+    ledger.record("approval", {"by": "alice", "n": 1}, unique_key="approval/1")
+    assert ledger.find("approval/1") == {"by": "alice", "n": 1}
+    redact(log, 0, actor="carol", reason="ticket 4711")
+    assert ledger.find("approval/1") == {"by": "(redacted)", "n": 1}
+    with pytest.raises(AlreadyRecorded) as taken:
+        ledger.record("approval", {"by": "bob"}, unique_key="approval/1")
+    assert taken.value.payload == {"by": "(redacted)", "n": 1}
+
+
+def test_a_simulated_run_seals_nothing_and_repeats(ledger: AuditLedger, log: Log) -> None:
+    ledger.record("approval", {"by": "alice"}, attributes={"approver": "alice"})
+    assert not log.get(0).sealed and log.get(0).schema == 1

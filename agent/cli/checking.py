@@ -1,0 +1,28 @@
+"""Has the log checked by the one checker there is, wherever the log lies."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli.output import fail
+
+if TYPE_CHECKING:
+    from audit.verdict import Verdict
+
+
+def verdict_of(place: str | Path, root: bytes | None, size: int | None, *, deep: bool) -> Verdict:
+    from audit import fsck as checker
+    from audit.errors import LogUnavailable
+    from audit.storage.opening import url_of
+
+    url = url_of(place)
+    try:
+        if url is not None:
+            from audit.storage.recheck import fsck_postgresql
+
+            return fsck_postgresql(url, expect_root=root, expect_size=size)
+        return checker.fsck(place, expect_root=root, expect_size=size, deep=deep)
+    except (OSError, sqlite3.Error, LogUnavailable) as error:
+        fail(f"The log in {place} cannot be opened: {error}.", "Name a readable file by --db.")

@@ -1,0 +1,239 @@
+"""What a reviewer does at the command line: find, read on the record, report, hand over, erase, let old records go."""
+
+import csv
+import io
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.adapters.ledger import AuditLedger
+from agent.adapters.store import Store
+from agent.cli import audit, incidents
+from agent.domain.incident import IncidentState
+from audit.fsck import fsck
+from audit.log import Log
+
+NODE = {"apiVersion": "v1", "kind": "Node", "name": "gpu-3"}
+
+
+def call(*arguments: str) -> Any:
+    return CliRunner().invoke(audit.app, list(arguments))
+
+
+def answered(site: Any, by: str = "alice", reason: str = "tenant agreed") -> int:
+    """An answer as the desk records it; its index."""
+    payload = {
+        "request": "apr-12345678", "incident": "inc-1", "proposal": "inc-1/1", "action": "cordon_node", "counted": True,
+        "target": NODE, "tenant": "research", "by": by, "door": "cli", "reason": reason, "decision": "approve",
+        "digest": "d", "at": datetime.now(UTC).isoformat(), "groups": [],
+    }  # fmt: skip
+    site.ledger.record("approval", payload, attributes={"approver": by})
+    return int(site.log.size()) - 1
+
+
+def closed(site: Any) -> None:
+    row = site.store.incidents.row("inc-1")
+    site.store.incidents.save(row.incident, IncidentState.RESOLVED)
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--approver", "alice"], [4]),
+        (["--approver", "bob"], []),
+        (["--text", "fell off"], [0, 1]),
+        (["--text", "AGREED", "--text", "tenant"], [4]),
+        (["--text", "agreed", "--text", "nobody"], []),
+        (["--kind", "proposal", "--kind", "verdict"], [1, 2, 5]),
+        (["--policy", "94"], [5]),
+        (["--policy", "95"], []),
+        (["--decision", "allow", "--action", "cordon_node"], [5]),
+        (["--actor", "watchkeeper", "--tenant", "research"], [1, 4]),
+    ],
+)
+def test_records_are_found_by_what_a_reviewer_knows(site: Any, arguments: list[str], found: list[int]) -> None:
+    answered(site)
+    verdict = {"verdict": {"decision": "allow", "policy_digest": "94af", "reasons": []}, "input": {}}
+    site.ledger.record("verdict", verdict, attributes={"decision": "allow", "action": "cordon_node"})
+    told = json.loads(call("query", *arguments, "--json").stdout)["records"]
+    assert [record["index"] for record in told] == found
+
+
+def test_a_query_is_given_as_lines_and_as_a_table_for_a_spreadsheet(site: Any) -> None:
+    answered(site)
+    lines = call("query", "--incident", "inc-1", "--format", "ndjson").stdout.splitlines()
+    assert [json.loads(line)["kind"] for line in lines][-1] == "approval" and len(lines) == 5
+    rows = list(csv.DictReader(io.StringIO(call("query", "--approver", "alice", "--format", "csv").stdout)))
+    assert [(row["index"], row["approver"], row["target"]) for row in rows] == [("4", "alice", "Node/gpu-3")]
+    site.ledger.record("notice", {"message": "x", "audience": "oncall", "target": NODE}, attributes={"tenant": "=1+1"})
+    (row,) = csv.DictReader(io.StringIO(call("query", "--kind", "notice", "--format", "csv").stdout))
+    assert row["tenant"] == "'=1+1", "a spreadsheet does not execute what a stranger wrote"
+    for arguments in (["--incident", "inc-1"], ["--text", "tenant"]):
+        assert max(map(len, call("query", *arguments).stdout.splitlines())) <= 80
+
+
+# --- reading is on the record -----------------------------------------------------------------------------------------
+
+
+def test_whoever_reads_is_on_the_record(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "erin")
+    call("query", "--incident", "inc-1", "--text", "XID")
+    call("show", "1")
+    call("timeline", "inc-1")
+    CliRunner().invoke(incidents.app, ["show", "inc-1"])
+    records = list(site.log.query(kind="log_read"))
+    reads = [record.payload for record in records]
+    assert [(read["by"], read["door"], read["count"]) for read in reads] == [
+        ("erin", "audit query", 2), ("erin", "audit show", 1), ("erin", "audit timeline", 4),
+        ("erin", "incidents show", 4),
+    ]  # fmt: skip
+    asked = reads[0]["asked"]
+    assert (asked["incident"], asked["words"], reads[0]["first"], reads[0]["last"]) == ("inc-1", "['XID']", 0, 1)
+    assert {record.actor for record in records} == {"cli/erin"}
+    assert len(list(site.log.query(incident="inc-1"))) == 4, "who reads about an incident is no part of its story"
+    assert "erin read 2 records by audit query" in " ".join(call("query", "--kind", "log_read").stdout.split())
+
+
+def test_a_log_that_cannot_be_written_is_read_and_that_is_said(site: Any) -> None:
+    with closing(sqlite3.connect(site.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        told = call("query", "--kind", "incident")
+        holder.rollback()
+    assert told.exit_code == 0 and "This read is on no record" in told.stderr and "Incident opened" in told.stdout
+
+
+# --- erasing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_of_a_closed_incident_is_redacted_with_a_reason(site: Any) -> None:
+    index = answered(site)
+    closed(site)
+    asked = ["redact", str(index), "--reason", "ticket 4711"]
+    assert "Nothing was erased. Add --yes" in call(*asked).stdout and site.log.get(index).payload["by"] == "alice"
+    told = call(*asked, "--place", "/payload/reason", "--yes")
+    assert told.exit_code == 0 and "record 4: /payload/reason" in told.stdout, told.stderr
+    assert (site.log.get(index).payload["reason"], site.log.get(index).payload["by"]) == (None, "alice")
+    page = call("show", str(index)).stdout
+    assert "/payload/reason was erased" in page and "alice approved by cli: (redacted)." in page
+    checked = call("fsck")
+    assert checked.exit_code == 0 and "redacted: record 4: /payload/reason" in checked.stdout
+    assert "Erased /payload/reason of record 4: ticket 4711." in " ".join(call("timeline", "inc-1").stdout.split())
+
+
+def test_a_person_is_erased_wherever_the_name_is_sealed(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "alice")
+    mine, others = answered(site), answered(site, by="bob")
+    call("query", "--approver", "alice")
+    monkeypatch.setattr("getpass.getuser", lambda: "carol")
+    closed(site)
+    told = call("redact", "--person", "alice", "--reason", "ticket 4711", "--yes", "--json")
+    assert told.exit_code == 0, told.stderr
+    erased = {entry["index"]: entry["places"] for entry in json.loads(told.stdout)["erased"]}
+    assert erased[mine] == ["/attributes/approver", "/payload/by"] and others not in erased
+    read = next(record.index for record in site.log.query(kind="log_read"))
+    assert erased[read] == ["/actor", "/payload/asked/approver", "/payload/by"]
+    assert not list(site.log.query(words=["alice"])) and not list(site.log.query(approver="alice"))
+    assert fsck(site.path).ok
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "why"),
+    [
+        (["redact", "4", "--yes"], 2, "An erasure needs a reason"),
+        (["redact", "--reason", "x", "--yes"], 2, "Say which record"),
+        (["redact", "--person", "alice", "--reason", "alice asked", "--yes"], 2, "The reason names the person"),
+        (["redact", "4", "--reason", "x", "--yes"], 4, "Record 4 is about inc-1, which is open"),
+        (["redact", "99", "--reason", "x", "--yes"], 1, "There is no record 99"),
+        (["retain", "--days", "182", "--yes"], 4, "182 days is less than the 183"),
+    ],
+)
+def test_what_may_not_go_stays(site: Any, arguments: list[str], status: int, why: str) -> None:
+    answered(site)
+    size = site.log.size()
+    told = call(*arguments)
+    assert (told.exit_code, why in told.stderr) == (status, True), told.stderr
+    assert site.log.size() == size
+
+
+class LongAgo:
+    def now(self) -> datetime:
+        return datetime.now(UTC) - timedelta(days=500)
+
+
+def test_old_records_are_dropped_by_the_settings_retention(site: Any) -> None:
+    assert "0 records are older than 400 days." in call("retain").stdout
+    path = site.path.with_name("old.db")
+    with Log.open(path, durability="memory") as log:
+        ledger = AuditLedger(log, LongAgo(), "watchkeeper", seal=True)
+        Store.open(path, clock=LongAgo(), ledger=ledger, durability="memory").close()
+        for number in range(3):
+            ledger.record("notice", {"message": f"n{number}"})
+    db = ["--db", str(path)]
+    assert "3 records are older than 400 days. Add --yes" in call("retain", *db).stdout
+    assert call("retain", *db, "--yes").stdout.startswith("Dropped 3 records, 0 to 2; record 3 says so.")
+    checked = call("fsck", *db)
+    assert checked.exit_code == 0 and "records 0 to 2 were dropped" in " ".join(checked.stdout.split())
+    gone = call("show", "1", *db)
+    assert gone.exit_code == 1 and "dropped by retention" in gone.stderr
+
+
+# --- handing over -----------------------------------------------------------------------------------------------------
+
+
+def test_events_for_other_systems(site: Any) -> None:
+    answered(site)
+    outcome = {
+        "action": "cordon_node", "proposal": "inc-1/1", "incident": "inc-1", "step": 0, "outcome": "succeeded",
+        "target": NODE, "detail": "", "final": True, "undo": False,
+    }  # fmt: skip
+    site.ledger.record("outcome", outcome)
+    assert call("export", "--format", "cloudevents", "--into", "ce", "--incident", "inc-1").exit_code == 0
+    events = [json.loads(line) for line in Path("ce/cloudevents.ndjson").read_text("utf-8").splitlines()]
+    assert [event["id"] for event in events] == ["0", "1", "2", "3", "4", "5"]
+    assert call("export", "--format", "cloudevents", "--into", "held", "--withhold").exit_code == 0
+    assert "alice" in Path("ce/cloudevents.ndjson").read_text("utf-8")
+    assert "alice" not in Path("held/cloudevents.ndjson").read_text("utf-8")
+    assert call("export", "--format", "ocsf", "--into", "ocsf").exit_code == 0
+    (event,) = map(json.loads, Path("ocsf/ocsf.ndjson").read_text("utf-8").splitlines())
+    assert (event["class_uid"], event["activity_name"], event["status"]) == (7001, "Isolate", "Success")
+    unsigned = call("export", "--into", "proved")
+    assert unsigned.exit_code == 2 and "Name the log's key" in unsigned.stderr
+    assert [r.payload["door"] for r in site.log.query(kind="log_read")] == ["audit export"] * 3
+
+
+def test_a_months_report_is_a_page_and_its_tables(site: Any) -> None:
+    answered(site, by="<b>mallory</b>")
+    month = datetime.now(UTC).strftime("%Y-%m")
+    made = call("checkpoint", "--key", "log.key", "--new-key", "example.com/lab", "--into", "k", "--json")
+    (file,) = Path("k").iterdir()
+    anchor = ["--checkpoint", str(file), "--key", json.loads(made.stdout)["key"]]
+    told = call("report", "--month", month, "--into", "report", *anchor)
+    assert told.exit_code == 0, told.stderr
+    page = Path("report/report.html").read_text("utf-8")
+    assert "example.com/lab" in page and "&lt;b&gt;mallory&lt;/b&gt;" in page and "<b>mallory" not in page
+    assert "intact" in page and "NOT INTACT" not in page and "support record-keeping" in page
+    assert sorted(path.name for path in Path("report").iterdir()) == [
+        "actions.csv", "approvals.csv", "break_glass.csv", "decisions.csv", "exceptions.csv", "failures.csv",
+        "reads.csv", "report.html",
+    ]  # fmt: skip
+    again = call("report", "--month", month, "--into", "report")
+    assert again.exit_code == 1 and "There is a report already" in again.stderr
+    assert call("report", "--month", "2026-13", "--into", "x").exit_code == 2
+
+
+def test_a_report_of_a_log_that_was_changed_says_so(site: Any) -> None:
+    with closing(sqlite3.connect(site.path, isolation_level=None)) as database:
+        database.execute("DROP TRIGGER log_records_update")
+        database.execute("UPDATE log_records SET actor = 'somebody' WHERE \"index\" = 2")
+    told = call("report", "--month", datetime.now(UTC).strftime("%Y-%m"), "--into", "report")
+    assert told.exit_code == 1 and "NOT INTACT" in told.stdout
+    assert "actor is &#39;somebody&#39;" in Path("report/report.html").read_text("utf-8")
