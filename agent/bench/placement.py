@@ -1,46 +1,21 @@
 """`bench placement`: how much of a fleet's GPUs each policy allocates, how fast, and what no policy could surpass."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import mean, stdev
 from typing import Any
 
+from agent.bench import fleetwide
 from agent.bench.bound import bound_percent
 from agent.bench.measures import machine
-from agent.bench.openb import arrivals, read_nodes, read_pods
+from agent.bench.policies import MAKERS
 from agent.bench.replay import Replay, replay
-from scheduler_core.gpus import (
-    Ask,
-    BestFit,
-    Clustering,
-    DotProduct,
-    Fgd,
-    Fleet,
-    FragmentTable,
-    GpuNode,
-    GpuPolicy,
-    Mix,
-    Packing,
-    Placer,
-    RandomFit,
-    Watchkeeper,
-    typical,
-)
+from agent.bench.trials import Trace, Trial
+from scheduler_core.gpus import Fleet, FragmentTable, Mix, Placer, typical
 
 TOLD_PERCENT = (20, 40, 60, 80, 90, 95, 100, 110, 120, 130)
 FULL = 100  # percent of the GPUs asked for: where the published figures are compared
-
-MAKERS: dict[str, Callable[[Fleet, Mix, Random], GpuPolicy]] = {
-    "random": lambda fleet, mix, chance: RandomFit(chance),
-    "dotprod": lambda fleet, mix, chance: DotProduct(),
-    "clustering": lambda fleet, mix, chance: Clustering(),
-    "packing": lambda fleet, mix, chance: Packing(),
-    "bestfit": lambda fleet, mix, chance: BestFit(),
-    "fgd": lambda fleet, mix, chance: Fgd(mix, fleet),
-    "watchkeeper": lambda fleet, mix, chance: Watchkeeper(fleet),
-}
 
 PUBLISHED = {
     "who": "hkust-adsl/kubernetes-scheduler-simulator 8f3d641, experiments/analysis/expected_results",
@@ -59,37 +34,6 @@ PUBLISHED = {
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One list of arrivals and one order of the nodes: the same for every policy."""
-
-    seed: int
-    nodes: list[GpuNode]
-    asks: list[Ask]
-
-    @property
-    def capacity_milli(self) -> int:
-        return Fleet(self.nodes).capacity_milli
-
-
-@dataclass(frozen=True)
-class Trace:
-    nodes: list[GpuNode]
-    pods: list[Ask]
-
-    @classmethod
-    def read(cls, nodes: Path, pods: Path) -> "Trace":
-        return cls(read_nodes(nodes), read_pods(pods))
-
-    def trial(self, seed: int, demand: float) -> Trial:
-        """One stream of chance: first the pods, then the order of the nodes, which breaks ties."""
-        chance = Random(seed)  # noqa: S311 - a benchmark's dice, not a secret
-        asks = arrivals(self.pods, Fleet(self.nodes).capacity_milli, demand, chance)
-        order = list(self.nodes)
-        chance.shuffle(order)
-        return Trial(seed, order, asks)
-
-
 def run(
     nodes: Path,
     pods: Path,
@@ -97,6 +41,7 @@ def run(
     policies: Sequence[str] = tuple(MAKERS),
     seeds: Sequence[int] = range(42, 52),
     demand: float = 1.3,
+    fleetwide_too: bool = False,
     progress: Progress = lambda line: None,
 ) -> tuple[dict[str, Any], dict[str, dict[int, float]]]:
     """The report, and the curve of each policy for a picture."""
@@ -112,12 +57,17 @@ def run(
             runs.append(play(name, trial, mix))
         curves[name] = _means([each.allocated_percent for each in runs])
         report[name] = _told(name, runs, curves[name])
-    if demand * FULL >= FULL:
+    if all(FULL in curve for curve in curves.values()):
         progress("the bound")
         bounds = [bound_percent(trial.asks, trial.capacity_milli, FULL) for trial in trials]
         report["bound_percent"] = {str(FULL): _rounded(mean(bounds))}
         for name in policies:
             report[name]["below_bound"] = {str(FULL): _rounded(mean(bounds) - curves[name][FULL])}
+    if fleetwide_too:
+        progress("a few moves")
+        report["defragment"] = fleetwide.moves(trials, mix)
+        progress("larger fleets")
+        report["growth"] = fleetwide.growth(trace.nodes, trace.pods, mix)
     report["ran_on"] = {
         "nodes": len(trace.nodes),
         "gpus": sum(node.gpus for node in trace.nodes),

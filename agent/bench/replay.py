@@ -1,7 +1,8 @@
 """One run of the protocol: pods arrive one by one and never leave; what fits nowhere is dropped.
 
 After each arrival the share of the fleet's GPUs that is allocated counts for the demand that has arrived so far, in
-whole percent; the figure for a percent is the mean over its arrivals (the published figures are made so).
+whole percent; the figure for a percent is the mean over its arrivals (the published figures are made so). A percent
+that a small fleet steps over has the figure of the last arrival before it.
 """
 
 import time
@@ -47,6 +48,10 @@ def replay(
         if fragments is not None and percent in wanted:
             wanted.discard(percent)
             result.fragment_percent[percent] = fragments.fragment_milli(fleet) * PERCENT / fleet.capacity_milli
-    for percent, values in sums.items():
-        result.allocated_percent[percent] = sum(values) / len(values) * PERCENT / fleet.capacity_milli
+    last = 0.0
+    for percent in range(max(sums, default=-1) + 1):
+        values = sums.get(percent, [])
+        mean = sum(values) / len(values) * PERCENT / fleet.capacity_milli if values else last
+        result.allocated_percent[percent] = mean
+        last = values[-1] * PERCENT / fleet.capacity_milli if values else last
     return result
