@@ -16,8 +16,10 @@ from scheduler_core.sites import Seats, Sites, domains
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment, Counts
 from scheduler_core.state import Admission, Eviction
+from scheduler_core.topology import Failure
 
 PREEMPTED = "Preempted"
+NODE_FAILURES = "NodeFailures"
 LOSES_ITS_PLACE = ("PodsReadyTimeout", "AdmissionCheck")  # sent back for this, a gang waits anew; others keep their age
 
 
@@ -41,6 +43,7 @@ class Desk:
         self._leaving = {each.name for each in self.holders if each.evicted}
         stops = ((name, queue.stop_policy) for name, queue in sorted(snapshot.queues.items()))
         self._stopped = [("queue", name) for name, policy in stops if policy is StopPolicy.HOLD_AND_DRAIN]
+        self._damaged = [name for name in sorted(snapshot.gangs) if snapshot.state_of(name).unhealthy_nodes]
         off = (name for name, gang in sorted(snapshot.gangs.items()) if not gang.active)
         self._switched_off = tuple(name for name in off if snapshot.state_of(name).admission is not None)
         self._under: dict[Place, frozenset[str]] = {}  # root of a cohort tree -> its queues
@@ -106,6 +109,25 @@ class Desk:
             self.send_back(name, now_s, "Deactivated")
         gone, self._switched_off = (*held, *self._switched_off), ()
         return tuple(sorted(gone))
+
+    def mend(self, now_s: Seconds) -> tuple[str, ...]:
+        """Gangs that lost nodes get other seats for those pods, or are sent back. Says who got some."""
+        mended = []
+        for name in self._damaged:
+            state = self.snapshot.state_of(name)
+            if state.admission is None or state.evicted is not None:
+                continue
+            seats = self.sites.replace_lost(self.snapshot.gang(name), state.admission, state.unhealthy_nodes)
+            if isinstance(seats, Failure):
+                self.send_back(name, now_s, NODE_FAILURES)
+                continue
+            self.sites.stays_behind(name, state.unhealthy_nodes)
+            admission = replace(state.admission, topology=domains(seats))
+            self.snapshot.restore(name, replace(state, admission=admission, unhealthy_nodes=frozenset()))
+            self.sites.hold(name, seats)
+            mended.append(name)
+        self._damaged = []
+        return tuple(mended)
 
     # -- keeping in step -----------------------------------------------------------------------------------------------
 

@@ -99,10 +99,11 @@ class _Cycle:
         self.result = Round()
 
     def run(self) -> Round:
-        # 1. Back-offs that are over; who holds quota that its queue takes back is sent off.
+        # 1. Back-offs that are over; who holds quota that its queue takes back is sent off; lost seats are replaced.
         self._desk.lines.wake_on_time(self._now_s)
         self._desk.lines.turn_anew()
         self._desk.drain(self._now_s)
+        self._desk.mend(self._now_s)
 
         # 2. The heads of the queues, each weighed on the state as it is.
         heads = [self.nominate(name) for name in self._desk.lines.heads(self._desk.settings.heads)]

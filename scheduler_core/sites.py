@@ -7,6 +7,7 @@ seats.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -163,6 +164,14 @@ class Sites:
                 return found
             seats += [(flavor, found[ask.name].whole, ask.shape.requests) for ask in wanted if ask.name in found]
         return tuple(seats)
+
+    def stays_behind(self, name: str, lost: Collection[str]) -> None:
+        """Nobody gets its seats on lost nodes: what ran there may still run, and the node is none to go to."""
+        seats = []
+        for flavor, held, requests in self._held.get(name, ()):
+            there = tuple(part for part in held.parts if part.domain[-1] in lost)
+            seats.append((flavor, replace(held, parts=there), requests))
+        self.hold(f"{name} on lost nodes", tuple(seats))
 
     def _asks(self, gang: Gang, counts: Counts, chosen: Chosen) -> dict[str, list[Ask]]:
         """By the flavor whose topology is asked."""
