@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "evaluate": ("agent.cli.evaluate", "evaluate", "Run scenarios and say what was right and what was wrong."),
     "incidents": ("agent.cli.incidents", "app", "What happened: list, show."),
     "approvals": ("agent.cli.approvals", "app", "What waits for a person: list, show, approve, reject, watch."),
-    "audit": ("agent.cli.audit", "app", "The log: query, show, timeline, fsck."),
+    "audit": ("agent.cli.audit", "app", "The log: query, show, timeline, report, export, redact, fsck."),
     "policy": ("agent.cli.policy", "app", "The gate: check, test."),
     "playbooks": ("agent.cli.playbooks", "app", "Remedies: list, show, check."),
     "bench": ("agent.cli.bench", "app", "Measure: placement, admission."),

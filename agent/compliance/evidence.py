@@ -53,7 +53,8 @@ class Evidence:
     records: int = 0
     first: int | None = None
     last: int | None = None
-    kinds: Counter[str] = field(default_factory=Counter)
+    incidents_opened: int = 0
+    incidents_closed: int = 0
     gaps: list[Gap] = field(default_factory=list)
     minutes: list[float] = field(default_factory=list)
 
@@ -94,7 +95,6 @@ class _Folding:
         made.records += 1
         made.first = record.index if made.first is None else made.first
         made.last = record.index
-        made.kinds[record.kind] += 1
         reader = _READERS.get(record.kind)
         if reader is not None and isinstance(record.payload, Mapping):
             try:
@@ -172,7 +172,11 @@ class _Folding:
         if not payload["helped"]:
             self._row("failures", record.index, record.at, _incident(record), sentence(record.kind, payload))
 
+    def incident(self, _record: Record, payload: Mapping[str, Any]) -> None:
+        self._made.incidents_opened += payload["change"] == "opened"
+
     def incident_closed(self, record: Record, payload: Mapping[str, Any]) -> None:
+        self._made.incidents_closed += 1
         if payload["state"] in ("failed", "rolled_back"):
             self._row("failures", record.index, record.at, _incident(record), sentence(record.kind, payload))
 
@@ -187,6 +191,7 @@ class _Folding:
 
 
 _READERS = {
+    "incident": _Folding.incident,
     "verdict": _Folding.verdict,
     "approval_requested": _Folding.approval_requested,
     "approval": _Folding.approval,
@@ -219,7 +224,7 @@ def figures(made: Evidence) -> Sequence[tuple[str, object]]:
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     return (
         ("records", made.records),
-        ("incidents opened and closed", f"{made.kinds['incident']} reports, {made.kinds['incident_closed']} closed"),
+        ("incidents opened, closed", f"{made.incidents_opened}, {made.incidents_closed}"),
         ("steps done", f"{len(made.tables['actions'])}{f' ({told})' if told else ''}"),
         ("answers by people", f"{answers['approve']} approved, {answers['reject']} rejected"),
         ("minutes until an answer", _speed(made)),
