@@ -16,6 +16,7 @@ from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction, Proposal, Refusal
+from agent.evidence.contradiction import stops_nobody
 from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
 from agent.evidence.look_facts import Others
@@ -99,8 +100,10 @@ def _under_repair(incident: Incident, history: Sequence[PastAction], ports: Port
 
 def remedy_key(remedy: Remedy | Proposal) -> str:
     """What counts as the same remedy within one incident: a reset and a reboot of one node are two, as are the resets
-    of two of its GPUs."""
+    of two of its GPUs. An owner who was told stands for nobody on duty: that call is another."""
     key = f"{remedy.action} {remedy.target}"
+    if remedy.action == "notify" and remedy.parameters.get("audience") == "owner":
+        return f"{key} owner"
     if remedy.action != "request_node_repair":
         return key
     operation = remedy.parameters.get("operation")
@@ -112,7 +115,9 @@ def remedy_key(remedy: Remedy | Proposal) -> str:
 def remedies_of(diagnosis: Diagnosis, look: Look, ports: Ports) -> list[Remedy]:
     """What the playbook asks for now, or what the model suggested: of these the first refusal is the last word."""
     if diagnosis.playbook is not None:
-        return list(ports.playbooks.remedies(diagnosis.playbook, look.facts.values))
+        wanted = ports.playbooks.remedies(diagnosis.playbook, look.facts.values)
+        contradicted = (look.facts.values["node"] or {}).get("contradicted", False)
+        return [r for r in wanted if not contradicted or stops_nobody(r.action, r.parameters)]
     return [Remedy(r.action, r.target, r.parameters, r.statement, "stop") for r in diagnosis.remedies]
 
 

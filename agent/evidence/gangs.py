@@ -1,8 +1,9 @@
 """Gangs that are stuck below their minimum: which one to requeue whole so that another can start.
 
 A stuck gang makes no progress, so requeueing it costs nothing; a healthy one pays with its work, so it comes last, and
-only for one of higher priority, or a larger one of the same (policies ask a person then). The forecaster has the last
-word: where nobody would start, nobody is moved.
+only for one of higher priority, or a larger one of the same (policies ask a person then). Nobody gives way to one that
+matters less: where only that would help, a person decides. The forecaster has the last word: where nobody would start,
+nobody is moved.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,16 +51,19 @@ def competing(view: ClusterView, gangs: Iterable[Gang]) -> list[list[Gang]]:
 
 def plan(subject: Gang, view: ClusterView, forecaster: Forecaster, now: datetime, thresholds: Thresholds) -> GangPlan:
     """What to do about `subject`, a stuck gang."""
-    stuck = {str(g.ref) for g in stuck_gangs(view, now, thresholds.gang_stuck_after_s)} | {str(subject.ref)}
+    late = [*stuck_gangs(view, now, thresholds.gang_stuck_after_s), subject]
+    stuck = {str(gang.ref): gang.priority for gang in late}
     before = forecaster.what_if(view, [])
     if str(subject.ref) in before.gangs_started:
         return GangPlan(None, f"{subject.ref} has room to start as things are: something else holds it up")
+    outranking: list[str] = []
     for candidate in candidates(subject, view, now, thresholds)[:CANDIDATES_MAX]:
         forecast = forecaster.what_if(view, [{"requeue": candidate.ref, "exclude_nodes": []}])
-        starts = sorted((stuck & set(forecast.gangs_started)) - {str(candidate.ref)} - set(before.gangs_started))
-        if starts:
+        starts = sorted((stuck.keys() & set(forecast.gangs_started)) - {str(candidate.ref)} - set(before.gangs_started))
+        if any(stuck[name] >= candidate.priority for name in starts):
             return GangPlan(candidate, _why(candidate, starts), tuple(starts), forecast)
-    return GangPlan(None, "no gang whose requeueing would let a stuck one start")
+        outranking += [_above(candidate, starts)] if starts else []
+    return GangPlan(None, outranking[0] if outranking else "no gang whose requeueing would let a stuck one start")
 
 
 def candidates(subject: Gang, view: ClusterView, now: datetime, thresholds: Thresholds) -> list[Gang]:
@@ -119,3 +123,8 @@ def _why(candidate: Gang, starts: Sequence[str]) -> str:
     running = f"runs at priority {candidate.priority} and would lose its work since its last checkpoint"
     cost = "makes no progress itself" if candidate.state is GangState.STUCK else running
     return f"{candidate.ref} {cost}; without it {', '.join(starts)} can start"
+
+
+def _above(candidate: Gang, starts: Sequence[str]) -> str:
+    started = ", ".join(starts)
+    return f"only {candidate.ref} could give way, and at priority {candidate.priority} it outranks {started}"

@@ -11,7 +11,7 @@ from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Proposal
-from agent.evidence.lookup import active_pods, find_workload, pods_of
+from agent.evidence.lookup import active_pods, find_workload, pods_of, tenant_pods_on
 from agent.ports import JsonObject
 
 Phase = Literal["propose", "execute"]
@@ -45,6 +45,7 @@ def policy_input(
             "touched": [{"ref": str(ref), "annotations": _marks(ref, view)["annotations"]} for ref in touched],
             "gangs": _gangs(proposal, view),
             "workload": _workload(proposal.target, view),
+            "budgets": _budgets(proposal, view),
             "idle": facts.get("idle"),
             "evidence_observed_at": rfc3339(newest) if newest else None,
             "notice": {"given_at": rfc3339(notice_given_at)} if notice_given_at else None,
@@ -130,6 +131,21 @@ def _workload(target: ObjectRef, view: ClusterView) -> JsonObject | None:
     ]
     least = min(allowed, default=None)
     return {"class": workload.workload_class.value, "pods": len(pods), "disruptions_allowed": least}
+
+
+def _budgets(proposal: Proposal, view: ClusterView) -> list[JsonObject]:
+    """The disruption budgets of who works on a node that is acted on: how many each lets go, how many would."""
+    if not proposal.destructive or proposal.target.kind != "Node":
+        return []
+    pods = tenant_pods_on(view, proposal.target.name)
+    listed = []
+    for budget in sorted(view.disruptions, key=lambda budget: str(budget.ref)):
+        wanted = budget.selector.items()
+        touched = sum(p.ref.namespace == budget.ref.namespace and wanted <= dict(p.labels).items() for p in pods)
+        if touched:
+            allowed = budget.disruptions_allowed
+            listed.append({"ref": str(budget.ref), "disruptions_allowed": allowed, "touched": touched})
+    return listed
 
 
 def _stopped(gang: Gang, proposal: Proposal, nodes: set[str], view: ClusterView) -> int:

@@ -54,6 +54,7 @@ cordon := {
 		"touched": [],
 		"gangs": [],
 		"workload": null,
+		"budgets": [],
 		"idle": null,
 		"evidence_observed_at": "2026-11-02T08:59:00Z",
 		"notice": null,

@@ -48,6 +48,12 @@ facts_well_formed if {
 		gang_well_formed(gang)
 	}
 	workload_well_formed(facts.workload)
+	is_array(facts.budgets)
+	every budget in facts.budgets {
+		is_string(budget.ref)
+		is_number(budget.disruptions_allowed)
+		is_number(budget.touched)
+	}
 	is_array(facts.conflicts)
 }
 

@@ -83,6 +83,7 @@ def _given(action: str, target: dict[str, str], *, destructive: bool, **blast: l
         "touched": [],
         "gangs": [],
         "workload": None,
+        "budgets": [],
         "idle": None,
         "evidence_observed_at": ago(minutes=1),
         "notice": None,
