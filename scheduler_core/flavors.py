@@ -206,6 +206,8 @@ def _borrows(books: Books, place: Place, total: Mapping[FlavorResource, int]) ->
 def on_nodes_of(shape: PodShape, chosen: Mapping[str, str], flavors: Mapping[str, Flavor]) -> PodShape:
     """The pod as it is placed once its flavors are known: on their nodes, tolerating what they tolerate."""
     used = [flavors[name] for name in sorted(set(chosen.values())) if name in flavors]
+    if not any(flavor.node_labels or flavor.tolerations for flavor in used):
+        return shape
     selector = dict(shape.node_selector)
     for flavor in used:
         selector.update(flavor.node_labels)

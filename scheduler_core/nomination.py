@@ -28,6 +28,8 @@ from scheduler_core.state import Charge
 from scheduler_core.topology import Failure
 from scheduler_core.victims import Cause, Victim
 
+_NOBODY: frozenset[str] = frozenset()
+
 
 @dataclass(frozen=True)
 class Nomination:
@@ -61,7 +63,7 @@ class Nomination:
 
     @property
     def names_of_victims(self) -> frozenset[str]:
-        return frozenset(each.gang for each in self.victims)
+        return frozenset(each.gang for each in self.victims) if self.victims else _NOBODY
 
 
 def victims_of(ground: Ground, bid: Bid) -> tuple[Victim, ...]:

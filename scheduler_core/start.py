@@ -118,6 +118,8 @@ def shape_of(snapshot: Snapshot, gang: Gang, pod_set: PodSet) -> PodShape:
     """The pod set's shape, kept off every node the gang is to avoid."""
     shape = pod_set.shape()
     avoided = shape.excluded_nodes | gang.excluded_nodes | snapshot.state_of(gang.name).excluded_nodes
+    if avoided == shape.excluded_nodes:
+        return shape
     return PodShape(
         requests=shape.requests,
         node_selector=shape.node_selector,
