@@ -143,3 +143,44 @@ def test_scores_are_whole_steps_and_never_below_zero() -> None:
     scores = watchkeeper._score(np.array([-1e12, -1.0, 0.0, 149.0, 150.0]))
     assert np.diff(scores[1:]).tolist() == [1, 0, 1]
     assert scores.min() >= 0
+
+
+def worth_by_definition(on: Fleet, counts: dict, row: int) -> float:
+    """One kind of pod at a time."""
+    kinds = {kind: n for kind, n in counts.items() if 0 < kind[2] <= on.left.shape[1]}
+    single = {kind: n for kind, n in kinds.items() if kind[2] == 1}
+    parts = {milli: sum(n for k, n in single.items() if k[3] == milli) for _, _, _, milli, _ in single if milli < MILLI}
+    values = cutting.remainder_values(parts)
+
+    def company(kind: tuple) -> bool:
+        runs = not kind[4] or on.nodes[row].model in kind[4]
+        return bool(runs and on.cpu_left[row] >= kind[0] and on.memory_left[row] >= kind[1])
+
+    total = 0.0 if single else float(on.total_left[row])  # of those who want one GPU nothing is known
+    for left in on.left[row].tolist():
+        small = {kind: n for kind, n in single.items() if kind[3] <= left}
+        if small:
+            chance = left * sum(small.values()) / sum(single.values())
+            w = 0.7 * values[left] * MILLI + 0.3 * chance if parts else left
+            part = sum(n for kind, n in small.items() if company(kind)) / sum(small.values())
+            total += w * part * sum(single.values()) / sum(kinds.values())
+    free = int(on.free[row])
+    many = sum(n for kind, n in kinds.items() if 1 < kind[2] <= free and company(kind))
+    return total + many * free * MILLI / max(1, sum(kinds.values()))
+
+
+@settings(max_examples=80, deadline=None)
+@given(fleets, st.lists(asks, max_size=10), st.lists(asks, min_size=1, max_size=10))
+def test_the_worth_of_a_node_is_what_the_definition_says(
+    nodes: list[GpuNode], pods: list[Ask], came: list[Ask]
+) -> None:
+    on = Fleet(nodes)
+    placer = Placer(on, BestFit())
+    for pod in pods:
+        placer.place(pod)
+    counts = {ask.key[:5]: 1 + at for at, ask in enumerate(came)}
+    table, rows = WorthTable(counts, on), np.arange(len(on))
+    place = table.place(on.model, on.cpu_left, on.memory_left)
+    worth = table.each(place, on.left).sum(axis=1) + table.free(place, on.free)
+    for row in rows.tolist():
+        assert worth[row] == pytest.approx(worth_by_definition(on, counts, row), abs=1e-6)
