@@ -68,6 +68,12 @@ def test_xid_79_from_the_first_signal_to_the_node_given_back() -> None:
     assert [r.action for r in asked] == ["uncordon_node"]
 
 
+def test_a_reboot_waits_until_nobody_works_on_the_node() -> None:
+    where = cluster().node("gpu-7", cordoned=True, annotations=OURS).node("gpu-8").deployment("chat", ["gpu-7"])
+    assert sick(where=where)[1] == ["evict_pod Pod/lab/chat-0"]
+    assert sick(where=where.notebook("ann", "gpu-7"))[1] == ["notify Node/gpu-7"]
+
+
 def test_a_gang_that_lost_its_pod_there_is_requeued_and_one_elsewhere_is_not() -> None:
     where = under_a_gang(cordoned=True, annotations=OURS).gang("well", on=["gpu-8"])
     where.change("Pod", "llama-0", {"status": {"phase": "Failed"}})

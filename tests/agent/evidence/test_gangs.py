@@ -78,6 +78,14 @@ def test_who_opted_out_is_not_moved() -> None:
     assert who(made) == "big"
 
 
+@pytest.mark.parametrize("subject", ["big", "small"])
+def test_nobody_gives_way_to_one_that_matters_less(subject: str) -> None:
+    """Where the lesser one opted out, a person decides."""
+    made = planned(deadlock(priority=-1, annotations={"watchkeeper.dev/opt-out": "true"}), subject=subject)
+    assert who(made) is None
+    assert "only Workload/lab/big could give way, and at priority 0 it outranks Workload/lab/small" in made.reason
+
+
 @pytest.mark.parametrize(
     ("more", "first"),
     [

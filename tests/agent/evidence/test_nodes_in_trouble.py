@@ -55,11 +55,16 @@ def test_first_the_cordon_then_the_gang_then_the_reset() -> None:
 
 
 def test_a_lone_pod_is_drained_and_beside_innocents_evicted() -> None:
-    one = cluster().node("gpu-7", **CORDONED).deployment("chat", on=["gpu-7"], gpus=1)
+    one = cluster().node("gpu-7", **CORDONED).node("gpu-8").deployment("chat", on=["gpu-7"], gpus=1)
     assert reset_of(one) == ("gpu-reset", ["drain_node gpu-7"])
-    two = cluster().node("gpu-7", **CORDONED).deployment("chat", on=["gpu-7", "gpu-7"], gpus=1)
+    two = cluster().node("gpu-7", **CORDONED).node("gpu-8").deployment("chat", on=["gpu-7", "gpu-7"], gpus=1)
     assert reset_of(two, on("chat-0", "GPU-1"), on("chat-1", "GPU-2")) == ("gpu-reset", ["evict_pod chat-0"])
     assert reset_of(two, on("chat-0", "GPU-1")) == ("gpu-reset", ["drain_node gpu-7"])  # where chat-1 is, nobody knows
+
+
+def test_who_would_lose_his_work_by_a_reset_stays_and_a_person_decides() -> None:
+    where = cluster().node("gpu-7", **CORDONED).node("gpu-8").notebook("ann", on="gpu-7", gpus=1)
+    assert reset_of(where, on("ann-0", "GPU-1")) == ("gpu-reset", ["notify gpu-7"])
 
 
 def test_work_on_other_gpus_stays_and_a_person_decides() -> None:
@@ -127,9 +132,9 @@ def test_before_a_reset_dcgm_is_given_time_to_speak() -> None:
     assert facts_of(logged(79), cluster().node("gpu-7")).values["settle_until"] is None
 
 
-def test_a_gang_that_goes_on_making_steps_is_given_two_scrapes_before_a_line_is_believed() -> None:
+def test_a_gang_that_goes_on_making_steps_is_watched_for_two_minutes_before_a_line_is_believed() -> None:
     where = cluster().nodes("gpu-7", "gpu-8").gang("llama", on=["gpu-7", "gpu-8"])
-    settle = rfc3339(logged(79).opened_at + timedelta(seconds=60))
+    settle = rfc3339(logged(79).opened_at + timedelta(seconds=120))
     goes_on = series("train_steps_total", [float(n) for n in range(30)], "llama-1")
     stands = series("train_steps_total", 500, "llama-1")
     of_another = series("train_steps_total", [float(n) for n in range(30)], "other-1")
