@@ -5,6 +5,7 @@ from typing import Any
 from agent.domain.base import rfc3339
 from agent.domain.cluster import Gang, GangState, Node, Pod
 from agent.domain.diagnosis import Evidence
+from agent.evidence.contradiction import contradiction
 from agent.evidence.faults import NodeFault, node_fault, sightings_in
 from agent.evidence.gpus import Gpus
 from agent.evidence.look_facts import Findings, Scene, seen_object
@@ -26,16 +27,17 @@ def node_facts(scene: Scene) -> Findings:
     current = read_current_xids(scene.metrics, node.name, scene.now) if scene.metrics else None
     gpus = read_gpus(scene.metrics, node.name, scene.now) if scene.metrics else Gpus()
     fault = node_fault(scene.incident, changes, current, asked.repaired_at, gpus, asked.mended)
+    against = contradiction(scene, node, fault, gpus)
     gangs = [g for g in in_order(scene.view.gangs) if _hit(g, node, scene)]
     pods = tenant_pods_on(scene.view, node.name)
     values = {
-        "node": _node(node, fault, asked) | {"empty": not pods},
-        "xid": _xid(fault, [*changes, *_told(scene, gpus)], scene) if fault else None,
+        "node": _node(node, fault, asked) | {"empty": not pods, "contradicted": bool(against)},
+        "xid": _xid(fault, [*changes, *_told(scene, gpus)], scene) | {"against": list(against)} if fault else None,
         "gangs": [_gang(g, node, scene) for g in gangs],
         "left": _left([p for p in pods if p.gang is None]),
         "repair": repair_facts(scene, node, fault, gangs, asked, gpus),
         "conflicts": [*others_at_work(node), *scene.others.under_repair],
-        **settling(scene, node, fault),
+        **settling(scene, node, fault, contradicted=bool(against)),
     }
     return Findings(values, _evidence(scene, node, fault))
 

@@ -14,15 +14,11 @@ from agent.domain.duration import in_words
 from agent.domain.incident import Incident
 from agent.domain.signal import AlertBody, ConditionBody, EventBody
 from agent.domain.thresholds import Thresholds
+from agent.evidence.contradiction import DECIDED_S, goes_on
 from agent.evidence.faults import NodeFault
-from agent.evidence.hanging import PROGRESS
-from agent.evidence.labels import pod_of
 from agent.evidence.look_facts import Scene
-from agent.evidence.lookup import pods_of
 from agent.evidence.nodes import bad_conditions
-from agent.evidence.pod_series import PodKey, key_of
 from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction
-from agent.ports import Metrics
 
 SECOND_WITNESS_S = 60  # an exporter reads its GPUs and is scraped every 15 or 30 s: by then it has spoken
 GIVEN_UP_S = 3600  # how long a node that is sick for nobody knows what is watched after a person was told
@@ -31,7 +27,7 @@ _THERMAL = "GpuThermalMarginWatch"
 _READY_ALERTS = frozenset({"KubeNodeNotReady"})
 
 
-def settling(scene: Scene, node: Node, fault: NodeFault | None) -> dict[str, Any]:
+def settling(scene: Scene, node: Node, fault: NodeFault | None, *, contradicted: bool = False) -> dict[str, Any]:
     """`settle_until`: before that nothing is concluded. `stay_until`: so long the incident stays open although nothing
     is left to do, because what comes back then belongs to it."""
     incident, limits = scene.incident, scene.thresholds
@@ -42,8 +38,10 @@ def settling(scene: Scene, node: Node, fault: NodeFault | None) -> dict[str, Any
     until = None if sick_gpu or flapping else _until(incident, node, limits, told_ready=told_ready)
     nameless = fault is not None and fault.action is FirstAction.RESET_GPU and fault.gpu_uuid is None
     if fault is not None and sick_gpu and (nameless or not fault.confirmed or _goes_on(scene, node, fault)):
-        until = incident.opened_at + timedelta(seconds=SECOND_WITNESS_S)
+        until = incident.opened_at + timedelta(seconds=_witnessed_s(scene, node, fault))
     stay = None if sick_gpu or not told_ready else _stay(incident, limits, flapping=flapping)
+    if contradicted and fault is not None and scene.now < fault.last_seen + timedelta(seconds=GIVEN_UP_S):
+        stay = scene.now + timedelta(seconds=SECOND_WITNESS_S)  # looked at again and again: it may come true
     well_s = int((scene.now - incident.recovered_at).total_seconds()) if incident.recovered_at else 0
     return {
         "settle_until": rfc3339(until) if until else None,
@@ -77,20 +75,14 @@ def _until(incident: Incident, node: Node, limits: Thresholds, *, told_ready: bo
 def _goes_on(scene: Scene, node: Node, fault: NodeFault) -> bool:
     """A gang there has made steps since the fault was told of, or just before, when no scrape has come since: who has
     lost a GPU makes none for long, so the next scrapes tell whether this is true."""
-    gangs = {p.gang for p in scene.view.pods_on(node.name) if p.gang is not None and p.ready and not p.terminating}
-    keys = {key_of(p) for gang in gangs for p in pods_of(scene.view, gang)}
-    if scene.metrics is None or not keys:
-        return False
-    since = min(fault.last_seen, scene.now) - timedelta(seconds=SECOND_WITNESS_S)
-    for name in PROGRESS:
-        before, now = (_counted(scene.metrics, name, at) for at in (since, scene.now))
-        if any(key in before and now[key] > before[key] for key in keys & set(now)):
-            return True
-    return False
+    return goes_on(scene, node, fault, min(fault.last_seen, scene.now) - timedelta(seconds=SECOND_WITNESS_S))
 
 
-def _counted(metrics: Metrics, name: str, at: datetime) -> dict[PodKey, float]:
-    return {pod_of(one.labels): one.points[-1][1] for one in metrics.instant(name, at) if one.points}
+def _witnessed_s(scene: Scene, node: Node, fault: NodeFault) -> int:
+    """By then it is known whether it is contradicted: steps made in the minute after it are counted on for another."""
+    told = fault.last_seen + timedelta(seconds=SECOND_WITNESS_S // 3)  # a scrape or two later
+    late = scene.now >= scene.incident.opened_at + timedelta(seconds=SECOND_WITNESS_S)
+    return DECIDED_S if late and goes_on(scene, node, fault, min(told, scene.now)) else SECOND_WITNESS_S
 
 
 def _stay(incident: Incident, limits: Thresholds, *, flapping: bool) -> datetime:
