@@ -168,10 +168,12 @@ def _ask_again(thread: Thread, stage: str, ports: Ports) -> Move:
     patient = thread.judged < ENGINE_TRIES
     if not patient and not _only_waiting_is_left(thread):
         why = _why(thread.verdict)
+        if thread.on_refusal == "continue":  # what comes next is asked about for as long: nobody is told for an hour
+            _call(thread, ports)
         if stage == "judge_again":
             return _withdrawn(thread, _of(thread), why)
         return Next("propose", refused(thread, IncidentState.REFUSED, why))
-    if _away_s(thread) >= ports.call_when_away_s:
+    if _away_s(thread) >= _call_after_s(thread, ports):
         _call(thread, ports)
     until = ports.clock.now() + timedelta(seconds=ENGINE_RETRY_S if patient else ENGINE_AWAY_RETRY_S)
     return Wait(until, "no decision from the policy engine", thread)
@@ -183,12 +185,23 @@ def _away_s(thread: Thread) -> int:
     return patiently * ENGINE_RETRY_S + (thread.judged - patiently) * ENGINE_AWAY_RETRY_S
 
 
+def _call_after_s(thread: Thread, ports: Ports) -> int:
+    """An engine that answers with errors hears no call of a person either: that one is not waited for as long again."""
+    codes = {reason.code for reason in thread.verdict.reasons} if thread.verdict else set()
+    if codes <= _ENGINE_AWAY:
+        return ports.call_when_away_s
+    given_up_on = thread.ending is IncidentState.REFUSED and thread.statement.startswith("policy.")
+    return 0 if given_up_on else min(ports.call_when_away_s, ENGINE_TRIES * ENGINE_RETRY_S)
+
+
 def _call(thread: Thread, ports: Ports) -> None:
     """Once a day, however many incidents wait for it."""
     now = ports.clock.now()
+    opened = ports.incidents.get(thread.incident)
+    about = f"; {thread.incident}: {opened.symptom.value} on {opened.subject}" if opened is not None else ""
     message = (
-        f"the policy engine has given no decision for {_away_s(thread) // 60} minutes ({_why(thread.verdict)}): "
-        "incidents wait, and nothing is done until it answers"
+        f"the policy engine has given no decision for {max(1, _away_s(thread) // 60)} minutes or more "
+        f"({_why(thread.verdict)}): incidents wait, and nothing is done until it answers{about}"
     )
     call(ports.notifier, ports.ledger, ENGINE, message, key=f"policy-engine-away-{rfc3339(now)[:10]}/notice")
 

@@ -45,6 +45,14 @@ def test_an_hour_of_errors_does_not_end_in_silence(tmp_path: Path) -> None:
     assert [name for name, _ in done("error", "1h", tmp_path)] == ["notify"]
 
 
+@pytest.mark.parametrize(("away", "calls"), [("8m", 0), ("2h", 1)])
+def test_an_engine_that_only_errs_hears_no_notify_so_a_person_is_called_past_it(
+    away: str, calls: int, tmp_path: Path
+) -> None:
+    result = played(WORLD.replace("KIND", "error").replace("FOR", away).replace("90m", "15m"), tmp_path)
+    assert result["escalations"] == calls
+
+
 @pytest.mark.parametrize(
     ("target", "away", "settings", "calls"),
     [
