@@ -1,5 +1,7 @@
 """Who is asked to leave a sick node before a repair, and who stays and why."""
 
+from typing import Any
+
 import pytest
 
 from agent.evidence.leaving import parted
@@ -17,7 +19,7 @@ def sick() -> Cluster:
     return cluster().node("gpu-7", cordoned=True).node("gpu-8")
 
 
-def served(**more: object) -> Cluster:
+def served(**more: Any) -> Cluster:
     return sick().deployment("chat", ["gpu-7"], **more)
 
 
