@@ -26,6 +26,7 @@ from agent.evidence.holding import hold_facts
 from agent.evidence.idle_facts import idle_facts, restore_facts
 from agent.evidence.look_facts import NO_OTHERS, Findings, Others, Scene
 from agent.evidence.node_facts import node_facts
+from agent.evidence.node_names import ClusterNames
 from agent.evidence.remaps import remap_facts
 from agent.evidence.serving_facts import service_facts
 from agent.evidence.spare_facts import spare_facts
@@ -115,7 +116,8 @@ def gather(  # noqa: PLR0913 - one for each thing that is looked at
     thresholds: Thresholds = USUAL,
 ) -> Facts:
     """Everything that matters for this symptom, seen now."""
-    scene = Scene(incident, view, metrics, forecaster, now, tuple(history), idle_minimum_s, others, thresholds)
+    named = ClusterNames(metrics, view.nodes)
+    scene = Scene(incident, view, named, forecaster, now, tuple(history), idle_minimum_s, others, thresholds)
     look = _BY_SYMPTOM.get(incident.symptom, _nothing_more)
     unavailable = ""
     try:

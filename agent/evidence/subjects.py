@@ -6,6 +6,7 @@ from typing import Any
 from agent.domain.cluster import ClusterView, ObjectRef, node_ref
 from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody
+from agent.evidence.node_names import known_node
 
 NODE_LABELS = ("node", "Hostname", "hostname", "kubernetes_node", "exported_node")
 NAMESPACE_LABELS = ("exported_namespace", "namespace")
@@ -40,11 +41,11 @@ def _node(labels: Mapping[str, str], view: ClusterView) -> ObjectRef | None:
     name = _first(labels, NODE_LABELS)
     if name is None:  # `instance` is the exporter's address unless somebody relabelled it to the node
         host = labels.get("instance", "").rsplit(":", 1)[0]
-        name = host if host in view.nodes else None
+        name = host if known_node(host, view.nodes) in view.nodes else None
     if name is None:
         pod = view.pods.get((_first(labels, NAMESPACE_LABELS) or "", _first(labels, POD_LABELS) or ""))
         name = pod.node if pod else None
-    return node_ref(name) if name else None
+    return node_ref(known_node(name, view.nodes)) if name else None
 
 
 def _owner(labels: Mapping[str, str], view: ClusterView, *, prefer_gang: bool) -> ObjectRef | None:

@@ -12,6 +12,7 @@ from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody, Signal, XidBody
 from agent.domain.thresholds import Thresholds
 from agent.evidence.gangs import stuck_s
+from agent.evidence.node_names import known_node
 from agent.evidence.queue_events import told_by_queue
 from agent.evidence.subjects import names_a_pod_that_is_gone, subject_of, unplaced
 from agent.evidence.xid import HARMLESS_TO_THE_GPU, called_for
@@ -62,12 +63,13 @@ def tells(signal: Signal, view: ClusterView, thresholds: Thresholds) -> Tells | 
     body = signal.body
     match body:
         case XidBody():
-            return Tells(_of_node(Symptom.GPU_FAULT, body.node, signal, view), node_ref(body.node))
+            node = body.node if signal.source == OWN_LOOK else known_node(body.node, view.nodes)
+            return Tells(_of_node(Symptom.GPU_FAULT, node, signal, view), node_ref(node))
         case AlertBody():
             return _alert(signal, body, view)
         case ConditionBody():
             symptom = Symptom.GPU_FAULT if body.condition in _GPU_CONDITIONS else Symptom.NODE_UNHEALTHY
-            return Tells(symptom, node_ref(body.node), over=body.healthy)
+            return Tells(symptom, node_ref(known_node(body.node, view.nodes)), over=body.healthy)
         case FindingBody():
             return Tells(Symptom(body.symptom), body.subject, over=body.status == "resolved")
         case EventBody():
@@ -125,7 +127,7 @@ def _event(body: EventBody, view: ClusterView, thresholds: Thresholds) -> Tells 
         pod = view.pods.get((body.involved.namespace or "", body.involved.name))
         return _pod_event(body, pod, view, thresholds) if pod else None
     if body.reason in _HANG_EVENTS and body.involved.kind == "Node":
-        return Tells(Symptom.NODE_UNHEALTHY, node_ref(body.involved.name))
+        return Tells(Symptom.NODE_UNHEALTHY, node_ref(known_node(body.involved.name, view.nodes)))
     return None
 
 

@@ -28,6 +28,7 @@ from agent.evidence.hanging_facts import find_hanging
 from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
 from agent.evidence.holding import find_over
 from agent.evidence.lookup import find_gang, in_order, raw_object
+from agent.evidence.node_names import ClusterNames
 from agent.evidence.remaps import find_remaps
 from agent.evidence.restore import WAITING_METRIC, Reclaimed, reclaimed, wanted_by
 from agent.evidence.serving_facts import find_saturated
@@ -88,7 +89,7 @@ class Surveyor:
         """Each by itself: what one cannot know does not keep the others from telling."""
         standing = self._standing
         return [
-            lambda: self._xids.look(standing, now),
+            lambda: self._xids.look(standing, now, view.nodes),
             lambda: self._restores(view, self._metrics.instant(WAITING_METRIC, now), now),
             lambda: self._idle.look(standing, view, self._reclaims(now), now),
             *(partial(self._find, symptom, find, view, now) for symptom, find in FINDERS.items()),
@@ -97,7 +98,7 @@ class Surveyor:
     def _find(self, symptom: Symptom, find: Finder, view: ClusterView, now: datetime) -> list[Signal]:
         if now < self._next.get(symptom, now):
             return []
-        sight = Sight(view, self._metrics, now, self._reclaims(now), self._thresholds)
+        sight = Sight(view, ClusterNames(self._metrics, view.nodes), now, self._reclaims(now), self._thresholds)
         signals = finder_watch.look(symptom, find, self._standing, sight)
         self._next[symptom] = now + timedelta(seconds=SELDOM_S.get(symptom, 0))
         return signals

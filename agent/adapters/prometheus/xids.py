@@ -1,6 +1,6 @@
 """New codes in the gauges of last XIDs: one query per look, and one more when a code is seen for the first time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from agent.adapters.prometheus.findings import Standing, signal_of
@@ -10,6 +10,7 @@ from agent.domain.incident import Symptom
 from agent.domain.signal import Signal, XidBody
 from agent.evidence.condition import Condition
 from agent.evidence.labels import node_of, pod_of
+from agent.evidence.node_names import ClusterNames
 from agent.evidence.reading import XID_METRIC, gpu_name
 from agent.evidence.xid import HARMLESS_TO_THE_GPU, FirstAction, code_in, first_action
 from agent.ports import Metrics, Series
@@ -27,12 +28,13 @@ class XidWatch:
         self._metrics = metrics
         self._codes: dict[Gpu, int] = {}
 
-    def look(self, standing: Standing, now: datetime) -> list[Signal]:
+    def look(self, standing: Standing, now: datetime, nodes: Collection[str] = ()) -> list[Signal]:
         """Raises MetricsUnavailable, and then remembers what it knew before."""
-        seen = {_gpu(s): s for s in self._metrics.instant(XID_METRIC, now) if s.points and node_of(s.labels)}
+        metrics = ClusterNames(self._metrics, nodes)
+        seen = {_gpu(s): s for s in metrics.instant(XID_METRIC, now) if s.points and node_of(s.labels)}
         fresh = {g: s for g, s in sorted(seen.items()) if _code(s) and _code(s) != self._codes.get(g)}
         unknown = any(gpu not in self._codes for gpu in fresh)
-        since = self._beginnings(now) if unknown else {}
+        since = _beginnings(metrics, now) if unknown else {}
         signals = [x for g, s in fresh.items() for x in self._news(g, s, since.get(g), standing, now)]
         self._codes.update({gpu: _code(series) for gpu, series in seen.items()})
         return signals + self._cleared(standing, now)
@@ -52,10 +54,11 @@ class XidWatch:
         told = [ref for ref in standing.subjects(Symptom.GPU_FAULT) if ref.name not in sick]
         return [s for ref in told for s in standing.end(Symptom.GPU_FAULT, ref, now)]
 
-    def _beginnings(self, now: datetime) -> Mapping[Gpu, str]:
-        start = _floor(now - LOOK_BACK)
-        found = self._metrics.range(XID_METRIC, start, now, timedelta(seconds=GRID_S))
-        return {_gpu(s): since for s in found if (since := _beginning(s, start)) is not None}
+
+def _beginnings(metrics: Metrics, now: datetime) -> Mapping[Gpu, str]:
+    start = _floor(now - LOOK_BACK)
+    found = metrics.range(XID_METRIC, start, now, timedelta(seconds=GRID_S))
+    return {_gpu(s): since for s in found if (since := _beginning(s, start)) is not None}
 
 
 def _beginning(series: Series, start: datetime) -> str | None:
