@@ -12,11 +12,13 @@ from typing import Any
 from agent.domain.cluster import Gang, Node, Pod
 from agent.evidence.faults import NodeFault
 from agent.evidence.gpus import Gpus
-from agent.evidence.leaving import parted
+from agent.evidence.leaving import Staying, parted
 from agent.evidence.look_facts import Scene
 from agent.evidence.lookup import tenant_pods_on
 from agent.evidence.repairs import Asked, next_operation
 from agent.evidence.xid import FirstAction
+
+SHOWN = 4  # of those who stay: a message has 2000 characters, and a pod's name with its namespace may have 300
 
 
 def repair_facts(
@@ -42,14 +44,19 @@ def repair_facts(
         "mig": gpu is not None and gpu.mig,
         "gangs": [{"ref": gang.ref.json_object(), "name": str(gang.ref)} for gang in leaving],
         "lone": [{"ref": pod.ref.json_object(), "name": str(pod.ref)} for pod in movable],
-        "bound": [str(each) for each in bound_here],  # those on the sick GPU who may not be moved
+        "bound": _named(bound_here),  # those on the sick GPU who may not be moved
         "drains": bool(lone) and all(pod in movable for pod in pods),  # nobody but they would have to go
         "moves": [{"ref": pod.ref.json_object(), "name": str(pod.ref)} for pod in leave],
-        "stays": [str(each) for each in stay],
+        "stays": _named(stay),
         "others": sorted({str(pod.gang or pod.owner or pod.ref) for pod in others}),
         "asked": list(asked.operations),
         "resets": fault.action is FirstAction.RESET_GPU,
     }
+
+
+def _named(staying: Sequence[Staying]) -> list[str]:
+    more = [f"and {len(staying) - SHOWN} more"] if len(staying) > SHOWN else []
+    return [*(str(each) for each in staying[:SHOWN]), *more]
 
 
 def _elsewhere(pod: Pod, sick: str | None, gpus: Gpus) -> bool:
