@@ -1,4 +1,4 @@
-"""One machine under two names: `gpu-1` in the cluster, `gpu-1.prod.example.com` in its telemetry, or the other way round.
+"""One machine, two names: `gpu-1` in the cluster and `gpu-1.prod.example.com` in its telemetry, or the other way round.
 
 The first label of the name decides, where exactly one node has it and one of the two names is that label alone: two
 full names of different domains are two machines, and so is what two nodes answer to. Judges compare whole names, so
