@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from log_contract import *  # noqa: F403
 from log_contract import fill
+from sqlalchemy.dialects import sqlite
 
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, RecordRefused
 from audit.fsck import fsck
 from audit.log import Log
 from audit.record import MAX_PAYLOAD_BYTES
+from audit.storage.querying import Query, selection
 from audit.storage.transaction import Transaction
 
 INSERT = 'INSERT {} INTO log_records VALUES ({}, "k", "t", "a", {}, x\'00\', x\'00\')'
@@ -279,3 +281,17 @@ def test_an_interrupted_leader_leaves_the_log_usable(log: Log, monkeypatch: pyte
         with pytest.raises(KeyboardInterrupt):
             log.append("intent", actor="agent")
     assert log.append("intent", actor="agent").index == 0
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [[("incident", "i-1")], [("incident", "i-1"), ("outcome", "failed")]],
+    ids=["incident", "incident and outcome"],
+)
+def test_an_incident_is_found_without_walking_over_the_log(log: Log, path: Path, wanted: list[tuple[str, str]]) -> None:
+    fill(log, 30)
+    statement = selection(Query(attributes=wanted), 0, log.size(), "sqlite").limit(50)
+    sql = str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+    with closing(sqlite3.connect(path)) as database:
+        plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert "log_attributes_value" in plan[0] and not [step for step in plan if "SCAN" in step or "TEMP" in step], plan
