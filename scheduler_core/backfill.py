@@ -7,8 +7,8 @@ reservation leaves. Sources: Lifka, "The ANL/IBM SP Scheduling System" (JSSPP 19
 (IEEE TPDS 12(6), 2001). With a `depth` above one more gangs of the line hold a time, each behind the ones before it.
 
 A gang that no known end would let in holds nothing and holds up nobody: nothing can be promised to it. Nor is a promise
-held against a gang that stands before it in the line: one that came anew with a higher priority, or one to which nothing
-could be promised until somebody ended whose walltime nobody knew.
+held against a gang that stands before it in the line: one that came anew with a higher priority, or one to which
+nothing could be promised until somebody ended whose walltime nobody knew.
 """
 
 from collections.abc import Mapping, Sequence

@@ -139,7 +139,9 @@ sizes = st.lists(st.integers(1, 8), min_size=1, max_size=4)
 def arrivals(load, exact=True):
     """Walltimes are exact; or some gangs have none, and are taken for endless."""
     for number, (pods, gpus, runs_s, at_s, known) in enumerate(sorted(load, key=lambda each: each[3])):
-        gang = work(f"g{number:02}", pods, runs_s if known or exact else None, gpus=gpus, queue=f"q{number % 2}", at_s=at_s)
+        gang = work(
+            f"g{number:02}", pods, runs_s if known or exact else None, gpus=gpus, queue=f"q{number % 2}", at_s=at_s
+        )
         yield Arrival(gang, at_s, runs_s)
 
 
