@@ -2,7 +2,8 @@
 lost with a node and has been taken since.
 
 A queue is made for waiting, so waiting alone is nothing. Scattered: its quota is there, as many GPUs are free as it
-needs, and no node has room for enough of its pods. Lost: it ran, was sent back for a node's sake, and since then
+needs, and no node has room for enough of its pods; a gang without a queue waits so when its pods are there and find no
+node. Lost: it ran, was sent back for a node's sake, and since then
 somebody else has been let in. What to do about either is for `waiting_plan.py`.
 """
 
@@ -12,14 +13,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from agent.domain.base import rfc3339
-from agent.domain.cluster import ClusterView, Gang, GangState, Node
+from agent.domain.cluster import ClusterView, Gang, GangState, Node, Pod
 from agent.domain.incident import Symptom
 from agent.domain.outcome import PastAction
 from agent.domain.thresholds import Thresholds
 from agent.evidence.admission_loops import sent_back
 from agent.evidence.condition import Condition, Sight
 from agent.evidence.holding import is_reserved
-from agent.evidence.lookup import in_order, raw_object, same_object
+from agent.evidence.lookup import in_order, pods_of, raw_object, same_object
 from agent.evidence.queues import (
     TIMED_OUT,
     backs_off_until,
@@ -45,7 +46,9 @@ class Waiting:
 
 
 def find_waiting(sight: Sight) -> list[Condition]:
-    queued = [gang for gang in in_order(sight.view.gangs) if gang.state is GangState.QUEUED and is_queued(gang)]
+    queued = [
+        gang for gang in in_order(sight.view.gangs) if gang.state is GangState.QUEUED and _may_wait(sight.view, gang)
+    ]
     books = Books(sight.view) if queued else None
     found = [waiting(books, gang, sight.history, sight.now, sight.thresholds) for gang in queued if books is not None]
     return [
@@ -60,8 +63,10 @@ def waiting(
 ) -> Waiting | None:
     """How and since when it waits; None where it only waits for its turn."""
     view = books.view
-    if not is_queued(gang) or gang.state is not GangState.QUEUED or gang.running or not needs(gang):
+    if gang.state is not GangState.QUEUED or gang.running or not needs(gang):
         return None
+    if not is_queued(gang):
+        return _scattered_for_long(books, gang, now, thresholds)
     until = backs_off_until(view, gang)
     if held_by(view, gang) is not None or (until is not None and until > now):
         return None
@@ -71,10 +76,13 @@ def waiting(
     lost = lost_at(view, gang, history)
     if lost is not None and (now - lost).total_seconds() >= after_s and took_its_place(view, gang, lost):
         return Waiting(gang, "lost", lost)
+    return _scattered_for_long(books, gang, now, thresholds)
+
+
+def _scattered_for_long(books: Books, gang: Gang, now: datetime, thresholds: Thresholds) -> Waiting | None:
     since = _scattered_since(books, gang)
-    if since is not None and (now - since).total_seconds() >= after_s:
-        return Waiting(gang, "scattered", since)
-    return None
+    late = since is not None and (now - since).total_seconds() >= thresholds.gang_waiting_after_s
+    return Waiting(gang, "scattered", since) if since is not None and late else None
 
 
 def lost_at(view: ClusterView, gang: Gang, history: Sequence[PastAction]) -> datetime | None:
@@ -112,17 +120,44 @@ def _began_after(view: ClusterView, gang: Gang, moment: datetime) -> bool:
     return began is not None and began > moment
 
 
+def _may_wait(view: ClusterView, gang: Gang) -> bool:
+    """In a queue, or in none and with pods that find no node."""
+    return is_queued(gang) or bool(_unplaced(view, gang))
+
+
+def _unplaced(view: ClusterView, gang: Gang) -> list[Pod]:
+    return [p for p in pods_of(view, gang.ref) if p.phase == "Pending" and p.unschedulable and not p.terminating]
+
+
 def _scattered_since(books: Books, gang: Gang) -> datetime | None:
+    if not is_queued(gang):
+        since, wanted = _no_node_since(books.view, gang)
+        return since if since is not None and _lies_scattered(books, gang, wanted) else None
     since, conditions = waits_since(books.view, gang), said(books.view, gang.ref)
     admitted = conditions["Admitted"].since if holds(conditions, "Admitted") else None
     if since is None or not (has_quota(conditions) or _quota_is_there(books, gang)):
         return None
-    wanted = _wanted_labels(raw_object(books.view, gang.ref))
-    free = [gpus for name, gpus in books.free.items() if _is_for(books.view.nodes[name], wanted)]
-    places = sum(gpus // gang.gpus_per_pod for gpus in free)
-    if sum(free) < needs(gang) or places >= gang.minimum:
+    if not _lies_scattered(books, gang, _wanted_labels(raw_object(books.view, gang.ref))):
         return None
     return max(since, admitted) if admitted else since
+
+
+def _no_node_since(view: ClusterView, gang: Gang) -> tuple[datetime | None, Mapping[str, str]]:
+    """Since when enough of its pods find no node, and the labels of the only nodes that they may have."""
+    pods = _unplaced(view, gang)
+    times = [moment for pod in pods if (moment := pod.pending_since or pod.created_at) is not None]
+    if len(times) < gang.minimum:
+        return None, {}
+    specs = [raw_object(view, pod.ref).get("spec") or {} for pod in pods]
+    wanted = [spec.get("nodeSelector") or {} for spec in specs]
+    return max(times), wanted[0] if all(each == wanted[0] for each in wanted) else {}
+
+
+def _lies_scattered(books: Books, gang: Gang, wanted: Mapping[str, str]) -> bool:
+    """As many GPUs are free as it needs, on nodes that it may have, and too few of them on one node."""
+    free = [gpus for name, gpus in books.free.items() if _is_for(books.view.nodes[name], wanted)]
+    places = sum(gpus // gang.gpus_per_pod for gpus in free)
+    return sum(free) >= needs(gang) and places < gang.minimum
 
 
 def _is_for(node: Node, wanted: Mapping[str, str]) -> bool:

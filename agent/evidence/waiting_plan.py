@@ -101,11 +101,17 @@ def _plan(found: Waiting, scene: Scene) -> Plan:
 
 def _gathered(found: Waiting, scene: Scene) -> Plan:
     name, gang = str(found.gang.ref), found.gang
+    if queue_of(scene.view, gang) is None:
+        most = max(free_gpus(scene.view).values(), default=0)
+        return Plan(
+            f"{gang.minimum} pods want {gang.gpus_per_pod} GPUs on one node each, no node has more than {most} free, "
+            "and it is in no queue that would keep a place for it: nothing is moved"
+        )
     rivals = [each for each in in_order(scene.view.gangs) if _gives_way(each, gang, scene)]
     pods = movable(scene.view)
     gangs = [each.ref for each in cheapest(rivals)][:GANGS_TRIED_MAX]
     moves = scene.forecaster.gather(scene.view, gang.ref, [pod.ref for pod in pods], gangs, MOVES_MAX)
-    if not moves or queue_of(scene.view, gang) is None or _empties_somebody(moves, scene.view):
+    if not moves or _empties_somebody(moves, scene.view):
         return Plan(f"no {MOVES_MAX} moves let {name} start without leaving somebody without a place")
     told = ", ".join(f"{each.ref} to {' and '.join(each.targets)}" for each in moves)
     return Plan(f"{name} can start once these have moved: {told}", moves=tuple(moves))

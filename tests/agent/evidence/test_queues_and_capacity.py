@@ -19,6 +19,7 @@ from agent.evidence.queue_events import told_by_queue
 from agent.evidence.unused_quota import find_unused
 from agent.evidence.waiting import find_waiting
 from evidence.field import NOW, Cluster, Told, cluster, incident, past, ref
+from evidence.test_facts import PLAYBOOKS
 
 Json = dict[str, Any]
 
@@ -149,6 +150,34 @@ def test_scattered_is_enough_in_sum_and_nowhere_whole() -> None:
     assert found(find_waiting, scattered(cordoned=True)) == [], "a person has cordoned what would make it enough"
     taint = {"key": "watchkeeper.dev/reserved-for", "value": "u", "effect": "NoSchedule"}
     assert found(find_waiting, scattered(taints=[taint])) == [], "what is held for others is not free"
+
+
+def unqueued(gpus: int = 4, **more: Any) -> Cluster:
+    where = cluster().node("gpu-1").node("gpu-2").deployment("chat", on=["gpu-1", "gpu-2"], gpus=gpus)
+    return where.gang("llama", on=[], waiting=1, kind="Job", **more)
+
+
+def test_a_gang_without_a_queue_waits_scattered_once_its_pods_find_no_node() -> None:
+    assert [each.subject.kind for each in found(find_waiting, unqueued())] == ["Job"]
+    assert found(find_waiting, unqueued(gpus=5)) == [], "not enough in sum"
+    assert found(find_waiting, unqueued().node("gpu-3")) == [], "a whole node is free for it"
+    assert found(find_waiting, unqueued(stuck_s=600)) == [], "not for long"
+    assert found(find_waiting, unqueued().without("Pod", "llama-0")) == [], "its pods are not made yet"
+    pool = unqueued().node("gpu-3").change("Pod", "llama-0", {"spec": {"nodeSelector": {"pool": "a"}}})
+    for node in ("gpu-1", "gpu-2"):
+        pool.change("Node", node, {"metadata": {"labels": {"pool": "a"}}})
+    assert found(find_waiting, pool), "a node that it may not have is no room for it"
+
+
+def test_of_a_gang_without_a_queue_a_person_is_told_with_the_numbers() -> None:
+    about = incident(Symptom.GANG_WAITING, ref("Job", "llama"))
+    facts = gather(about, unqueued().view(), Told(), SchedulerForecaster(), NOW, ())
+    match = PLAYBOOKS.diagnose(about, facts.values)
+    assert match is not None and match.playbook == "gang-scattered"
+    (remedy,) = PLAYBOOKS.remedies(match.playbook, facts.values)
+    assert (remedy.action, remedy.parameters["audience"]) == ("notify", "oncall")
+    assert "needs 8 GPUs and 8 are free" in remedy.parameters["message"]
+    assert "more than 4 free" in remedy.parameters["message"]
 
 
 def test_free_nodes_that_its_pods_may_not_have_are_no_room_for_it() -> None:
