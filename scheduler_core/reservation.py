@@ -10,8 +10,10 @@ A gang whose walltime nobody knows runs for ever, as far as this is concerned: n
 something may jump the line is `backfill.py`'s to say.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from scheduler_core.model import Seconds
 from scheduler_core.settings import Settings
@@ -66,13 +68,22 @@ def reserve(
     starts = {each.gang: each.start_s for each in kept}
     moments = sorted({end_s for end_s in ends.values() if end_s < NEVER} | {now_s, *starts.values()})
     moments += sorted({_end_of(snapshot, each) for each in kept} - {NEVER, *moments})
-    for start_s in sorted(moments)[:ENDS_LIMIT]:
+    moments = [each for each in sorted(moments) if each >= now_s][:ENDS_LIMIT]
+    if not kept:  # the more has ended the more room there is: halve
+        fits = partial(_fits_at, snapshot, gang, ends, settings)
+        first = bisect_left(moments, True, key=fits)
+        moments = moments[first : first + 1]
+    for start_s in moments:
         promise = Promise(gang, start_s)
-        if start_s >= now_s and (found := _kept(snapshot, [*kept, promise], ends, settings)) is not None:
+        if (found := _kept(snapshot, [*kept, promise], ends, settings)) is not None:
             gone = sorted((end_s, name) for name, end_s in ends.items() if end_s <= start_s)
             nodes = tuple(sorted(set(found[gang].pods.values())))
             return Reservation(promise, nodes, tuple(name for _, name in gone))
     return None
+
+
+def _fits_at(snapshot: Snapshot, gang: str, ends: Mapping[str, Seconds], settings: Settings, at_s: Seconds) -> bool:
+    return _kept(snapshot, [Promise(gang, at_s)], ends, settings) is not None
 
 
 def keeps(snapshot: Snapshot, promises: Sequence[Promise], now_s: Seconds, settings: Settings) -> bool:
