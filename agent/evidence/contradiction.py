@@ -35,13 +35,15 @@ _STOPS_NOBODY = frozenset({"notify", "cordon_node", "uncordon_node"})
 LIVELY = 3  # a power draw that is read to be so many different ones is measured and not repeated
 
 
-def contradiction(scene: Scene, node: Node, fault: NodeFault | None, gpus: Gpus) -> tuple[str, ...]:
+def contradiction(
+    scene: Scene, node: Node, fault: NodeFault | None, gpus: Gpus, current: Mapping[str, int] | None
+) -> tuple[str, ...]:
     """What speaks against the fault, a sentence each; nothing where it has to be believed."""
     if fault is None or not fault.active or fault.action in HARMLESS_TO_THE_GPU:
         return ()
     if scene.metrics is None:
         return _told_before(scene, node)
-    if scene.now < scene.incident.opened_at + timedelta(seconds=DECIDED_S) or _shown(fault, gpus):
+    if scene.now < scene.incident.opened_at + timedelta(seconds=DECIDED_S) or _shown(fault, gpus, current or {}):
         return ()
     if _has_left(scene.metrics, node, fault, gpus):
         return ()
@@ -75,8 +77,10 @@ def _told_before(scene: Scene, node: Node) -> tuple[str, ...]:
     return (f"it was so when {node.name} could still be seen",) if ours == ["notify"] else ()
 
 
-def _shown(fault: NodeFault, gpus: Gpus) -> bool:
-    """A gauge tells of a fault too: of this GPU, or of one that may be it."""
+def _shown(fault: NodeFault, gpus: Gpus, current: Mapping[str, int]) -> bool:
+    """A gauge tells of a fault too: of this GPU, or of one that may be it; or of what goes along with it (63 of 48)."""
+    if fault.confirmed and current.get(fault.gpu, 0):
+        return True
     return bool(fault.sick_gpus) and (fault.gpu in fault.sick_gpus or gpus.find(fault.gpu) is None)
 
 

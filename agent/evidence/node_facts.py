@@ -27,7 +27,7 @@ def node_facts(scene: Scene) -> Findings:
     current = read_current_xids(scene.metrics, node.name, scene.now) if scene.metrics else None
     gpus = read_gpus(scene.metrics, node.name, scene.now) if scene.metrics else Gpus()
     fault = node_fault(scene.incident, changes, current, asked.repaired_at, gpus, asked.mended)
-    against = contradiction(scene, node, fault, gpus)
+    against = contradiction(scene, node, fault, gpus, current)
     gangs = [g for g in in_order(scene.view.gangs) if _hit(g, node, scene)]
     pods = tenant_pods_on(scene.view, node.name)
     values = {

@@ -61,6 +61,8 @@ def test_steps_of_whoever_is_on_other_gpus_say_nothing_about_this_one() -> None:
 def test_a_gauge_that_tells_the_same_or_a_gpu_without_series_is_believed() -> None:
     assert not against(79, steps(RISING), of_gpu(XIDS, 79))
     assert against(79, steps(RISING), of_gpu(XIDS, 0))
+    both = logged(48).model_copy(update={"signals": (*logged(48).signals, *logged(63).signals)})
+    assert not facts_of(both, place(), steps(RISING), of_gpu(XIDS, 63)).values["node"]["contradicted"]
     gone = of_gpu(XIDS, 0)
     gone = type(gone)(gone.labels, gone.points[:-10])
     assert not against(79, steps(RISING), gone, of_gpu(XIDS, 0, gpu="GPU-2"))
