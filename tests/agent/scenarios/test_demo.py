@@ -104,7 +104,7 @@ def test_what_the_map_shows_is_what_the_cluster_has(tmp_path: Path) -> None:
         assert rows["a100-14"].cells == (Cell.IDLE,) * 4 + (Cell.BUSY,) * 2 + (Cell.FREE,) * 2
         assert rows["h100-6"].cells == (Cell.BUSY,) * 8
         assert [gang.state for gang in lookout.look().gangs] == ["stuck", "stuck", "running"]
-        while performance.step() and (performance.now - performance.scenario.spec.start).total_seconds() < 400:
+        while performance.step() and (performance.now - performance.scenario.spec.start).total_seconds() < 450:
             pass
         sick = next(row for row in lookout.look().nodes if row.name == "h100-6")
         assert sick.cordoned
