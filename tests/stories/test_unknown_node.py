@@ -28,7 +28,7 @@ WORLD = """
 
 @pytest.mark.parametrize(
     ("node", "code", "calls"),
-    [("gpu-7.dc1.example", 79, 1), ("gpu-70", 79, 1), ("gpu-7.dc1.example", 31, 0)],
+    [("gpu-7-ib.dc1.example", 79, 1), ("gpu-70", 79, 1), ("gpu-7-ib.dc1.example", 31, 0)],
     ids=["spelled otherwise", "unknown", "an application's fault harms no GPU"],
 )
 def test_who_is_called(node: str, code: int, calls: int, tmp_path: Path) -> None:
