@@ -232,10 +232,9 @@ class _Walk:
         return Terms(Possibility.NO_FIT, level), waits
 
     def _may_borrow_by_preempting(self) -> bool:
-        """With fair shares, a queue that borrows may still take from itself, and from those who borrow more."""
+        """With fair shares, whoever may reclaim may do so even while it borrows: from those who borrow more."""
         rules = self._search.queue.preemption
-        some = rules.reclaim is not Policy.NEVER or rules.within_queue is not Policy.NEVER
-        return rules.borrow or (self._search.fair_sharing and some)
+        return rules.borrow or (self._search.fair_sharing and rules.reclaim is not Policy.NEVER)
 
 
 def _amounts(want: Want) -> dict[str, int]:
