@@ -6,11 +6,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from agent.domain.duration import parse_duration
+from agent.resources import bundled
 from agent.scenarios.drawing import with_day
 from agent.scenarios.format import Scenario, ScenarioInvalid, Spec
+from agent.scenarios.generate import arrivals as arrivals_of
 from agent.scenarios.generate.arrivals import limit_of, moments, programme
 from agent.scenarios.generate.day import draw
 from agent.scenarios.generate.monitoring import NAMESPACE
@@ -94,6 +97,17 @@ def test_what_would_reach_the_limits_together_comes_apart(seed: int) -> None:
     for _, start in plan:
         together = [each.touches for each, at in plan if start <= at < start + timedelta(minutes=70)]
         assert all(sum(touched) <= most for touched, most in zip(zip(*together, strict=True), limit, strict=True))
+
+
+def test_a_day_counts_on_the_guardrails_as_they_are_shipped() -> None:
+    shipped = yaml.safe_load((bundled("policies") / "data" / "limits.yaml").read_text(encoding="utf-8"))
+    nodes, gangs = shipped["blast_radius"]["nodes"], shipped["blast_radius"]["gangs"]
+    repairs = shipped["cooldown"]["request_node_repair"]["total"]
+    assert (nodes["absolute"], nodes["percent"]) == (arrivals_of.NODES_MOST, arrivals_of.NODES_PERCENT)
+    assert gangs["absolute"] == arrivals_of.GANGS_MOST
+    assert (repairs["count"], repairs["window"]) == (arrivals_of.REPAIRS_AN_HOUR, "1h")
+    longest = max(parse_duration(each) for each in (nodes["window"], gangs["window"], repairs["window"]))
+    assert longest < arrivals_of.APART
 
 
 @pytest.mark.parametrize(
