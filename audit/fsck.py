@@ -1,9 +1,9 @@
 """Is the log intact? Answered without any of the code that wrote it, by Python's standard library alone.
 
-An auditor runs `python -m audit.fsck PATH [--checkpoint FILE --key VKEY] [--deep] [--json]` on a copy of these few
-files; `--size N --root HEX` stand for a checkpoint that nobody signed. It reads the SQLite file without changing it, in
-one snapshot, while writers may go on. `audit.rescan` looks at the rows; here is how to ask. The command exits 0 if the
-log is intact, 1 if not, 2 if it could not look.
+An auditor runs `python -m audit.fsck PATH [--anchor PLACE --key VKEY] [--deep] [--json]` on a copy of these few files;
+a PLACE is a kept checkpoint or a folder of them, `--size N --root HEX` stand for one that nobody signed. It reads the
+SQLite file without changing it, in one snapshot, while writers may go on. `audit.rescan` looks at the rows; here is how
+to ask. The command exits 0 if the log is intact, 1 if not, 2 if it could not look.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from audit.checkpoints import open_checkpoint
+from audit.kept import Kept, Refused, believed, hold_against, notes_in, sizes_of
 from audit.merkle import HASH_BYTES
-from audit.notes import KeyRefused, NoteRefused, read_key
+from audit.notes import KeyRefused, read_key
 from audit.rescan import rescan
 from audit.rows import SqliteRows
 from audit.verdict import Verdict
@@ -29,15 +29,21 @@ TABLES[2] = (*TABLES[1], "parts", "stubs")
 
 
 def fsck(
-    path: str | Path, *, expect_root: bytes | None = None, expect_size: int | None = None, deep: bool = False
+    path: str | Path,
+    *,
+    expect_root: bytes | None = None,
+    expect_size: int | None = None,
+    kept: Sequence[Kept | Refused] = (),
+    deep: bool = False,
 ) -> Verdict:
-    """Checks the log in this file, and against an anchor: the size and root that somebody outside has kept.
+    """Checks the log in this file, and against anchors: a size and root, or checkpoints, that somebody kept outside.
 
     Without `expect_size`, `expect_root` is that of the whole log. Raises OSError or sqlite3.Error if the file cannot be
     opened; what is wrong inside it is in the verdict. `deep` has SQLite compare its own indexes with the tables too:
     an index that was tampered with hides records from queries, though not from this check.
     """
-    verdict = Verdict(str(path), anchored=expect_root is not None or expect_size is not None)
+    anchored, sizes = expect_root is not None or expect_size is not None, sizes_of(kept)
+    verdict = Verdict(str(path), anchored=anchored, sizes=sizes)
     with closing(_connect(Path(path))) as database:
         try:
             _look(database, verdict, expect_root, expect_size)
@@ -46,10 +52,11 @@ def fsck(
                 raise
             # Text that is no UTF-8 is a finding like others. Reading all text leniently is slow: not before the need.
             database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-            verdict = Verdict(verdict.store, anchored=verdict.anchored)
+            verdict = Verdict(verdict.store, anchored=anchored, sizes=sizes)
             _look(database, verdict, expect_root, expect_size)
         if deep:
             _check_indexes(database, verdict)
+    hold_against(verdict, kept)
     return verdict
 
 
@@ -141,12 +148,10 @@ def _size(text: str) -> int:
     return value
 
 
-def _anchor(checkpoint: Path | None, keys: Sequence[str]) -> tuple[int, bytes] | None:
-    """Size and root of a checkpoint that one of these keys has signed."""
-    if checkpoint is None:
-        return None
-    opened = open_checkpoint(checkpoint.read_bytes(), [read_key(key) for key in keys]).checkpoint
-    return opened.size, opened.root
+def _kept(places: Sequence[Path], keys: Sequence[str]) -> list[Kept | Refused]:
+    """What is kept there, as far as one of these keys has signed it. Raises OSError and KeyRefused."""
+    known = [read_key(key) for key in keys]
+    return [each for place in places for each in believed(str(place), notes_in(place), known)]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -156,14 +161,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--root", type=_root, help="the root that was kept outside, in hex")
     parser.add_argument("--deep", action="store_true", help="have SQLite check the indexes that queries use, too")
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object")
-    parser.add_argument("--checkpoint", type=Path, help="a signed checkpoint of this log that was kept outside")
+    kept = "a signed checkpoint of this log that was kept outside, or a folder of them; repeatable"
+    parser.add_argument("--anchor", "--checkpoint", type=Path, action="append", default=[], help=kept)
     parser.add_argument("--key", action="append", default=[], help="a verifier key that may have signed it; repeatable")
     options = parser.parse_args(arguments)
     try:
-        size, root = _anchor(options.checkpoint, options.key) or (options.size, options.root)
-        verdict = fsck(options.path, expect_root=root, expect_size=size, deep=options.deep)
-    except (NoteRefused, KeyRefused) as refusal:
-        print(f"the checkpoint cannot be trusted: {refusal}", file=sys.stderr)
+        kept_outside = _kept(options.anchor, options.key)
+        verdict = fsck(
+            options.path, expect_root=options.root, expect_size=options.size, kept=kept_outside, deep=options.deep
+        )
+    except KeyRefused as refusal:
+        print(f"no checkpoint can be trusted by this key: {refusal}", file=sys.stderr)
         return 2
     except (OSError, sqlite3.Error) as error:
         print(f"cannot look at {options.path}: {error}", file=sys.stderr)

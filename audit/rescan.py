@@ -25,9 +25,10 @@ CLOCK_TOLERANCE_S = 5.0
 def rescan(rows: Rows, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
     """Adds to the verdict what is wrong with the rows, and the size and root that they have."""
     tree = Retree(rows, verdict)
+    wanted = verdict.sizes if expect_size is None else verdict.sizes | {expect_size}
     attributes, parts, removals = _Attributes(rows, verdict), Parts(rows, verdict), Removals()
     last_at: datetime | None = None
-    root_then = _stubs(rows, tree, verdict, expect_size)
+    _stubs(rows, tree, verdict, wanted)
     for index, kind, at, actor, unique_key, body, leaf in rows.records():
         if index != verdict.size:
             _report_gap(verdict, index)
@@ -41,8 +42,8 @@ def rescan(rows: Rows, verdict: Verdict, expect_root: bytes | None, expect_size:
         # Where the record itself is known to be bad, the tree has nothing to add.
         tree.add(computed, trusted=record is not None and record.index == index)
         verdict.size += 1
-        if verdict.size == expect_size:
-            root_then = tree.root()
+        if verdict.size in wanted:
+            verdict.roots[verdict.size] = tree.root()
         found, opening = attributes.of(index), parts.of(index)
         if record is not None:
             _compare(verdict, record, (index, kind, at, actor, unique_key, found))
@@ -55,12 +56,13 @@ def rescan(rows: Rows, verdict: Verdict, expect_root: bytes | None, expect_size:
     for index, key in rows.repeated_keys():
         verdict.integrity.add("unique_key_repeated", index, f"the unique key {key!r} is taken by an earlier record")
     _check_removals(verdict, removals)
-    _check_anchor(verdict, expect_root, expect_size, root_then)
+    _check_anchor(verdict, expect_root, expect_size)
 
 
-def _stubs(rows: Rows, tree: Retree, verdict: Verdict, expect_size: int | None) -> bytes | None:
-    """The leaves that retention left behind come first; the root that the tree had at the anchor's size."""
-    root_then = tree.root() if expect_size == 0 else None
+def _stubs(rows: Rows, tree: Retree, verdict: Verdict, wanted: frozenset[int]) -> None:
+    """The leaves that retention left behind come first."""
+    if 0 in wanted:
+        verdict.roots[0] = tree.root()
     for index, leaf in rows.stubs():
         if index != verdict.size or not isinstance(leaf, bytes) or len(leaf) != HASH_BYTES:
             verdict.integrity.add(
@@ -69,10 +71,9 @@ def _stubs(rows: Rows, tree: Retree, verdict: Verdict, expect_size: int | None) 
             break
         tree.add(leaf, trusted=True)
         verdict.size += 1
-        if verdict.size == expect_size:
-            root_then = tree.root()
+        if verdict.size in wanted:
+            verdict.roots[verdict.size] = tree.root()
     verdict.dropped = verdict.size
-    return root_then
 
 
 def _check_removals(verdict: Verdict, removals: Removals) -> None:
@@ -131,14 +132,18 @@ def _check_time(verdict: Verdict, record: Record, last_at: datetime | None) -> d
     return last_at
 
 
-def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None, root_then: bytes | None) -> None:
+def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None) -> None:
+    """One size and root, as somebody says that they were; signed checkpoints are held against it by `audit.kept`."""
+    root_then = verdict.root if size is None else verdict.roots.get(size)
     if size is not None and size > verdict.size:
         missing = f"records {verdict.size} to {size - 1} are missing: the anchor saw {size} records"
-        verdict.completeness.add("tail_missing", verdict.size, missing)
-    elif root is not None and verdict.root is None:
-        verdict.integrity.add("root_unknown", None, "records are missing, so the anchor's root cannot be compared")
-    elif root is not None and root != (verdict.root if size is None else root_then):
-        verdict.integrity.add("root_differs", None, "this is not the log whose root the anchor kept: it was rewritten")
+        verdict.anchoring.add("tail_missing", verdict.size, missing)
+    elif root is not None and root_then is None:
+        verdict.anchoring.add("root_unknown", None, "records are missing, so the anchor's root cannot be compared")
+    elif root is not None and root != root_then:
+        verdict.anchoring.add("root_differs", None, "this is not the log whose root the anchor kept: it was rewritten")
+    elif verdict.anchored:
+        verdict.covered = verdict.size if size is None else size
 
 
 class _Attributes:

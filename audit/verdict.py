@@ -46,12 +46,15 @@ class Section:
 
 @dataclass(slots=True)
 class Verdict:
-    """Whether what is there is what was written (integrity), and whether all of it is there (completeness).
+    """Whether what is there is what was written (integrity), whether all of it is there (completeness), and whether it
+    is the log that others have kept checkpoints of (anchoring).
 
     Warnings are for a person to judge and do not make a log bad: clocks are corrected, guards are rebuilt.
     Without an anchor from outside, a tail cut off cleanly and a log rebuilt from its beginning look like honest logs;
     `anchored` says whether there was one, `deep` whether the indexes behind queries were checked as well. What was let
     go as a record says is no problem: `dropped` records at the log's beginning, and what was `redacted`.
+    `roots` are those that the records make at the sizes asked for; `covered` is the largest size that an anchor
+    vouches for.
     """
 
     store: str
@@ -64,16 +67,20 @@ class Verdict:
     redacted_more: int = 0
     integrity: Section = field(default_factory=Section)
     completeness: Section = field(default_factory=Section)
+    anchoring: Section = field(default_factory=Section)
+    sizes: frozenset[int] = frozenset()
+    roots: dict[int, bytes | None] = field(default_factory=dict)
+    covered: int | None = None
     warnings: Section = field(default_factory=Section)
 
     @property
     def ok(self) -> bool:
-        return self.integrity.ok and self.completeness.ok
+        return self.integrity.ok and self.completeness.ok and self.anchoring.ok
 
     @property
     def first_problem(self) -> Problem | None:
         """The problem with the lowest index; those of the log as a whole come last."""
-        problems = self.integrity.problems + self.completeness.problems
+        problems = self.integrity.problems + self.completeness.problems + self.anchoring.problems
         return min(problems, key=lambda problem: (problem.index is None, problem.index or 0), default=None)
 
     def add_redacted(self, redacted: Redacted) -> None:
@@ -90,6 +97,7 @@ class Verdict:
             "size": self.size,
             "root": self.root.hex() if self.root else None,
             "anchored": self.anchored,
+            "anchored_records": self.covered,
             "deep": self.deep,
             "dropped": self.dropped,
             "redacted": [asdict(each) for each in self.redacted],
@@ -104,11 +112,14 @@ class Verdict:
         yield f"{self.store}: {self.size} records, root {root}"
         for name, section in self._sections():
             if name != "warnings":
-                yield f"{name}: {'ok' if section.ok else 'FAILED'}"
+                yield f"{name}: {self._word(name, section)}"
             for problem in section.problems:
                 yield f"  {problem}"
             if section.problems_dropped:
                 yield f"  and {section.problems_dropped} more"
+        yield from self._remarks()
+
+    def _remarks(self) -> Iterator[str]:
         if self.dropped:
             yield f"retention: records 0 to {self.dropped - 1} were dropped as a record says; their leaves are here"
         for redacted in self.redacted:
@@ -119,9 +130,17 @@ class Verdict:
             yield "not deep: the indexes that queries use were not compared with the tables"
         if not self.anchored:
             yield "not anchored: compare size and root with a copy kept elsewhere to rule out a rewritten log"
+        elif self.covered is not None and self.covered < self.size:
+            yield f"records {self.covered} to {self.size - 1} are newer than the last checkpoint that was kept outside"
+
+    def _word(self, name: str, section: Section) -> str:
+        if section.ok and name == "anchoring" and not self.anchored:
+            return "not checked"
+        return "ok" if section.ok else "FAILED"
 
     def _sections(self) -> list[tuple[str, Section]]:
-        return [("integrity", self.integrity), ("completeness", self.completeness), ("warnings", self.warnings)]
+        names = ("integrity", "completeness", "anchoring", "warnings")
+        return [(name, getattr(self, name)) for name in names]
 
 
 def _section_json(section: Section) -> dict[str, object]:

@@ -5,7 +5,7 @@ An auditor who wants nothing of ours but the checker exports the log first and c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, inspect, text
@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
+from audit.kept import Kept, Refused, hold_against, sizes_of
 from audit.rescan import rescan
 from audit.rows import ATTRIBUTES, NODES, NODES_EXTENT, PARTS, RECORDS, REPEATED_KEYS, STUBS, PartRow, RecordRow
 from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
@@ -27,10 +28,17 @@ _TRIGGERS = """
     AS verb WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgname = tgrelid::regclass::text || '_' || verb"""
 
 
-def fsck_postgresql(url: URL, *, expect_root: bytes | None = None, expect_size: int | None = None) -> Verdict:
+def fsck_postgresql(
+    url: URL,
+    *,
+    expect_root: bytes | None = None,
+    expect_size: int | None = None,
+    kept: Sequence[Kept | Refused] = (),
+) -> Verdict:
     """Raises LogUnavailable if the database cannot be read; what is wrong inside is in the verdict."""
     name = url.render_as_string(hide_password=True)
-    verdict = Verdict(name, anchored=expect_root is not None or expect_size is not None, deep=True)
+    anchored = expect_root is not None or expect_size is not None
+    verdict = Verdict(name, anchored=anchored, deep=True, sizes=sizes_of(kept))
     engine = create_engine(url.set(drivername=DRIVER), connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
     snapshot = engine.execution_options(isolation_level="REPEATABLE READ")
     try:
@@ -42,6 +50,7 @@ def fsck_postgresql(url: URL, *, expect_root: bytes | None = None, expect_size: 
         raise LogUnavailable(name, str(getattr(error, "orig", None) or error).strip()) from error
     finally:
         engine.dispose()
+    hold_against(verdict, kept)
     return verdict
 
 

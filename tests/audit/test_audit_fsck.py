@@ -383,10 +383,12 @@ def test_the_command_runs_with_the_standard_library_alone(path: Path, root: byte
     done = run(str(path), "--root", root.hex(), "--size", str(SIZE), "--json", isolated=isolated)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) | {"store": ""} == {
-        "ok": True, "store": "", "size": SIZE, "root": root.hex(), "anchored": True, "deep": False,
+        "ok": True, "store": "", "size": SIZE, "root": root.hex(), "anchored": True,
+        "anchored_records": SIZE, "deep": False,
         "dropped": 0, "redacted": [], "redacted_more": 0,
         "first_bad_index": None, "first_reason": None, "integrity": {"ok": True, "problems": [], "problems_dropped": 0},
         "completeness": {"ok": True, "problems": [], "problems_dropped": 0},
+        "anchoring": {"ok": True, "problems": [], "problems_dropped": 0},
         "warnings": {"ok": True, "problems": [], "problems_dropped": 0},
     }  # fmt: skip
 
