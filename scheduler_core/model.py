@@ -172,7 +172,7 @@ class PodSet(PodShape):
         self._own("PodSet", self.name)
         require_whole("PodSet", self.name, "count", self.count)
         if self.min_count is not None:
-            require_whole("PodSet", self.name, "min_count", self.min_count)
+            require_whole("PodSet", self.name, "min_count", self.min_count, least=1)
             if self.min_count > self.count:
                 raise Invalid("PodSet", self.name, "min_count", f"{self.min_count} is above count {self.count}")
         if self.pods and len(self.pods) != self.count:

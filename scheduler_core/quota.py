@@ -3,7 +3,7 @@
 The nouns alone. The arithmetic over them is in `quota_tree.py`; which flavor a pod set uses is decided in `flavors.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -141,6 +141,26 @@ def require_weight(kind: str, name: str, weight: object) -> None:
         raise Invalid(kind, name, "weight", f"{weight} is below 0")
 
 
+def _refuse_limits(kind: str, name: str, field_name: str, quotas: Iterable[Quota]) -> None:
+    """Nobody is there to borrow from or to lend to (Kueue's webhooks refuse it alike)."""
+    for quota in quotas:
+        for limit in ("borrowing_limit", "lending_limit"):
+            value = getattr(quota, limit)
+            if value is not None:
+                raise Invalid(kind, name, f"quotas.{quota.key}.{limit}", f"{value} is set without a {field_name}")
+
+
+def _refuse_shared(queue: str, field_name: str, groups: Sequence[tuple[str, ...]]) -> None:
+    """A resource or a flavor is in one group of a queue, once."""
+    seen: dict[str, int] = {}
+    for index, names in enumerate(groups):
+        for name in names:
+            if name in seen:
+                why = f"{name!r} is in groups[{seen[name]}] already"
+                raise Duplicate("Queue", queue, f"groups[{index}].{field_name}", why)
+            seen[name] = index
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
     name: str
@@ -152,6 +172,8 @@ class Cohort:
         require_name("Cohort", self.name)
         require_weight("Cohort", self.name, self.weight)
         by_key("Cohort", self.name, self.quotas)
+        if self.parent is None:
+            _refuse_limits("Cohort", self.name, "parent", self.quotas)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,10 +210,17 @@ class Queue:
         require_name("Queue", self.name)
         require_weight("Queue", self.name, self.weight)
         by_key("Queue", self.name, self.quotas)
-        covered = [resource for group in self.groups for resource in group.resources]
-        for resource in covered:
-            if covered.count(resource) > 1:
-                raise Duplicate("Queue", self.name, "groups", f"{resource} is in two resource groups")
+        _refuse_shared(self.name, "resources", [group.resources for group in self.groups])
+        _refuse_shared(self.name, "flavors", [group.flavors for group in self.groups])
+        if self.cohort is None:
+            _refuse_limits("Queue", self.name, "cohort", self.quotas)
+        for quota in self.quotas:
+            if quota.lending_limit is not None and quota.lending_limit > quota.nominal:
+                why = f"{quota.lending_limit} is above the nominal {quota.nominal}"
+                raise Invalid("Queue", self.name, f"quotas.{quota.key}.lending_limit", why)
+        if self.preemption.borrow and self.preemption.reclaim is Policy.NEVER:
+            why = "who may not reclaim (reclaim is Never) may not send others back to borrow"
+            raise Invalid("Queue", self.name, "preemption.borrow", why)
 
     def flavors_of(self, resource: str) -> tuple[str, ...]:
         return tuple(quota.flavor for quota in self.quotas if quota.resource == resource)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from scheduler_core.eligibility import barrier
-from scheduler_core.errors import Conflict, Invalid, Unknown
+from scheduler_core.errors import Conflict, Invalid, Unknown, require_whole
 from scheduler_core.journal import atomic
 from scheduler_core.model import Gang, Node, Pod, Requests, Seconds
 from scheduler_core.occupancy import Occupancy
@@ -248,6 +248,20 @@ class Snapshot(Occupancy):
         wanted = {each.name for each in self._gangs[name].pod_sets}
         if set(admission.counts) != wanted:
             raise Invalid("Gang", name, "admission.counts", f"must name the pod sets {', '.join(sorted(wanted))}")
+        gang = self._gangs[name]
+        for each in gang.pod_sets:
+            count, field = admission.counts[each.name], f"admission.counts.{each.name}"
+            require_whole("Gang", name, field, count)
+            if count > each.count and not gang.elastic:  # an elastic one was made smaller, and gives the rest up
+                raise Invalid("Gang", name, field, f"{count} is above the pod set's count {each.count}")
+        for pod_set, chosen in admission.flavors.items():
+            for resource, flavor in chosen.items():
+                if flavor not in self._flavors and flavor != DEFAULT_FLAVOR:
+                    field = f"admission.flavors.{pod_set}.{resource}"
+                    raise Unknown("Gang", name, field, f"there is no flavor {flavor!r}")
+        for pod_set, usage in admission.usage.items():
+            for resource, amount in usage.items():
+                require_whole("Gang", name, f"admission.usage.{pod_set}.{resource}", amount)
 
     # -- pods ------------------------------------------------------------------------------------------------------
 
@@ -269,8 +283,9 @@ class Snapshot(Occupancy):
     @atomic
     def bind(self, pod: Pod, node: str) -> None:
         """A decision: the pod goes there, where it may and fits."""
-        where = get("Node", self._nodes, node)
-        stands = barrier(where, pod)
+        if node not in self._nodes:
+            raise Unknown("Pod", pod.name, "node", f"there is no node {node!r}")
+        stands = barrier(self._nodes[node], pod)
         if stands is not None:
             raise Conflict("Pod", pod.name, "node", f"{node} is barred: {stands}")
         if not room_for(self._free[node], pod.requests):
@@ -283,7 +298,9 @@ class Snapshot(Occupancy):
         gang = self.gang(str(like.gang))
         like = replace(like, pod_set=gang.pod_set(like.pod_set).name)
         for node in dict.fromkeys(places.values()):
-            stands = barrier(get("Node", self._nodes, node), like)
+            if node not in self._nodes:
+                raise Unknown("Pod", like.name, "node", f"there is no node {node!r}")
+            stands = barrier(self._nodes[node], like)
             if stands is not None:
                 raise Conflict("Pod", like.name, "node", f"{node} is barred: {stands}")
         self._seat(like, places)
@@ -296,8 +313,11 @@ class Snapshot(Occupancy):
     def put_pod(self, pod: Pod, node: str) -> None:
         """A fact: the pod is there. The node may be over-full by it."""
         require_new("Pod", self._bound, pod.name)
-        get("Node", self._nodes, node)
+        if node not in self._nodes:
+            raise Unknown("Pod", pod.name, "node", f"there is no node {node!r}")
         if pod.gang is not None:
+            if pod.gang not in self._gangs:
+                raise Unknown("Pod", pod.name, "gang", f"there is no gang {pod.gang!r}")
             gang = self.gang(pod.gang)
             pod = replace(pod, pod_set=gang.pod_set(pod.pod_set).name)
             self._join(gang.name, str(pod.pod_set), {pod.name})

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from scheduler_core.cases.fields import BadCase
+from scheduler_core.model import PODS, is_gpu
 
 _FORM = re.compile(r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,3}))?")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -37,6 +38,7 @@ def parse(value: object, where: str) -> Fraction:
 def counted(resource: str, value: object, where: str, *, up: bool, negative: bool = False) -> int:
     """As the core counts: rounded up for what is asked for, down for what there is."""
     number = parse(value, where)
+    _require_unit(resource, value, where)
     if number < 0 and not negative:
         raise BadCase(where, f"{value!r} is negative")
     if number.denominator != 1 and resource != CPU and resource not in _DIVISIBLE:
@@ -45,6 +47,20 @@ def counted(resource: str, value: object, where: str, *, up: bool, negative: boo
     if abs(number) > MOST:
         raise BadCase(where, f"{value!r} is more than Kubernetes can count")
     return ceil(number) if up else floor(number)
+
+
+def _require_unit(resource: str, value: object, where: str) -> None:
+    """A unit that the resource is not counted in is a slip, although Kubernetes would take it: 8Gi GPUs, a milli-byte.
+
+    A bare number says nothing of its unit, and 4000 CPUs are as likely to be meant as 4: texts alone are taken.
+    """
+    if not isinstance(value, str):
+        raise BadCase(where, f"{value!r} is a bare number: write {resource} as a text, such as '{value}' or '{value}m'")
+    in_bytes, divided = value.endswith(tuple(_BINARY)), value.endswith(("n", "u", "m"))
+    if in_bytes and (resource in (CPU, PODS) or is_gpu(resource)):
+        raise BadCase(where, f"{value!r} is an amount of bytes, and {resource} is not counted in bytes")
+    if divided and resource in _DIVISIBLE:
+        raise BadCase(where, f"{value!r} is a part of a byte: {resource} is counted in whole bytes")
 
 
 def counted_all(entries: Mapping[str, tuple[object, str]], *, up: bool) -> dict[str, int]:

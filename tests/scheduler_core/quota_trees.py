@@ -1,10 +1,11 @@
 """Small quota trees drawn by hypothesis, and what the documents say about them, written down a second time."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from scheduler_core import Cohort, FlavorResource, Queue, Quota
+from scheduler_core import Cohort, FlavorResource, Policy, PreemptionRules, Queue, Quota
 
 GPU = "nvidia.com/gpu"
 KEY = FlavorResource("default", GPU)
@@ -12,6 +13,21 @@ KEY = FlavorResource("default", GPU)
 amounts = st.integers(0, 12)
 limits = st.none() | amounts
 quotas = st.builds(Quota, resource=st.just(GPU), nominal=amounts, borrowing_limit=limits, lending_limit=limits)
+
+
+def lawful(quota: Quota, kind: str, above: str | None) -> Quota:
+    """As the nouns take it: no limits without somebody above, and no queue lends more than it has."""
+    if above is None:
+        return replace(quota, borrowing_limit=None, lending_limit=None)
+    lends = quota.lending_limit
+    return quota if kind == "cohort" or lends is None else replace(quota, lending_limit=min(lends, quota.nominal))
+
+
+def lawful_rules(rules: PreemptionRules) -> PreemptionRules:
+    """Who may not reclaim may not send others back to borrow."""
+    return replace(rules, borrow=rules.borrow and rules.reclaim is not Policy.NEVER)
+
+
 weights = st.sampled_from([0, 1, 2, Fraction(1, 2), Fraction(3, 10)])
 
 
@@ -21,13 +37,14 @@ def trees(draw):
     cohorts = []
     for index in range(draw(st.integers(1, 4))):
         parent = draw(st.sampled_from([None, *[each.name for each in cohorts]])) if cohorts else None
-        own = tuple(draw(st.lists(quotas, max_size=1)))
+        own = tuple(lawful(each, "cohort", parent) for each in draw(st.lists(quotas, max_size=1)))
         cohorts.append(Cohort(name=f"c{index}", parent=parent, quotas=own, weight=draw(weights)))
     names = st.sampled_from([None, *[each.name for each in cohorts]])
-    queues = [
-        Queue(name=f"q{index}", cohort=draw(names), quotas=(draw(quotas),), weight=draw(weights))
-        for index in range(draw(st.integers(1, 4)))
-    ]
+    queues = []
+    for index in range(draw(st.integers(1, 4))):
+        above = draw(names)
+        own = (lawful(draw(quotas), "queue", above),)
+        queues.append(Queue(name=f"q{index}", cohort=above, quotas=own, weight=draw(weights)))
     return queues, cohorts
 
 

@@ -133,7 +133,8 @@ def test_the_first_flavor_where_borrowers_are_to_blame_is_better_than_one_where_
 def test_more_than_its_own_is_asked_about_only_where_it_may_be_had():
     full, reclaims = {(B, "one"): 8}, PreemptionRules(reclaim=Policy.ANY)
     assert assign(search((4,), (4,), full, oracle=never, preemption=reclaims), [want(6)]).mode is Mode.NO_FIT
-    asked = search((4,), (4,), full, oracle=told(Possibility.RECLAIM, 1), preemption=PreemptionRules(borrow=True))
+    rules = PreemptionRules(reclaim=Policy.LOWER_PRIORITY, borrow=True)
+    asked = search((4,), (4,), full, oracle=told(Possibility.RECLAIM, 1), preemption=rules)
     assert assign(asked, [want(6)]).borrowing == 1
     fair = search((4,), (4,), full, oracle=told(Possibility.RECLAIM, 1), preemption=reclaims)
     assert assign(Search(fair.books, fair.queue, fair.oracle, fair_sharing=True), [want(6)]).mode is Mode.PREEMPT

@@ -43,12 +43,13 @@ def worlds(draw):
     world.cohort("root").cohort("sub", "root", quota=draw(st.integers(0, 4)))
     limit = st.none() | st.integers(0, 8)
     for index in range(draw(st.integers(1, 3))):
+        nominal, above = draw(st.integers(0, 12)), draw(st.sampled_from([None, "root", "sub"]))
         world.queue(
             f"q{index}",
-            draw(st.integers(0, 12)),
-            borrowing_limit=draw(limit),
-            lending_limit=draw(limit),
-            cohort=draw(st.sampled_from([None, "root", "sub"])),
+            nominal,
+            borrowing_limit=draw(limit if above else st.none()),
+            lending_limit=draw(st.none() | st.integers(0, nominal) if above else st.none()),
+            cohort=above,
             strategy=draw(st.sampled_from(Strategy)),
         )
     queues = st.sampled_from([*sorted(world.snapshot.queues), None])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from quota_trees import lawful, lawful_rules
 
 from scheduler_core import Cohort, Gang, PodSet, Queue, Quota, Settings, Snapshot, StopPolicy, Strategy, explain
 from scheduler_core.desk import Desk
@@ -22,8 +23,11 @@ RULES = st.builds(
     reclaim=st.sampled_from([Policy.NEVER, Policy.LOWER_PRIORITY, Policy.ANY]),
     borrow=st.booleans(),
     borrow_threshold=st.none() | st.integers(-1, 2),
-)
+).map(lawful_rules)
 LIMIT = st.none() | st.integers(0, 6)
+QUOTAS = st.builds(
+    Quota, resource=st.just("cpu"), nominal=st.integers(0, 8), borrowing_limit=LIMIT, lending_limit=LIMIT
+)
 
 
 def gang(name: str, queue: str, cpus: int, **more: int | None) -> Gang:
@@ -35,18 +39,12 @@ def gang(name: str, queue: str, cpus: int, **more: int | None) -> Gang:
 @st.composite
 def worlds(draw: st.DrawFn) -> Snapshot:
     cohorts = [Cohort(name="root"), Cohort(name="sub", parent="root", weight=draw(st.integers(0, 2)))]
+    above = {name: draw(st.sampled_from([None, "root", "sub"])) for name in "abc"}
     queues = [
         Queue(
             name=name,
-            quotas=(
-                Quota(
-                    resource="cpu",
-                    nominal=draw(st.integers(0, 8)),
-                    borrowing_limit=draw(LIMIT),
-                    lending_limit=draw(LIMIT),
-                ),
-            ),
-            cohort=draw(st.sampled_from([None, "root", "sub"])),
+            quotas=(lawful(draw(QUOTAS), "queue", above[name]),),
+            cohort=above[name],
             strategy=draw(st.sampled_from(Strategy)),
             stop_policy=draw(st.sampled_from([StopPolicy.NONE] * 4 + [StopPolicy.HOLD])),
             preemption=draw(RULES),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from hypothesis import given, strategies as st
+from quota_trees import lawful, lawful_rules
 
 from scheduler_core import Cohort, Gang, PodSet, Queue, Quota, Settings, Snapshot
 from scheduler_core.preemption import Cause, Victim, victims
@@ -45,13 +46,18 @@ def clusters(draw: st.DrawFn) -> Snapshot:
         reclaim=RECLAIM,
         borrow=st.booleans(),
         borrow_threshold=st.none() | st.integers(-2, 2),
-    )
+    ).map(lawful_rules)
     quota = st.builds(
         Quota, resource=st.just("cpu"), nominal=st.integers(0, 8), borrowing_limit=LIMIT, lending_limit=LIMIT
     )
     cohorts = [Cohort(name="root"), Cohort(name="sub", parent="root", quotas=draw(st.lists(quota, max_size=1)))]
     queues = [
-        Queue(name=name, quotas=(draw(quota),), cohort=draw(st.sampled_from(["root", "sub"])), preemption=draw(rules))
+        Queue(
+            name=name,
+            quotas=(lawful(draw(quota), "queue", "root"),),
+            cohort=draw(st.sampled_from(["root", "sub"])),
+            preemption=draw(rules),
+        )
         for name in "abc"
     ]
     snapshot = Snapshot(cohorts=cohorts, queues=queues)

@@ -128,7 +128,10 @@ def state_of(view: ClusterView, gang: DomainGang, core: Gang) -> GangState | Non
 
 def _admission(status: Raw, core: Gang, at_s: float) -> Admission:
     written = {each.get("name"): each for each in assignments(status)}
-    counts = {each.name: int(written.get(each.name, {}).get("count", each.count)) for each in core.pod_sets}
+    told = {each.name: int(written.get(each.name, {}).get("count", each.count)) for each in core.pod_sets}
+    counts = {
+        each.name: min(told[each.name], each.count) for each in core.pod_sets
+    }  # one made smaller gives up the rest
     flavors = {each.name: dict(written.get(each.name, {}).get("flavors") or {}) for each in core.pod_sets}
     return Admission(at_s, counts, flavors)
 

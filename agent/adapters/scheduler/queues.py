@@ -79,7 +79,20 @@ def queues_of(view: ClusterView) -> Queues:
     flavors = {each.name: each for each in found[Flavor]}
     for quota in (quota for each in (*found[Queue], *found[Cohort]) for quota in each.quotas):
         flavors.setdefault(quota.flavor, Flavor(quota.flavor))  # one that nobody wrote down is any node
+    for name in _admitted_with(view):
+        flavors.setdefault(name, Flavor(name))  # its queue may have lost it since
     return Queues(tuple(flavors.values()), tuple(cohorts.values()), tuple(found[Queue]), local, frozenset(held))
+
+
+def _admitted_with(view: ClusterView) -> list[str]:
+    """The flavors that workloads hold quota of."""
+    held: set[str] = set()
+    for ref, raw in view.objects.items():
+        if (group_of(ref.api_version), ref.kind) == (KUEUE, "Workload"):
+            admission = (raw.get("status") or {}).get("admission") or {}
+            for each in admission.get("podSetAssignments") or ():
+                held.update((each.get("flavors") or {}).values())
+    return sorted(held)
 
 
 def check_queue(ref: ObjectRef, raw: Raw) -> None:
