@@ -5,7 +5,7 @@ an unchanged world has the same digest, which is how drift is noticed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction, Proposal, Refusal
+from agent.domain.thread import Edit
 from agent.evidence.contradiction import stops_nobody
 from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
@@ -121,6 +122,17 @@ def remedies_of(diagnosis: Diagnosis, look: Look, ports: Ports) -> list[Remedy]:
     return [Remedy(r.action, r.target, r.parameters, r.statement, "stop") for r in diagnosis.remedies]
 
 
+def with_edit(remedies: Sequence[Remedy], edit: Edit | None) -> list[Remedy]:
+    """The remedies, one of them as a person wants it."""
+    return [_as_edited(r, edit) if edit is not None and remedy_key(r) == edit.remedy else r for r in remedies]
+
+
+def _as_edited(remedy: Remedy, edit: Edit) -> Remedy:
+    merged = {**remedy.parameters, **edit.changes}
+    kept = {name: value for name, value in merged.items() if value is not None}
+    return replace(remedy, parameters=kept, edited_by=edit.editors)
+
+
 def proposals(
     remedies: Sequence[Remedy], diagnosis: Diagnosis, look: Look, round_number: int, ports: Ports
 ) -> Iterator[tuple[Remedy, Proposal | Refusal]]:
@@ -145,7 +157,8 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
     if isinstance(made, Refusal):
         return made
     told = _predicted(remedy, made, look.view, ports.forecaster)
-    return made.model_copy(update={"prediction": _with_requests(told, look, ports.metrics) if told else None})
+    prediction = _with_requests(told, look, ports.metrics) if told else None
+    return made.model_copy(update={"prediction": prediction, "edited_by": remedy.edited_by})
 
 
 def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Forecaster) -> Prediction | None:

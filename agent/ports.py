@@ -6,15 +6,16 @@ Faults are the exceptions of `agent.faults`, with the cause chained. A refusal i
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, NoReturn, Protocol
 
-from agent.domain.approval import Answer, ApprovalRequest, Person
+from agent.domain.approval import Answer, ApprovalRequest, Person, Rules
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident, IncidentState
 from agent.domain.outcome import PastAction
-from agent.domain.proposal import Prediction
+from agent.domain.proposal import Prediction, Refusal
 from agent.domain.signal import Signal
+from agent.domain.standing import Standing
 from agent.domain.thresholds import Thresholds
 from agent.faults import (
     ClusterFault as ClusterFault,
@@ -190,7 +191,20 @@ class PolicyEngine(Protocol):
     @property
     def digest(self) -> str: ...
 
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        """The data that it decides by: what is at data.limits."""
+        ...
+
     def decide(self, policy_input: JsonObject) -> JsonObject: ...
+
+
+class Switch(Protocol):
+    """The kill switch outside the log."""
+
+    def frozen(self) -> str | None:
+        """Where it is set (`file`, `annotation`); None where it is not. What cannot be read counts as set."""
+        ...
 
 
 class Playbooks(Protocol):
@@ -219,6 +233,7 @@ class Remedy:
     statement: str
     on_refusal: Literal["stop", "continue"]  # what a deny, a rejection or an expiry means for the remedies after it
     undoes: str | None = None  # id of an earlier proposal: this remedy takes it back
+    edited_by: tuple[str, ...] = ()  # people who changed its parameters
 
 
 # --- remembering ----------------------------------------------------------------------------------------------------
@@ -250,6 +265,10 @@ class Ledger(Protocol):
     def find(self, unique_key: str) -> JsonObject | None: ...
 
     def past_actions(self, since: datetime) -> list[PastAction]: ...
+
+    def standing(self) -> Standing:
+        """What grants, demotions, freezes and the breaker come to now."""
+        ...
 
 
 class Inbox(Protocol):
@@ -311,8 +330,16 @@ class ApprovalDesk(Protocol):
 
     def pending(self) -> list[ApprovalRequest]: ...
 
-    def answer(self, request: str, answer: Answer, person: Person) -> ApprovalRequest:
+    def answer(self, request: str, answer: Answer, person: Person, rules: Rules = ...) -> ApprovalRequest:
         """Adds an answer. Raises AnswerRefused when it may not count (wrong digest, stranger, late, twice)."""
+        ...
+
+    def refuse(self, request: str, answer: Answer, refusal: Refusal) -> NoReturn:
+        """Records an answer that does not count, and raises AnswerRefused."""
+        ...
+
+    def time_out(self, request: str) -> ApprovalRequest:
+        """The next tier is asked, or it expires, if the time of those who are asked is over."""
         ...
 
     def close(self, request: str, state: str) -> None:
@@ -356,6 +383,7 @@ class Ports:
     notifier: Notifier
     forecaster: Forecaster
     policy: PolicyEngine
+    switch: Switch
     playbooks: Playbooks
     reasoner: Reasoner
     ledger: Ledger

@@ -30,13 +30,16 @@ def once(
     return payload
 
 
-def call(notifier: Notifier, ledger: Ledger, subject: ObjectRef, message: str, *, key: str) -> None:
+def call(
+    notifier: Notifier, ledger: Ledger, subject: ObjectRef, message: str, *, key: str, audience: str = "oncall"
+) -> None:
     """Calls the person on duty, once for each key, where no proposal can be judged or none would be made: the agent
-    itself is blind. It changes nothing, so no policy is passed by; what was said is on the record."""
+    itself is blind. It changes nothing, so no policy is passed by; what was said is on the record. So is what others
+    have to be told before anything is done."""
     if ledger.find(f"notice:{key}") is not None:
         return
-    tell(notifier, ledger, "oncall", subject, message, key=key)
-    payload = {"target": subject.json_object(), "audience": "oncall", "message": message}
+    tell(notifier, ledger, audience, subject, message, key=key)
+    payload = {"target": subject.json_object(), "audience": audience, "message": message}
     with suppress(AlreadyRecorded):
         ledger.record("notice", payload, unique_key=f"notice:{key}", attributes={"target": str(subject)})
 

@@ -146,7 +146,7 @@ def _answers(request: ApprovalRequest) -> Iterator[Line]:
         reason = f": {answer.reason}" if answer.reason else ""
         yield Line(f"  {answer.by} {said} at {short_time(answer.at)} by {answer.door}{reason}")
     if request.state is RequestState.PENDING:
-        yield Line(f"  still wanted: {', '.join(missing(request.requirement, request.answers))}")
+        yield Line(f"  still wanted: {', '.join(missing(request))}")
 
 
 def _short_json(value: object) -> str:
@@ -157,5 +157,5 @@ def told(request: ApprovalRequest) -> str:
     """What an answer has come to."""
     about = f"{request.id}: {request.proposal.action} on {request.proposal.target}"
     if request.state is RequestState.PENDING:
-        return f"{about}: counted. Still wanted: {', '.join(missing(request.requirement, request.answers))}."
+        return f"{about}: counted. Still wanted: {', '.join(missing(request))}."
     return f"{about}: {request.state.value}."

@@ -1,30 +1,46 @@
-"""An approval names the digest it is for. Time never approves; a time-out is a no.
+"""An approval names the digest it is for. Time never approves; a time-out asks the next tier, and then is a no.
 
-The rules of counting are here, as pure functions; who asks, who stores and which door an answer came through are not.
+Here are the request and how it moves from state to state, as pure functions. Which answer counts is in `counting.py`,
+whose answer it is in `identity.py`; who asks, who stores and which door an answer came through are elsewhere.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from agent.domain.base import Noun, rfc3339
+from pydantic import Field
+
+from agent.domain.base import Noun
 from agent.domain.proposal import Proposal, Refusal
-from agent.domain.verdict import ApprovalRequirement, Verdict
+from agent.domain.verdict import ApprovalRequirement, ApproverTier, Verdict
 
 REQUESTER = "watchkeeper"
-"""Who asks: the agent. Whoever asks never approves."""
+"""Who asks: the agent, unless a person has edited what it asked. Whoever asks never approves."""
 
 
 class Person(Noun):
     """A linked identity. Who somebody is comes from configuration, never from the door they came through."""
 
-    name: str
+    name: str = Field(min_length=1)
     groups: tuple[str, ...]
+    links: dict[str, tuple[str, ...]] = {}  # accounts by door: terminal, slack, oidc
+
+
+class Rules(Noun):
+    """The house's own: two exceptions, both off unless somebody has written them into the settings."""
+
+    single_operator: str | None = None  # fills every place alone, and may approve what they edited
+    break_glass: tuple[str, ...] = ()  # groups, any one of whom may approve alone in an emergency
+
+
+STRICT = Rules()
+"""No exception."""
 
 
 class RequestState(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
+    EDITED = "edited"  # something else is proposed in its place, and asked for anew
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     CONSUMED = "consumed"
@@ -32,12 +48,17 @@ class RequestState(StrEnum):
 
 class Answer(Noun):
     by: str
-    decision: str  # approve | reject
+    decision: str  # approve | reject | edit | break_glass
     reason: str
     digest: str
     at: datetime
-    door: str  # terminal | slack | web | scenario
+    door: str  # terminal | slack | oidc | scenario
+    account: str = ""  # whose hand it was at that door
     groups: tuple[str, ...] = ()  # the required groups that the person was in when the answer counted
+    tier: int = 0  # who was being asked when it was given
+    alone: bool = False  # by the single operator that the settings name
+    changes: dict[str, object] = {}  # of an edit: the parameters, to be merged (RFC 7386)
+    skipped: tuple[str, ...] = ()  # by break-glass: who was still to be asked
 
 
 class ApprovalRequest(Noun):
@@ -47,36 +68,61 @@ class ApprovalRequest(Noun):
     verdict: Verdict
     requirement: ApprovalRequirement
     requested_at: datetime
-    expires_at: datetime
+    expires_at: datetime  # of the tier that is asked now
     state: RequestState = RequestState.PENDING
     answers: tuple[Answer, ...] = ()
     decided_at: datetime | None = None
     requested_by: str = REQUESTER
+    editors: tuple[str, ...] = ()  # all who had a hand in what is asked; none of them approves it
+    tier: int = 0
+    tier_at: datetime | None = None  # since when this tier is asked, if it is not the first
 
     @property
     def digest(self) -> str:
         return self.proposal.digest
 
+    @property
+    def asked(self) -> ApproverTier:
+        """Who is asked now."""
+        return self.requirement.tier(self.tier)
 
-def counted(request: ApprovalRequest, answer: Answer, person: Person) -> ApprovalRequest | Refusal:
-    """The request with one more answer, or why that answer does not count."""
-    refusal = _not_theirs(request, answer, person) or _not_now(request, answer) or _not_said_well(answer)
-    if refusal:
-        return refusal
-    required = {group.name for group in request.requirement.groups}
-    return with_answer(request, answer.model_copy(update={"groups": tuple(sorted(required & set(person.groups)))}))
+    @property
+    def broken_glass(self) -> Answer | None:
+        return next((answer for answer in self.answers if answer.decision == "break_glass"), None)
+
+    @property
+    def edit(self) -> Answer | None:
+        return next((answer for answer in self.answers if answer.decision == "edit"), None)
+
+
+_ENDS = {
+    "reject": RequestState.REJECTED,
+    "edit": RequestState.EDITED,
+    "break_glass": RequestState.APPROVED,
+}
 
 
 def with_answer(request: ApprovalRequest, answer: Answer) -> ApprovalRequest:
     """The request after an answer that has counted: one reject ends it, enough approvals grant it."""
-    answers = (*request.answers, answer)
-    state = RequestState.PENDING
-    if answer.decision == "reject":
-        state = RequestState.REJECTED
-    elif not missing(request.requirement, answers):
-        state = RequestState.APPROVED
+    given = request.model_copy(update={"answers": (*request.answers, answer)})
+    state = _ENDS.get(answer.decision)
+    if state is None:
+        state = RequestState.PENDING if missing(given) else RequestState.APPROVED
     decided_at = None if state is RequestState.PENDING else answer.at
-    return request.model_copy(update={"answers": answers, "state": state, "decided_at": decided_at})
+    return given.model_copy(update={"state": state, "decided_at": decided_at})
+
+
+def escalated(request: ApprovalRequest, at: datetime) -> ApprovalRequest:
+    """The request once the time of who was asked is over: the next tier has its full time, after the last it expires.
+
+    No earlier approval counts for the next tier, or time alone could complete a smaller number.
+    """
+    if request.state is not RequestState.PENDING:
+        return request
+    if not request.requirement.has_tier(request.tier + 1):
+        return request.model_copy(update={"state": RequestState.EXPIRED, "decided_at": at})
+    within = timedelta(seconds=request.requirement.tier(request.tier + 1).approve_within_s)
+    return request.model_copy(update={"tier": request.tier + 1, "tier_at": at, "expires_at": at + within})
 
 
 _MAY_BECOME = {
@@ -94,13 +140,16 @@ def ended(request: ApprovalRequest, state: RequestState, at: datetime) -> Approv
     return request
 
 
-def missing(requirement: ApprovalRequirement, answers: tuple[Answer, ...]) -> tuple[str, ...]:
-    """The groups of the approvals that are still wanted, one entry each.
+def missing(request: ApprovalRequest) -> tuple[str, ...]:
+    """The groups of the approvals that are still wanted of the tier that is asked now, one entry each.
 
     A person counts once, so somebody in two required groups fills one place. Places are given out by augmenting paths:
     an approval is moved to another of its groups where that makes room for a new one.
     """
-    places = [group.name for group in requirement.groups for _ in range(group.count)]
+    given = [a for a in request.answers if a.decision == "approve" and a.tier == request.tier]
+    if any(answer.alone for answer in given):
+        return ()
+    places = [group.name for group in request.asked.groups for _ in range(group.count)]
     holder: dict[int, Answer] = {}
 
     def seat(answer: Answer, tried: set[int]) -> bool:
@@ -112,64 +161,6 @@ def missing(requirement: ApprovalRequirement, answers: tuple[Answer, ...]) -> tu
                     return True
         return False
 
-    for answer in answers:
-        if answer.decision == "approve":
-            seat(answer, set())
+    for answer in given:
+        seat(answer, set())
     return tuple(group for place, group in enumerate(places) if place not in holder)
-
-
-def _not_theirs(request: ApprovalRequest, answer: Answer, person: Person) -> Refusal | None:
-    if answer.by != person.name or person.name == request.requested_by:
-        return Refusal(
-            code="requester",
-            message=f"{person.name} cannot answer request {request.id} of {request.requested_by} as {answer.by}.",
-            remedy="Ask another person to answer.",
-        )
-    required = [group.name for group in request.requirement.groups]
-    if not set(required) & set(person.groups):
-        return Refusal(
-            code="not_in_group",
-            message=f"{person.name} is in none of the groups that may answer: {', '.join(required)}.",
-            remedy="Ask somebody of these groups, or have the groups of this person changed in the settings.",
-        )
-    return None
-
-
-def _not_now(request: ApprovalRequest, answer: Answer) -> Refusal | None:
-    if request.state is not RequestState.PENDING:
-        return Refusal(
-            code="not_pending",
-            message=f"Request {request.id} is {request.state.value} already.",
-            remedy="Nothing is left to answer here.",
-        )
-    if answer.at >= request.expires_at:
-        return Refusal(
-            code="expired",
-            message=f"Request {request.id} expired at {rfc3339(request.expires_at)}.",
-            remedy="Wait for a new request: nothing is ever approved late.",
-        )
-    if answer.digest != request.digest:
-        return Refusal(
-            code="stale_digest",
-            message=f"The answer is for digest {answer.digest[:12]}, the request for {request.digest[:12]}.",
-            remedy="Look at the request again and answer what it says now.",
-        )
-    if any(earlier.by == answer.by for earlier in request.answers):
-        return Refusal(
-            code="answered_already",
-            message=f"{answer.by} has answered request {request.id} already, and counts once.",
-            remedy="Ask another person to answer.",
-        )
-    return None
-
-
-def _not_said_well(answer: Answer) -> Refusal | None:
-    if answer.decision not in ("approve", "reject"):
-        return Refusal(code="unknown_decision", message=f"{answer.decision!r} is neither approve nor reject.")
-    if answer.decision == "reject" and not answer.reason.strip():
-        return Refusal(
-            code="reason_missing",
-            message="A rejection needs a reason.",
-            remedy="Say why, so that the next proposal can be better.",
-        )
-    return None

@@ -91,6 +91,7 @@ class Proposal(Noun):
     destructive: bool  # stops or restarts work that runs
     protective: bool  # only keeps harm away (a cordon), undone at no cost
     undoes: str | None = None  # id of the proposal that this takes back
+    edited_by: tuple[str, ...] = ()  # people who changed what the agent asked; the newest last
     tenant: str = ""
     source: str
     confidence: float = Field(ge=0.0, le=1.0)

@@ -11,7 +11,17 @@ from agent.domain.base import Noun
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
-from agent.domain.verdict import Verdict
+from agent.domain.verdict import ApprovalRequirement, Verdict
+
+
+class Edit(Noun):
+    """What a person wants done instead of what was asked: other parameters of the same remedy. Always asked anew, of
+    somebody else."""
+
+    remedy: str  # which one, as the playbook asks for it
+    changes: dict[str, object]  # parameters, merged (RFC 7386) over the playbook's own
+    editors: tuple[str, ...]  # all who had a hand in it, the newest last
+    requirement: ApprovalRequirement  # of the request that was edited, for where the policies would not ask
 
 
 class Thread(Noun):
@@ -24,6 +34,7 @@ class Thread(Noun):
     judged_at: datetime | None = None  # when the verdict that stands was made
     judged: int = 0  # how often this proposal was judged, engine failures included
     request: str | None = None  # id of the approval request
+    edit: Edit | None = None  # by a person, of the remedy it names
     notice_at: datetime | None = None
     step: int = 0
     since: datetime | None = None  # when the step or the verification began to wait

@@ -26,12 +26,28 @@ class ApproverGroup(Noun):
     count: int = Field(ge=1)
 
 
+class ApproverTier(Noun):
+    """Who is asked once the time of those before them is over. They decide anew: no earlier yes counts for them."""
+
+    groups: tuple[ApproverGroup, ...] = Field(min_length=1)
+    approve_within_s: int = Field(gt=0)
+
+
 class ApprovalRequirement(Noun):
     """Snapshotted when the request is made. AND across groups; a person counts once."""
 
     groups: tuple[ApproverGroup, ...]
     approve_within_s: int = Field(gt=0)
     execute_within_s: int = Field(gt=0)
+    tiers: tuple[ApproverTier, ...] = ()  # after `groups`, in this order; after the last it is a no
+
+    def tier(self, number: int) -> ApproverTier:
+        """The first tier is 0. Raises IndexError past the last."""
+        first = ApproverTier(groups=self.groups, approve_within_s=self.approve_within_s)
+        return (first, *self.tiers)[number]
+
+    def has_tier(self, number: int) -> bool:
+        return number <= len(self.tiers)
 
 
 class Obligations(Noun):
@@ -40,6 +56,9 @@ class Obligations(Noun):
     dry_run: bool = True
     notice_s: int = 0  # tell the owner, then wait this long
     verify_within_s: int = 600
+    canary: bool = False  # of several objects one is acted on first, and the rest once it is well again
+    eviction_only: bool = False  # pods end by the Eviction API alone, which heeds disruption budgets
+    rollback: bool = False  # only what can be taken back step by step is done
 
 
 class Verdict(Noun):

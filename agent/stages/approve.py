@@ -1,15 +1,17 @@
-"""Asking people, and waiting for their answer. Nothing is ever approved by time: silence expires to a no."""
+"""Asking people, and waiting for their answer. Nothing is ever approved by time: silence asks the next tier, and in
+the end it is a no. What a person has edited is proposed, judged and asked anew."""
 
 from datetime import datetime, timedelta
 
-from agent.domain.approval import ApprovalRequest, RequestState
+from agent.domain.approval import REQUESTER, ApprovalRequest, RequestState
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
-from agent.domain.thread import Move, Next, Thread, Wait
+from agent.domain.thread import Edit, Move, Next, Thread, Wait
 from agent.domain.verdict import Verdict
+from agent.look import remedy_key
 from agent.ports import Ports
-from agent.recording import once
+from agent.recording import call, once, tell
 
 
 def approve(thread: Thread, ports: Ports) -> Move:
@@ -22,16 +24,21 @@ def approve(thread: Thread, ports: Ports) -> Move:
     incident = ports.incidents.get(thread.incident)
     if incident is not None and incident.recovered_at is not None and request.state is RequestState.PENDING:
         return Next("cancel", thread.but(statement="it recovered before anybody answered"))
+    if request.state is RequestState.PENDING and now >= request.expires_at:
+        request = ports.desk.time_out(request.id)
     match request.state:
+        case RequestState.PENDING:
+            _tell_who_is_asked(request, ports)
+            return Wait(request.expires_at, f"approval {request.id}", thread)
         case RequestState.APPROVED | RequestState.CONSUMED:
+            _tell_the_skipped(request, ports)
             ports.boundaries.reached("approval")
             return Next("notice", thread)
         case RequestState.REJECTED:
             return _no(thread, IncidentState.REJECTED, _rejection(request))
-        case RequestState.PENDING if now < request.expires_at:
-            return Wait(request.expires_at, f"approval {request.id}", thread)
+        case RequestState.EDITED:
+            return Next("propose", _edited(thread, request))
         case _:
-            ports.desk.close(request.id, RequestState.EXPIRED.value)
             return _no(thread, IncidentState.EXPIRED, f"nobody answered {request.id} in time")
 
 
@@ -47,6 +54,8 @@ def request_for(proposal: Proposal, verdict: Verdict, now: datetime) -> Approval
         requirement=verdict.approval,
         requested_at=now,
         expires_at=now + timedelta(seconds=verdict.approval.approve_within_s),
+        requested_by=proposal.edited_by[-1] if proposal.edited_by else REQUESTER,
+        editors=proposal.edited_by,
     )
 
 
@@ -70,6 +79,8 @@ def _request(thread: Thread, proposal: Proposal, verdict: Verdict, now: datetime
             "requirement": made.requirement.json_object(),
             "requested_at": rfc3339(made.requested_at),
             "expires_at": rfc3339(made.expires_at),
+            "requested_by": made.requested_by,
+            "editors": list(made.editors),
         },
         lambda _: {
             "incident": proposal.incident,
@@ -80,6 +91,50 @@ def _request(thread: Thread, proposal: Proposal, verdict: Verdict, now: datetime
     )
     times = {key: datetime.fromisoformat(payload[key]) for key in ("requested_at", "expires_at")}
     return ports.desk.open(made.model_copy(update=times))
+
+
+def _edited(thread: Thread, request: ApprovalRequest) -> Thread:
+    """The same remedy is proposed anew, with what the person changed: a new digest, a new verdict, new approvals."""
+    proposal, said = request.proposal, request.edit
+    if said is None:
+        raise ValueError(f"request {request.id} was edited by nobody")
+    before = thread.edit if proposal.edited_by else None
+    remedy = before.remedy if before else remedy_key(proposal)
+    edit = Edit(
+        remedy=remedy,
+        changes={**(before.changes if before else {}), **said.changes},
+        editors=(*(name for name in request.editors if name != said.by), said.by),
+        requirement=request.requirement,
+    )
+    tried = tuple(key for key in thread.tried if key not in (remedy, remedy_key(proposal)))
+    return thread.but(proposal=None, request=None, edit=edit, tried=tried)
+
+
+def _tell_who_is_asked(request: ApprovalRequest, ports: Ports) -> None:
+    """Each tier when its turn comes. The doors show the request; here a person is told that there is one."""
+    proposal, until = request.proposal, rfc3339(request.expires_at)
+    message = (
+        f"{request.id}: may the agent do {proposal.action} on {proposal.target}? {proposal.statement} "
+        f"Answer until {until}: watchkeeper approvals show {request.id}"
+    )
+    for group in request.asked.groups:
+        key = f"{request.id}/asked/{request.tier}/{group.name}"
+        tell(ports.notifier, ports.ledger, f"group:{group.name}", proposal.target, message, key=key)
+
+
+def _tell_the_skipped(request: ApprovalRequest, ports: Ports) -> None:
+    """Who was done without hears of it before anything is done, each by name, and that they were told is recorded."""
+    answer = request.broken_glass
+    if answer is None:
+        return
+    proposal = request.proposal
+    message = (
+        f"{request.id}: {answer.by} approved {proposal.action} on {proposal.target} by break-glass, without you: "
+        f"{answer.reason}"
+    )
+    for name in answer.skipped:
+        key = f"{request.id}/break-glass/{name}"
+        call(ports.notifier, ports.ledger, proposal.target, message, key=key, audience=name)
 
 
 def _no(thread: Thread, ending: IncidentState, why: str) -> Next:

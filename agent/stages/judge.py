@@ -12,15 +12,17 @@ from agent.actions.catalogue import CATALOGUE
 from agent.domain.approval import ApprovalRequest, RequestState
 from agent.domain.base import digest_of, parse_rfc3339, rfc3339
 from agent.domain.cluster import ObjectRef
+from agent.domain.counting import SKEW_S
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
-from agent.domain.thread import Move, Next, Thread, Wait
+from agent.domain.thread import Edit, Move, Next, Thread, Wait
 from agent.domain.verdict import Decision, Obligations, Reason, Verdict
 from agent.evidence.foreseen import broken_promise
 from agent.evidence.policy_input import Phase, policy_input
-from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key
+from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key, with_edit
 from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
 from agent.recording import call, once
+from agent.trust import note_breaker, standing_now
 
 ENGINE_RETRY_S = 30
 ENGINE_TRIES = 20  # ten minutes without a decision on this proposal; after that a person is called
@@ -112,8 +114,8 @@ def _withdrawn(thread: Thread, proposal: Proposal, why: str) -> Move:
 
 def again(thread: Thread, proposal: Proposal, why: str) -> Thread:
     """Lets the same remedy be proposed anew, with a new digest, a new verdict and new approvals."""
-    key = remedy_key(proposal)
-    return thread.but(tried=tuple(t for t in thread.tried if t != key), statement=why)
+    keys = {remedy_key(proposal), *([thread.edit.remedy] if thread.edit and proposal.edited_by else [])}
+    return thread.but(tried=tuple(t for t in thread.tried if t not in keys), statement=why)
 
 
 def _as_of_now(thread: Thread, proposal: Proposal, look: Look, ports: Ports) -> Proposal | None:
@@ -126,7 +128,8 @@ def _as_of_now(thread: Thread, proposal: Proposal, look: Look, ports: Ports) -> 
     if look.incident.recovered_at is not None and proposal.action not in TAKES_BACK and not proposal.undoes:
         return None
     remedies = remedies_of(diagnosis, look, ports)
-    same = [r for r in remedies if remedy_key(r) == remedy_key(proposal)]
+    wanted = with_edit(remedies, thread.edit if proposal.edited_by else None)
+    same = [r for r in wanted if remedy_key(r) == remedy_key(proposal) and r.edited_by == proposal.edited_by]
     for _, made in proposals(same, diagnosis, look, thread.round - 1, ports):
         if isinstance(made, Proposal):
             return made
@@ -137,6 +140,7 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
     """The decision and its time, recorded with its whole input; recalled when it was made before a crash."""
 
     def decide() -> JsonObject:
+        standing = standing_now(look.history, look.now, ports)
         seen = policy_input(
             proposal,
             look.view,
@@ -145,8 +149,12 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
             phase=phase,
             now=look.now,
             notice_given_at=thread.notice_at,
+            windows=ports.policy.limits.get("windows", ()),
+            standing=standing,
         )
-        return {"verdict": decision(ports.policy, seen).json_object(), "input": seen}
+        decided = decision(ports.policy, seen)
+        note_breaker(decided, standing, ports)
+        return {"verdict": decided.json_object(), "input": seen}
 
     payload = once(
         ports.ledger,
@@ -161,7 +169,18 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
             "decision": made["verdict"]["decision"],
         },
     )
-    return Verdict.model_validate(payload["verdict"]), parse_rfc3339(payload["input"]["now"])
+    verdict = asked_anew(Verdict.model_validate(payload["verdict"]), proposal, thread.edit)
+    return verdict, parse_rfc3339(payload["input"]["now"])
+
+
+def asked_anew(verdict: Verdict, proposal: Proposal, edit: Edit | None) -> Verdict:
+    """What a person has edited is never done on the policies' word alone: somebody else has to approve it."""
+    if not proposal.edited_by or edit is None or verdict.decision is not Decision.ALLOW:
+        return verdict
+    said = f"{', '.join(proposal.edited_by)} changed what the agent asked for"
+    reason = Reason(code="approval.edited", message=said, remedy="Somebody else approves or rejects it")
+    changed = {"decision": Decision.ESCALATE, "reasons": (*verdict.reasons, reason), "approval": edit.requirement}
+    return verdict.model_copy(update=changed)
 
 
 def _ask_again(thread: Thread, stage: str, ports: Ports) -> Move:
@@ -263,8 +282,9 @@ def approval_covers(
         return False, "what was approved has changed since"
     if request.verdict.policy_digest != verdict.policy_digest:
         return False, "the policies have changed since the approval"
-    if (now - request.decided_at).total_seconds() > request.requirement.execute_within_s + verdict.obligations.notice_s:
-        return False, "the approval is too old"
+    age_s = (now - request.decided_at).total_seconds()
+    if not -SKEW_S <= age_s <= request.requirement.execute_within_s + verdict.obligations.notice_s:
+        return False, "the approval is too old" if age_s > 0 else "the clocks disagree about when it was approved"
     asked = {reason.code for reason in request.verdict.reasons}
     new = sorted({reason.code for reason in verdict.reasons} - asked)
     if new:

@@ -12,7 +12,7 @@ from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import IncidentState, Symptom
 from agent.domain.proposal import Proposal, Refusal
 from agent.domain.thread import Move, Next, Thread, Wait
-from agent.look import TAKES_BACK, Look, explained, look_at, proposals, remedies_of, remedy_key
+from agent.look import TAKES_BACK, Look, explained, look_at, proposals, remedies_of, remedy_key, with_edit
 from agent.ports import Ports, Remedy
 from agent.recording import once
 
@@ -33,14 +33,14 @@ def propose(thread: Thread, ports: Ports) -> Move:
         return Next("close", thread.but(ending=IncidentState.ESCALATED, statement=f"{ROUNDS} proposals did not end it"))
     remedies = [r for r in _wanted(thread, diagnosis, look, ports) if remedy_key(r) not in thread.tried]
     refusals: list[Refusal] = []
-    for remedy, made in proposals(remedies, diagnosis, look, thread.round, ports):
+    for remedy, made in proposals(with_edit(remedies, thread.edit), diagnosis, look, thread.round, ports):
         if isinstance(made, Proposal):
             twin = _asked_elsewhere(made, ports)
             if twin is not None:
                 return Wait(look.now + timedelta(seconds=TWIN_LOOK_S), f"{twin} asks for the same already", thread)
             return Next("judge", _with_proposal(thread, remedy, made, ports))
         refusals.append(made)
-        thread = thread.but(tried=(*thread.tried, remedy_key(remedy)))
+        thread = thread.but(tried=(*thread.tried, *_keys(thread, remedy)))
         if remedy.on_refusal == "stop":
             break
     badly = _ends_badly(thread, diagnosis, look, refusals)
@@ -162,6 +162,13 @@ def _seen(thread: Thread) -> str:
     return f". Seen: {seen[:SEEN_CHARS]}" if seen else ""
 
 
+def _keys(thread: Thread, remedy: Remedy) -> tuple[str, ...]:
+    """What is not to be tried again: of an edited remedy, what the playbook asked for too."""
+    own = remedy_key(remedy)
+    original = thread.edit.remedy if thread.edit is not None and remedy.edited_by else own
+    return (own,) if original == own else (own, original)
+
+
 def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports) -> Thread:
     payload = once(
         ports.ledger,
@@ -180,7 +187,7 @@ def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports)
     return thread.but(
         proposal=Proposal.model_validate(standing),
         round=thread.round + 1,
-        tried=(*thread.tried, payload["remedy"]),
+        tried=(*thread.tried, *dict.fromkeys((payload["remedy"], *_keys(thread, remedy)))),
         on_refusal=remedy.on_refusal,
         verdict=None,
         judged=0,

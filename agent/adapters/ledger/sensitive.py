@@ -22,14 +22,15 @@ SENSITIVE: Mapping[str, frozenset[str]] = {
     "proposal": frozenset({*_QUOTED, "statement", "reason"}),
     "verdict": frozenset({"annotations"}),  # of objects: owners, contacts
     "reasoning": frozenset({"told", "answer", "notes"}),
-    "approval": frozenset({"by", "reason"}),
+    "approval": frozenset({"by", "account", "reason", "skipped"}),
     "notice": frozenset({"message"}),
     "notification_failed": frozenset({"message", "reason"}),
     "cancellation": frozenset({"reason"}),
     "outcome": frozenset({"detail"}),  # what the API server answered
     "refused": frozenset({"reason"}),
     "incident_closed": frozenset({"by", "reason"}),
-    "break_glass": frozenset({"by", "reason"}),
+    "break_glass": frozenset({"by", "account", "reason", "skipped"}),
+    "approval_requested": frozenset({"requested_by", "editors"}),
     "level_changed": frozenset({"by", "reason"}),
     "log_read": frozenset({"by", "asked"}),
 }

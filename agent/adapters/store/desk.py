@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from typing import NoReturn
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
@@ -23,13 +24,17 @@ from agent.adapters.store import changes
 from agent.adapters.store.database import Database
 from agent.adapters.store.schema import requests, stored_time
 from agent.domain.approval import (
+    STRICT,
     Answer,
     ApprovalRequest,
     Person,
     RequestState,
-    counted,
+    Rules,
     ended,
+    escalated,
 )
+from agent.domain.base import rfc3339
+from agent.domain.counting import counted
 from agent.domain.proposal import Refusal
 from agent.ports import AlreadyRecorded, AnswerRefused, Clock, DeskUnavailable, JsonObject, Ledger, StoreUnavailable
 
@@ -84,29 +89,51 @@ class SqlApprovalDesk:
             bodies = list(connection.scalars(statement))
         return [self._caught_up(_read(body)) for body in reversed(bodies)]
 
-    def answer(self, request: str, answer: Answer, person: Person) -> ApprovalRequest:
-        """Counts the answer, or raises AnswerRefused. Either is recorded (kind `approval`, `counted` says which)."""
+    def answer(self, request: str, answer: Answer, person: Person, rules: Rules = STRICT) -> ApprovalRequest:
+        """Counts the answer, or raises AnswerRefused. Either is recorded: kind `approval` (`counted` says which), and
+        `break_glass` for what skipped others. When it came is said by the clock here, never by who brings it."""
         for _ in range(MAX_RACES):
+            answer = answer.model_copy(update={"at": self._clock.now()})
             standing = self.get(request)
-            if standing is None:
-                raise AnswerRefused("unknown_request", f"There is no approval request {request}.")
-            result = counted(standing, answer, person)
+            result = _unknown(request) if standing is None else counted(standing, answer, person, rules)
             if isinstance(result, Refusal):
-                self._record_refused(standing, answer, result)
-                raise AnswerRefused(result.code, " ".join(filter(None, (result.message, result.remedy))))
-            accepted = result.answers[-1]
-            if self._take_place(standing, changes.answer_payload(standing, accepted), approver=accepted.by):
+                self.refuse(request, answer, result)
+            elif standing is not None:
+                accepted = result.answers[-1]
+                if self._take_place(standing, changes.answer_payload(standing, accepted), approver=accepted.by):
+                    self._project(result)
+                    return result
+        raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being answered")
+
+    def refuse(self, request: str, answer: Answer, refusal: Refusal) -> NoReturn:
+        """Records an answer that does not count, and raises AnswerRefused."""
+        standing = self.get(request)
+        said = changes.answer_payload(standing, answer) if standing else {"request": request, **answer.json_object()}
+        about = changes.attributes(standing) if standing else {}
+        payload = said | {"at": rfc3339(self._clock.now()), "counted": False, "code": refusal.code}
+        self._ledger.record("approval", payload, attributes=about | {"approver": answer.by})
+        raise AnswerRefused(refusal.code, " ".join(filter(None, (refusal.message, refusal.remedy))))
+
+    def time_out(self, request: str) -> ApprovalRequest:
+        """Asks the next tier, or expires, once the time of those who are asked is over. Who answered first stands."""
+        for _ in range(MAX_RACES):
+            standing = self._known(request)
+            at = self._clock.now()
+            if standing.state is not RequestState.PENDING or at < standing.expires_at:
+                return standing
+            result = escalated(standing, at)
+            more = result.state is RequestState.PENDING
+            payload = changes.escalation_payload(result, at) if more else changes.end_payload(result, at)
+            if self._take_place(standing, payload):
                 self._project(result)
                 return result
-        raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being answered")
+        raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while its time was over")
 
     def close(self, request: str, state: str) -> None:
         """Expired, cancelled or consumed. What has ended already stays as it ended, except that only an approved
         request can be consumed: anything else is AnswerRefused."""
         for _ in range(MAX_RACES):
-            standing = self.get(request)
-            if standing is None:
-                raise AnswerRefused("unknown_request", f"There is no approval request {request}.")
+            standing = self._known(request)
             at = self._clock.now()
             result = ended(standing, RequestState(state), at)
             if isinstance(result, Refusal):
@@ -118,18 +145,22 @@ class SqlApprovalDesk:
                 return
         raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being closed")
 
+    def _known(self, request: str) -> ApprovalRequest:
+        standing = self.get(request)
+        if standing is None:
+            unknown = _unknown(request)
+            raise AnswerRefused(unknown.code, unknown.message)
+        return standing
+
     def _take_place(self, request: ApprovalRequest, payload: JsonObject, approver: str | None = None) -> bool:
         """The next place in the request's sequence; False when somebody else has it already."""
         attributes = changes.attributes(request) | ({"approver": approver} if approver else {})
+        kind, key = changes.kind_of(payload), changes.next_key(request)
         try:
-            self._ledger.record("approval", payload, unique_key=changes.next_key(request), attributes=attributes)
+            self._ledger.record(kind, payload, unique_key=key, attributes=attributes)
         except AlreadyRecorded:
             return False
         return True
-
-    def _record_refused(self, request: ApprovalRequest, answer: Answer, refusal: Refusal) -> None:
-        payload = changes.answer_payload(request, answer) | {"counted": False, "code": refusal.code}
-        self._ledger.record("approval", payload, attributes=changes.attributes(request) | {"approver": answer.by})
 
     def _caught_up(self, request: ApprovalRequest) -> ApprovalRequest:
         """The request with what the log has and the projection has not yet."""
@@ -176,7 +207,11 @@ def write(connection: Connection, request: ApprovalRequest) -> None:
 
 def _changes(request: ApprovalRequest) -> int:
     closed = request.state in (RequestState.EXPIRED, RequestState.CANCELLED, RequestState.CONSUMED)
-    return len(request.answers) + closed
+    return len(request.answers) + request.tier + closed
+
+
+def _unknown(request: str) -> Refusal:
+    return Refusal(code="unknown_request", message=f"There is no approval request {request}.")
 
 
 @contextmanager

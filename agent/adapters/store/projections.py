@@ -2,7 +2,7 @@
 
 What it reads: kind `incident` (the payload is an Incident, the newest counts), `diagnosis` (names the playbook),
 `incident_closed` (`incident`, `state`); `proposal`, `verdict` and `approval_requested` (together a request), `approval`
-(one change of it) and `intent` (which consumes an approval).
+and `break_glass` (one change of it) and `intent` (which consumes an approval).
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def _verdict(projected: Projected, payload: Any, _at: datetime) -> None:
 def _approval_requested(projected: Projected, payload: Any, _at: datetime) -> None:
     proposal, verdict = projected.proposals.get(payload["proposal"]), projected.verdicts.get(payload["digest"])
     if proposal and verdict and proposal.digest == payload["digest"]:
-        named = {name: payload[name] for name in ("requirement", "requested_at", "expires_at")}
+        names = ("requirement", "requested_at", "expires_at", "requested_by", "editors")
+        named = {name: payload[name] for name in names if name in payload}
         request = {"id": payload["request"], "incident": proposal.incident, "proposal": proposal, "verdict": verdict}
         projected.requests.setdefault(payload["request"], ApprovalRequest.model_validate(request | named))
 
@@ -125,5 +126,6 @@ _READERS = {
     "verdict": _verdict,
     "approval_requested": _approval_requested,
     "approval": _approval,
+    "break_glass": _approval,
     "intent": _intent,
 }

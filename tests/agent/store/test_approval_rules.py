@@ -3,7 +3,8 @@
 import pytest
 from desk_world import PEOPLE, START, request, said
 
-from agent.domain.approval import Answer, ApprovalRequest, RequestState, counted, ended
+from agent.domain.approval import Answer, ApprovalRequest, RequestState, ended
+from agent.domain.counting import counted
 from agent.domain.proposal import Refusal
 
 

@@ -1,0 +1,107 @@
+"""Who speaks: from what a door knows of an account to a linked person, by the configuration alone.
+
+An account is whatever the door has checked: a login, a chat id, a token's subject. It never decides; the person that
+the settings link it to does, with the groups that the settings give, or that an issuer tells which they trust for it.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Self
+
+from pydantic import model_validator
+
+from agent.domain.approval import REQUESTER, STRICT, Person, Rules
+from agent.domain.base import Noun
+from agent.domain.proposal import Refusal
+
+TERMINAL = "terminal"
+
+
+class Claims(Noun):
+    """What a door says about whoever is at it, after its own checks (signature, token, login)."""
+
+    door: str  # terminal | slack | oidc | scenario
+    account: str  # login, <team>/<user>, <issuer>#<subject>
+    named: str = ""  # at a terminal: as whom they want to answer
+    groups: tuple[str, ...] = ()  # by an issuer that the settings trust for groups; of any other, none
+
+
+class Directory(Noun):
+    """Everybody whose word may count, and the house's own rules."""
+
+    people: tuple[Person, ...] = ()
+    rules: Rules = STRICT
+
+    @model_validator(mode="after")
+    def _one_name_and_one_link_each(self) -> Self:
+        _all_different(("name", same_name(person.name)) for person in self.people)
+        _all_different(
+            (door, account) for p in self.people for door, accounts in p.links.items() for account in accounts
+        )
+        names = {person.name for person in self.people}
+        if any(same_name(name) == REQUESTER for name in names):
+            raise ValueError(f"{REQUESTER} is the agent's own name: it asks, and never approves")
+        sole = self.rules.single_operator
+        if sole is not None and names != {sole}:
+            raise ValueError(f"single_operator is {sole!r}, so identities names {sole!r} and nobody else")
+        return self
+
+    def person_of(self, claims: Claims) -> Person | Refusal:
+        """The linked person, with the groups that a trusted issuer added."""
+        found = self._at_terminal(claims) if claims.door == TERMINAL else self._linked(claims)
+        if isinstance(found, Refusal) or not claims.groups:
+            return found
+        return found.model_copy(update={"groups": tuple(sorted({*found.groups, *claims.groups}))})
+
+    def members(self, group: str) -> tuple[str, ...]:
+        return tuple(person.name for person in self.people if group in person.groups)
+
+    def _linked(self, claims: Claims) -> Person | Refusal:
+        for person in self.people:
+            if claims.account in person.links.get(claims.door, ()):
+                return person
+        return _unlinked(claims)
+
+    def _at_terminal(self, claims: Claims) -> Person | Refusal:
+        """Whoever may write the database is trusted with a name, unless the person's own logins are said."""
+        if not claims.named:
+            linked = self._linked(claims)
+            if isinstance(linked, Person):
+                return linked
+        name = claims.named or claims.account
+        person = next((each for each in self.people if each.name == name), None)
+        if person is None:
+            return Refusal(
+                code="unlinked",
+                message=f"{name} is no person that the settings know, so this answer does not count.",
+                remedy="Name the person and their groups under `identities` in the settings, or answer by --as NAME.",
+            )
+        logins = person.links.get(TERMINAL, ())
+        if logins and claims.account not in logins:
+            return Refusal(
+                code="not_their_login",
+                message=f"{claims.account or 'nobody'} is no login of {name}, so this answer does not count.",
+                remedy=f"Answer as yourself, or link the login to {name} in the settings.",
+            )
+        return person
+
+
+def same_name(name: str) -> str:
+    """Two spellings of one name are one person: Alice, alice, and ALICE in another width."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def _unlinked(claims: Claims) -> Refusal:
+    return Refusal(
+        code="unlinked",
+        message=f"The {claims.door} account {claims.account} is linked to nobody, so this answer does not count.",
+        remedy=f"`watchkeeper approvals link NAME {claims.door} {claims.account}` says what the settings need.",
+    )
+
+
+def _all_different(pairs: Iterable[tuple[str, str]]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for kind, value in pairs:
+        if (kind, value) in seen:
+            raise ValueError(f"{kind} {value!r} belongs to two people; each person counts once, so it must be one")
+        seen.add((kind, value))
