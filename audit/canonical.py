@@ -94,7 +94,9 @@ def _read_ordinary(form: str) -> tuple[JsonValue, str]:
     """They agree but for numbers that need care and for the order of keys outside the Basic Multilingual Plane."""
     if not form.isascii():
         raise _NotOrdinary
-    value = _ORDINARY.decode(form)
+    value, end = _ORDINARY.raw_decode(form)  # which lets no white space pass, so that nothing need be stripped
+    if end != len(form):
+        raise ValueError(f"extra data at character {end}")
     return value, _PYTHON.encode(value)
 
 

@@ -30,7 +30,7 @@ MAX_UNIQUE_KEY_BYTES = 512
 
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 _STRINGS = frozenset({str})
-_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+AT_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _check_types(value: dict[str, JsonValue]) -> None:
     for name in ("kind", "actor", "at"):
         if not isinstance(value[name], str):
             raise RecordRefused(f"/{name}", "not a string")
-    if not _AT.fullmatch(value["at"]):
+    if not AT_FORM.fullmatch(value["at"]):
         raise RecordRefused("/at", "not a time of the form 2026-01-31T12:00:00.000000Z")
     if value["unique_key"] is not None and not isinstance(value["unique_key"], str):
         raise RecordRefused("/unique_key", "neither a string nor null")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from audit.record import Record
-from audit.rows import PartRow, Rows
+from audit.rows import PartRow, Rows, as_index, is_before
 from audit.sealing import SALT_BYTES, Part, opened
 from audit.verdict import Verdict
 
@@ -20,7 +20,7 @@ class Parts:
 
     def of(self, index: int) -> Sequence[PartRow]:
         found: list[PartRow] = []
-        while self._next is not None and self._next[0] <= index:
+        while self._next is not None and is_before(self._next[0], index + 1):
             if self._next[0] == index:
                 found.append(self._next)
             else:
@@ -54,7 +54,8 @@ class Parts:
         return part
 
     def _report(self, row: PartRow) -> None:
-        self._verdict.completeness.add("record_missing", row[0], f"the part {row[1]!r} belongs to a missing record")
+        stray = f"the part {row[1]!r} belongs to a missing record"
+        self._verdict.completeness.add("record_missing", as_index(row[0]), stray)
 
 
 def _read(place: str, salt: object, text: object) -> Part | None:

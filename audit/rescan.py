@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
+from audit.copies import are_the_body
 from audit.errors import RecordRefused
 from audit.merkle import HASH_BYTES
 from audit.record import Record, leaf_hash, parse
 from audit.removals import Removals
 from audit.reopen import Parts
 from audit.retree import Retree
-from audit.rows import Rows
+from audit.rows import RecordRow, Rows, as_index, is_before
 from audit.verdict import Verdict
 
 CLOCK_TOLERANCE_S = 5.0
@@ -24,38 +27,27 @@ CLOCK_TOLERANCE_S = 5.0
 
 def rescan(rows: Rows, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
     """Adds to the verdict what is wrong with the rows, and the size and root that they have."""
-    tree = Retree(rows, verdict)
+    tree, look = Retree(rows, verdict), _Look(rows, verdict)
     wanted = verdict.sizes if expect_size is None else verdict.sizes | {expect_size}
-    attributes, parts, removals = _Attributes(rows, verdict), Parts(rows, verdict), Removals()
-    last_at: datetime | None = None
     _stubs(rows, tree, verdict, wanted)
-    for index, kind, at, actor, unique_key, body, leaf in rows.records():
+    for row in rows.records():
+        index, body = row[0], row[5]
         if index != verdict.size:
             _report_gap(verdict, index)
             if not tree.skip_to(index):
                 return
             verdict.size = index
         computed = leaf_hash(body) if isinstance(body, bytes) else b""
-        record = _read(verdict, index, body) if computed == leaf else None
-        if computed != leaf:
-            verdict.integrity.add("body_differs", index, "the body does not hash to the stored leaf")
-        # Where the record itself is known to be bad, the tree has nothing to add.
-        tree.add(computed, trusted=record is not None and record.index == index)
+        tree.add(computed, trusted=look.at(row, computed))
         verdict.size += 1
         if verdict.size in wanted:
             verdict.roots[verdict.size] = tree.root()
-        found, opening = attributes.of(index), parts.of(index)
-        if record is not None:
-            _compare(verdict, record, (index, kind, at, actor, unique_key, found))
-            last_at = _check_time(verdict, record, last_at)
-            removals.see(*parts.opened(record, opening))
-    attributes.report_rest()
-    parts.report_rest()
+    look.finish()
     tree.finish()
     verdict.root = tree.root()
     for index, key in rows.repeated_keys():
         verdict.integrity.add("unique_key_repeated", index, f"the unique key {key!r} is taken by an earlier record")
-    _check_removals(verdict, removals)
+    _check_removals(verdict, look.removals)
     _check_anchor(verdict, expect_root, expect_size)
 
 
@@ -99,39 +91,6 @@ def _report_gap(verdict: Verdict, index: object) -> None:
         verdict.integrity.add("index_invalid", expected, f"a record with the index {index!r} comes before it")
 
 
-def _read(verdict: Verdict, index: int, body: bytes) -> Record | None:
-    try:
-        return parse(body)
-    except RecordRefused as refusal:
-        verdict.integrity.add("not_a_record", index, str(refusal))
-        return None
-
-
-def _compare(verdict: Verdict, record: Record, copies: tuple[object, ...]) -> None:
-    attested = (record.index, record.kind, record.at, record.actor, record.unique_key, record.attributes)
-    if attested == copies:
-        return
-    names = ("index", "kind", "at", "actor", "unique_key", "attributes")
-    for name, said, copy in zip(names, attested, copies, strict=True):
-        if said != copy:
-            index = copies[0] if isinstance(copies[0], int) else None
-            verdict.integrity.add(f"{name}_differs", index, f"{name} is {copy!r}, but {said!r} in the body")
-
-
-def _check_time(verdict: Verdict, record: Record, last_at: datetime | None) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(record.at)
-    except ValueError:
-        verdict.integrity.add("not_a_record", record.index, f"{record.at} is no moment")
-        return last_at
-    if last_at is None or at >= last_at:
-        return at
-    back_s = (last_at - at).total_seconds()
-    if back_s > CLOCK_TOLERANCE_S:
-        verdict.warnings.add("clock_went_back", record.index, f"{record.at} is {back_s:.0f} s before an earlier record")
-    return last_at
-
-
 def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None) -> None:
     """One size and root, as somebody says that they were; signed checkpoints are held against it by `audit.kept`."""
     root_then = verdict.root if size is None else verdict.roots.get(size)
@@ -146,28 +105,88 @@ def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None) -> Non
         verdict.covered = verdict.size if size is None else size
 
 
+class _Look:
+    """Looks at one record after the other: what it says, its copies, its parts and its time."""
+
+    def __init__(self, rows: Rows, verdict: Verdict) -> None:
+        self._verdict = verdict
+        self._attributes, self._parts = _Attributes(rows, verdict), Parts(rows, verdict)
+        self._last_at: datetime | None = None
+        self.removals = Removals()
+
+    def at(self, row: RecordRow, computed: bytes) -> bool:
+        """False where the record itself is known to be bad: the tree has nothing to add there."""
+        index, kind, at, actor, unique_key, body, leaf = row
+        attributes, parts = self._attributes.of(index), self._parts.of(index)
+        if computed != leaf:
+            self._verdict.integrity.add("body_differs", index, "the body does not hash to the stored leaf")
+            return False
+        if not parts and are_the_body(index, kind, at, actor, unique_key, attributes, body):
+            self._time(index, at)
+            return True
+        try:
+            record = parse(body)
+        except RecordRefused as refusal:
+            self._verdict.integrity.add("not_a_record", index, str(refusal))
+            return False
+        self._compare(record, (index, kind, at, actor, unique_key, attributes))
+        self._time(index, record.at)
+        self.removals.see(*self._parts.opened(record, parts))
+        return record.index == as_index(index)
+
+    def finish(self) -> None:
+        self._attributes.report_rest()
+        self._parts.report_rest()
+
+    def _compare(self, record: Record, copies: tuple[object, ...]) -> None:
+        attested = (record.index, record.kind, record.at, record.actor, record.unique_key, record.attributes)
+        if attested == copies:
+            return
+        names = ("index", "kind", "at", "actor", "unique_key", "attributes")
+        for name, said, copy in zip(names, attested, copies, strict=True):
+            if said != copy:
+                self._verdict.integrity.add(
+                    f"{name}_differs", as_index(copies[0]), f"{name} is {copy!r}, but {said!r} in the body"
+                )
+
+    def _time(self, index: int, text: str) -> None:
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            self._verdict.integrity.add("not_a_record", index, f"{text} is no moment")
+            return
+        if self._last_at is None or at >= self._last_at:
+            self._last_at = at
+            return
+        back_s = (self._last_at - at).total_seconds()
+        if back_s > CLOCK_TOLERANCE_S:
+            self._verdict.warnings.add("clock_went_back", index, f"{text} is {back_s:.0f} s before an earlier record")
+
+
 class _Attributes:
     """Walks the attribute rows in step with the records."""
 
     def __init__(self, rows: Rows, verdict: Verdict) -> None:
-        self._rows: Iterator[tuple[int, str, str]] = rows.attributes()
         self._verdict = verdict
-        self._next = next(self._rows, None)
+        self._records = groupby(rows.attributes(), itemgetter(0))
+        self._next = next(self._records, None)
 
     def of(self, index: int) -> dict[str, str]:
-        found: dict[str, str] = {}
-        while self._next is not None and self._next[0] <= index:
-            if self._next[0] == index:
-                found[self._next[1]] = self._next[2]
-            else:
-                self._report(self._next)
-            self._next = next(self._rows, None)
+        while self._next is not None and is_before(self._next[0], index):
+            self._report(self._next)
+            self._next = next(self._records, None)
+        if self._next is None or self._next[0] != index:
+            return {}
+        found = {name: value for _, name, value in self._next[1]}
+        self._next = next(self._records, None)
         return found
 
     def report_rest(self) -> None:
         while self._next is not None:
             self._report(self._next)
-            self._next = next(self._rows, None)
+            self._next = next(self._records, None)
 
-    def _report(self, row: tuple[int, str, str]) -> None:
-        self._verdict.completeness.add("record_missing", row[0], f"attribute {row[1]!r} belongs to a missing record")
+    def _report(self, record: tuple[object, Iterator[tuple[int, str, str]]]) -> None:
+        for index, name, _ in record[1]:
+            stray = f"attribute {name!r} belongs to a missing record"
+            self._verdict.completeness.add("record_missing", as_index(index), stray)

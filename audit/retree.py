@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audit.merkle import EMPTY_ROOT, node_hash
-from audit.rows import Rows
+from audit.rows import Rows, is_before
 from audit.verdict import Verdict
 
 MAX_GAP_RECORDS = 100_000
@@ -86,7 +86,7 @@ class _Level:
         self._next = next(rows, None)
 
     def take(self, index: int) -> bytes | None:
-        while self._next is not None and self._next[0] < index:
+        while self._next is not None and is_before(self._next[0], index):
             self._next = next(self._rows, None)
         if self._next is None or self._next[0] != index:
             return None

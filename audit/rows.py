@@ -46,6 +46,16 @@ class Rows(Protocol):
     def stubs(self) -> Iterator[tuple[Any, Any]]: ...
 
 
+def is_before(found: object, index: int) -> bool:
+    """SQLite keeps anything in any column. What is no number comes after all numbers there, and so it does here."""
+    return isinstance(found, int | float) and found < index
+
+
+def as_index(found: object) -> int | None:
+    """For a finding: None if the row's index is none."""
+    return found if isinstance(found, int) else None
+
+
 class SqliteRows:
     """Inside the caller's transaction."""
 
