@@ -1,4 +1,4 @@
-"""A folder of policies, read and checked once: what every thread's engine is built from.
+"""A bundle of policies, read and checked once: what decides, here or on a server.
 
 Beside the policies lie their tests (`*_test.rego`, never loaded to decide), their data and its schema. The digest is of
 all that can change a decision: each policy by name and bytes, and the limits as merged.
@@ -13,13 +13,15 @@ from typing import Any
 
 import regorus
 
+from agent.adapters.rego.evaluator import Content
 from agent.adapters.rego.faults import BundleRefused, engine_words
 from agent.adapters.rego.limits import read_limits
 from agent.adapters.rego.metadata import ReasonText, reason_texts
-from agent.adapters.rego.scan import package_of, refuse_unfit, rule_names
+from agent.adapters.rego.scan import package_of, refuse_too_deep, refuse_unfit, rule_names
+from agent.adapters.rego.signature import Trust, verify
+from agent.adapters.rego.source import read_source, text_of
 from agent.domain.base import digest_of
 
-ENTRYPOINT = "data.watchkeeper.main.verdict"
 ENTRYPOINT_FILE = "main.rego"
 ROOT_PACKAGE = "watchkeeper"
 
@@ -34,25 +36,30 @@ class Bundle:
     reasons: Mapping[str, ReasonText]  # by code
     digest: str
 
-    def engine(self, *, tests: bool = False) -> Any:
-        """A fresh engine, which belongs to the thread that asked for it. Data go in as JSON: as Python objects,
-        this binding would turn false into 0, and 0 is true."""
+    @property
+    def content(self) -> Content:
+        """What an engine decides by."""
+        return {"policies": [list(policy) for policy in self.policies], "data": {"limits": self.limits}}
+
+    def engine_with_tests(self) -> Any:
+        """For the policies' own tests, which bring their data along."""
         engine = regorus.Engine()
-        for name, text in (*self.policies, *(self.tests if tests else ())):
+        for name, text in (*self.policies, *self.tests):
             add_policy(engine, name, text)
-        if not tests:
-            engine.add_data_json(json.dumps({"limits": self.limits}))
         return engine
 
 
-def read_bundle(folder: Path, overlay: Mapping[str, Any] | None = None) -> Bundle:
-    """Raises BundleRefused, naming file and line, for whatever is not fit to decide."""
-    files = [(file.relative_to(folder).as_posix(), _text(folder, file)) for file in sorted(folder.rglob("*.rego"))]
+def read_bundle(place: Path, overlay: Mapping[str, Any] | None = None, trust: Trust | None = None) -> Bundle:
+    """Of a folder or an archive. Raises BundleRefused, naming file and line, for whatever is not fit to decide."""
+    source = read_source(place)
+    if trust is not None:
+        verify(source, trust)
+    files = [(name, text_of(name, content)) for name, content in source.items() if name.endswith(".rego")]
     policies = tuple(entry for entry in files if not entry[0].endswith("_test.rego"))
     if ENTRYPOINT_FILE not in dict(policies):
-        raise BundleRefused(f"{folder.name}/: there is no {ENTRYPOINT_FILE}, so nothing can decide")
+        raise BundleRefused(f"{place.name}/: there is no {ENTRYPOINT_FILE}, so nothing can decide")
     reasons = _reasons(policies)
-    limits = read_limits(folder, overlay)
+    limits = read_limits(source, overlay)
     tests = tuple(entry for entry in files if entry[0].endswith("_test.rego"))
     return Bundle(policies, tests, limits, reasons, _digest(policies, limits))
 
@@ -81,10 +88,13 @@ def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
 
 
 def _syntax_tree(name: str, text: str) -> Mapping[str, Any]:
+    refuse_too_deep(name, text)
     engine = regorus.Engine()
     add_policy(engine, name, text)
     tree: Mapping[str, Any] = json.loads(engine.get_ast_as_json())[0]["ast"]
     package = package_of(tree)
+    if package == f"{ROOT_PACKAGE}.main" and name != ENTRYPOINT_FILE:
+        raise BundleRefused(f"{name}: only {ENTRYPOINT_FILE} says what {package} is")
     if package != _package_by_path(name):
         raise BundleRefused(f"{name}: the package is {package}, its path says {_package_by_path(name)}")
     return tree
@@ -94,13 +104,6 @@ def _package_by_path(name: str) -> str:
     """The path is the package: a file at the top is a package of its own, elsewhere the folder is."""
     path = Path(name)
     return ".".join([ROOT_PACKAGE, *(path.parent.parts or (path.stem,))])
-
-
-def _text(folder: Path, file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleRefused(f"{file.relative_to(folder).as_posix()}: {error}") from error
 
 
 def _digest(policies: tuple[tuple[str, str], ...], limits: Mapping[str, Any]) -> str:

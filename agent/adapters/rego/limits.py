@@ -5,27 +5,28 @@ would be no limit. What the schema names but the policies cannot enforce yet is 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import jsonschema
 import yaml
 
 from agent.adapters.rego.faults import BundleRefused
+from agent.adapters.rego.source import Source, text_of
+from agent.resources import bundled
 
+SCHEMA = "data.schema.json"
 OVERLAY = "the settings' policy data"
 
 
-def read_limits(folder: Path, overlay: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The merged limits of a bundle at `folder`. Raises BundleRefused naming the file and the key."""
-    validator = _validator(folder / "data.schema.json")
+def read_limits(source: Source, overlay: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The merged limits of a bundle. Raises BundleRefused naming the file and the key."""
+    validator = _validator(source)
     merged: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    for file in sorted((folder / "data").glob("*.yaml")):
-        name = f"data/{file.name}"
-        limits = _read(name, file)
+    for name, limits in _files(source):
         _check(validator, name, limits, whole=False)
         for key in limits:
             if key in origin:
@@ -54,18 +55,43 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return merged
 
 
-def _validator(schema: Path) -> jsonschema.Draft202012Validator:
-    try:
-        return jsonschema.Draft202012Validator(json.loads(schema.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise BundleRefused(f"{schema.name}: {error}") from error
+def _files(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
+    """data/*.yaml as we write them, data.json as OPA's bundles have it: {"limits": {...}}."""
+    for name, content in source.items():
+        path = PurePosixPath(name)
+        if path.parent.as_posix() == "data" and path.suffix == ".yaml":
+            yield name, _read(name, text_of(name, content))
+        elif name == "data.json":
+            document = _json(name, content)
+            if not isinstance(document, dict) or document.keys() != {"limits"}:
+                raise BundleRefused(f"{name}: expected limits and nothing else")
+            yield name, _map(name, document["limits"])
+        elif path.name in ("data.json", "data.yaml", "data.yml"):
+            raise BundleRefused(f"{name}: a server would take it for data; limits are in data/*.yaml or data.json")
 
 
-def _read(name: str, file: Path) -> dict[str, Any]:
+def _validator(source: Source) -> jsonschema.Draft202012Validator:
+    """An archive for a server has no schema of its own: the one that came along holds."""
+    content = source[SCHEMA] if SCHEMA in source else (bundled("policies") / SCHEMA).read_bytes()
+    return jsonschema.Draft202012Validator(_json(SCHEMA, content))
+
+
+def _json(name: str, content: bytes) -> Any:
     try:
-        limits = yaml.load(file.read_text("utf-8"), Loader=_TimesAsText)  # noqa: S506 (a SafeLoader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        return json.loads(content)
+    except ValueError as error:
         raise BundleRefused(f"{name}: {error}") from error
+
+
+def _read(name: str, text: str) -> dict[str, Any]:
+    try:
+        limits = yaml.load(text, Loader=_TimesAsText)  # noqa: S506 (a SafeLoader)
+    except (ValueError, yaml.YAMLError) as error:
+        raise BundleRefused(f"{name}: {error}") from error
+    return _map(name, limits)
+
+
+def _map(name: str, limits: Any) -> dict[str, Any]:
     if not isinstance(limits, dict):
         raise BundleRefused(f"{name}: expected a map of limits")
     return limits

@@ -29,6 +29,19 @@ PURE_BUILTINS = frozenset(
 )
 
 
+NESTING_AT_MOST = 64  # of brackets; the shipped policies nest five deep, and a parser's stack ends somewhere
+
+
+def refuse_too_deep(name: str, text: str) -> None:
+    """Before the engine's parser sees it, which would take the whole process along."""
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        for character in line:
+            depth += (character in "([{") - (character in ")]}")
+            if depth > NESTING_AT_MOST:
+                raise BundleRefused(f"{name}:{number}: more than {NESTING_AT_MOST} brackets are open")
+
+
 def refuse_unfit(name: str, ast: Tree, own: Set[str]) -> None:
     """Raises BundleRefused with the place of the first thing that a policy must not contain.
 

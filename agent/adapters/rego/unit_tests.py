@@ -23,7 +23,7 @@ class TestResult:
 
 
 def run_tests(bundle: Bundle) -> Iterator[TestResult]:
-    engine = bundle.engine(tests=True)
+    engine = bundle.engine_with_tests()
     files = dict(bundle.tests)
     for entry in json.loads(engine.get_ast_as_json()):
         file = entry["source"]["file"]

@@ -4,25 +4,21 @@ Whatever is not exactly a decision is no decision: a string, two decisions, a re
 with a deny's reason. The caller turns PolicyUnavailable into a deny.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from agent.adapters.rego.metadata import ReasonText
 from agent.ports import JsonObject, PolicyUnavailable
 
-UNDEFINED = "<undefined>"  # how this engine spells that there is no result
 DECISIONS = ("allow", "escalate", "deny")
 KEYS = {"decision", "reasons", "obligations", "approval"}
 OBLIGATIONS = {"dry_run": bool, "notice_s": int, "verify_within_s": int}
+MORE_OBLIGATIONS = {"canary": bool, "eviction_only": bool, "rollback": bool}  # a bundle may leave them out
 APPROVAL_S = ("approve_within_s", "execute_within_s")
 
 
-def completed(answer: str, texts: Mapping[str, ReasonText]) -> JsonObject:
-    """`answer` is the JSON of the entrypoint's value."""
-    verdict = json.loads(answer)
-    if verdict == UNDEFINED:
-        raise PolicyUnavailable("policy.undefined", "the policies gave no result")
+def completed(verdict: Any, texts: Mapping[str, ReasonText]) -> JsonObject:
+    """`verdict` is the entrypoint's value, of whichever engine."""
     _check(isinstance(verdict, dict) and set(verdict) == KEYS, "a verdict has decision, reasons, obligations, approval")
     decision = verdict["decision"]
     _check(decision in DECISIONS, f"the decision is {decision!r}")
@@ -62,9 +58,14 @@ def _shown(value: Any) -> str:
 
 
 def _obligations(obligations: Any) -> JsonObject:
-    _check(isinstance(obligations, dict) and set(obligations) == set(OBLIGATIONS), "the obligations have another form")
-    for key, kind in OBLIGATIONS.items():
-        _check(type(obligations[key]) is kind, f"the obligation {key} is {obligations[key]!r}")
+    """What the executor cannot fulfil is not done: an obligation that it does not know has a code of its own."""
+    _check(isinstance(obligations, dict) and set(obligations) >= set(OBLIGATIONS), "the obligations have another form")
+    known = {**OBLIGATIONS, **MORE_OBLIGATIONS}
+    unknown = sorted(set(obligations) - set(known))
+    if unknown:
+        raise PolicyUnavailable("obligation.unknown", f"the executor knows no obligation {unknown[0]}")
+    for key in obligations:
+        _check(type(obligations[key]) is known[key], f"the obligation {key} is {obligations[key]!r}")
     _check(obligations["notice_s"] >= 0 and obligations["verify_within_s"] > 0, "an obligation is a negative time")
     return dict(obligations)
 
@@ -73,15 +74,27 @@ def _approval(approval: Any, decision: str) -> JsonObject | None:
     _check((approval is not None) == (decision == "escalate"), f"{decision} with the approval {approval!r}")
     if approval is None:
         return None
-    _check(isinstance(approval, dict) and set(approval) == {"groups", *APPROVAL_S}, "the approval has another form")
+    keys = {"groups", *APPROVAL_S}
+    _check(isinstance(approval, dict) and keys <= set(approval) <= {*keys, "tiers"}, "the approval has another form")
     for key in APPROVAL_S:
         _check(type(approval[key]) is int and approval[key] > 0, f"{key} is {approval[key]!r}")
-    _check(isinstance(approval["groups"], list) and approval["groups"] != [], "nobody is named to approve")
-    for group in approval["groups"]:
+    _groups(approval["groups"])
+    tiers = approval.get("tiers", [])
+    _check(isinstance(tiers, list), f"the tiers are {tiers!r}")
+    for tier in tiers:
+        _check(isinstance(tier, dict) and set(tier) == {"groups", "approve_within_s"}, f"{tier!r} is no tier")
+        within_s = tier["approve_within_s"]
+        _check(type(within_s) is int and within_s > 0, f"approve_within_s of a tier is {within_s!r}")
+        _groups(tier["groups"])
+    return dict(approval)
+
+
+def _groups(groups: Any) -> None:
+    _check(isinstance(groups, list) and groups != [], "nobody is named to approve")
+    for group in groups:
         _check(isinstance(group, dict) and set(group) == {"name", "count"}, f"{group!r} is no group of approvers")
         _check(isinstance(group["name"], str), f"{group!r} is no group of approvers")
         _check(type(group["count"]) is int and group["count"] > 0, f"{group!r} is no group of approvers")
-    return dict(approval)
 
 
 def _check(holds: bool, otherwise: str) -> None:

@@ -1,0 +1,110 @@
+"""Builds the real servers that come as Go modules, once, into a cache folder outside the tree; says how far it is.
+
+Each folder of `servers/` is a module of ours that pins one tool by version and by hash (go.mod, go.sum). What was built
+is kept under the hash of those two files, so a new pin is a new build and an old one is never taken for it.
+
+    python tests/live/go_tools.py opa
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MODULES = Path(__file__).with_name("servers")
+BUILD_AT_MOST_S = 3600.0  # a cold build of the largest takes twenty minutes on two busy cores
+TELL_EVERY_S = 15.0
+USUAL_PLACES = ("/usr/local/go/bin", "/usr/lib/go/bin")  # go.dev's archive and Debian's; not always on PATH
+_POLL_S = 0.2
+
+
+class CannotBuild(RuntimeError):
+    """Says what is missing and what to do."""
+
+
+def built(tool: str) -> Path:
+    """The binary of `servers/<tool>`, built if it is not there. Raises CannotBuild."""
+    module = MODULES / tool
+    if not (module / "go.mod").is_file():
+        raise CannotBuild(f"there is no Go module {tool} under tests/live/servers")
+    binary = _cache() / f"{tool}-{_pin(module)}" / tool
+    if binary.is_file():
+        return binary
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    with (binary.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes build it once
+        if not binary.is_file():
+            _build(tool, module, binary)
+    return binary
+
+
+def _build(tool: str, module: Path, binary: Path) -> None:
+    package = _tool_package(module)
+    command = [_go(module), "build", "-v", "-trimpath", "-o", str(binary.with_suffix(".part")), package]
+    log = binary.with_suffix(".log")
+    began = told = time.monotonic()
+    with log.open("w") as out:
+        process = subprocess.Popen(command, cwd=module, stdout=out, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            time.sleep(_POLL_S)
+            now = time.monotonic()
+            if now - began > BUILD_AT_MOST_S:
+                process.kill()
+                raise CannotBuild(f"{tool} was not built within {BUILD_AT_MOST_S:g} s; see {log}")
+            if now - told >= TELL_EVERY_S:
+                told = now
+                packages = len(log.read_text(errors="replace").splitlines())
+                print(f"building {tool}: {packages} packages in {now - began:.0f} s", file=sys.stderr, flush=True)
+    if process.returncode:
+        raise CannotBuild(f"{' '.join(command)} failed:\n{log.read_text(errors='replace')[-2000:]}")
+    binary.with_suffix(".part").rename(binary)
+    print(f"built {tool} in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _tool_package(module: Path) -> str:
+    found = re.search(r"^tool (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise CannotBuild(f"{module.name}/go.mod names no tool")
+    return found[1]
+
+
+def _go(module: Path) -> str:
+    """A Go that can build the module, or fetch the one that can."""
+    go = shutil.which("go") or shutil.which("go", path=os.pathsep.join(USUAL_PLACES))
+    needed = re.search(r"^go (\d+)\.(\d+)", (module / "go.mod").read_text(), re.MULTILINE)
+    if needed is None:
+        raise CannotBuild(f"{module.name}/go.mod says no version of Go")
+    wanted = f"Go {needed[1]}.{needed[2]}"
+    where = f"install {wanted} or newer from go.dev/dl into /usr/local/go (Debian 12's golang-go is 1.19: too old)"
+    if go is None:
+        raise CannotBuild(f"{module.name} is built from source and there is no Go here: {where}")
+    said = subprocess.run([go, "env", "GOVERSION", "GOTOOLCHAIN"], capture_output=True, text=True, check=False)
+    version = re.search(r"go(\d+)\.(\d+)", said.stdout)
+    has = (int(version[1]), int(version[2])) if version else (0, 0)
+    # Since 1.21 Go fetches a newer toolchain by itself, unless it is told to stay local.
+    fetches = has >= (1, 21) and "local" not in said.stdout.split()
+    if has < (int(needed[1]), int(needed[2])) and not fetches:
+        raise CannotBuild(f"{go} is Go {has[0]}.{has[1]}, and {module.name} needs {wanted}: {where}")
+    return go
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "watchkeeper-live"
+
+
+def _pin(module: Path) -> str:
+    pinned = (module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()
+    return hashlib.sha256(pinned).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    try:
+        for name in sys.argv[1:]:
+            print(built(name))
+    except CannotBuild as error:
+        sys.exit(str(error))
