@@ -28,7 +28,39 @@ test_escalate_beats_allow_and_asks_the_default_group if {
 		"groups": [{"name": "gpu-oncall", "count": 1}],
 		"approve_within_s": 3600,
 		"execute_within_s": 1800,
+		"tiers": [],
 	}
+}
+
+test_tiers_are_asked_in_their_order_and_an_action_may_have_its_own if {
+	leads := {"groups": [{"name": "platform-leads", "count": 2}], "approve_within": "30m"}
+	chief := {"groups": [{"name": "chief", "count": 1}], "approve_within": "2h"}
+	times := {"approve_within": "1h", "execute_within": "30m"}
+	everybody := object.union({"groups": [{"name": "gpu-oncall", "count": 1}], "tiers": [leads, chief]}, times)
+	limits := data.watchkeeper.examples.with_limits({"approvals": {"default": everybody, "cordon_node": {"tiers": [chief]}}})
+	quota := data.watchkeeper.examples.cordon_with({"proposal": {"action": "drain_node", "confidence": 0.1}})
+	asked := data.watchkeeper.main.verdict.approval.tiers with input as quota with data.limits as limits
+	[[tier.groups[0].name, tier.approve_within_s] | some tier in asked] == [["platform-leads", 1800], ["chief", 7200]]
+	unsure := data.watchkeeper.examples.cordon_with({"proposal": {"confidence": 0.1}})
+	own := data.watchkeeper.main.verdict.approval.tiers with input as unsure with data.limits as limits
+	[tier.groups[0].name | some tier in own] == ["chief"]
+}
+
+test_more_is_owed_where_the_limits_say_so if {
+	limits := data.watchkeeper.examples.with_limits({"obligations": {
+		"canary": ["cordon_node"],
+		"eviction_only": ["*"],
+		"rollback": ["drain_node"],
+	}})
+	cordon := data.watchkeeper.examples.cordon
+	owed := data.watchkeeper.main.verdict.obligations with input as cordon with data.limits as limits
+	[owed.canary, owed.eviction_only, owed.rollback] == [true, true, false]
+	drain := data.watchkeeper.examples.cordon_with({"proposal": {"action": "drain_node"}})
+	more := data.watchkeeper.main.verdict.obligations with input as drain with data.limits as limits
+	[more.canary, more.eviction_only, more.rollback] == [false, true, true]
+	bare := data.watchkeeper.examples.with_limits({"obligations": {"canary": [], "eviction_only": [], "rollback": []}})
+	none := data.watchkeeper.main.verdict.obligations with input as cordon with data.limits as bare
+	[none.canary, none.eviction_only, none.rollback] == [false, false, false]
 }
 
 test_an_action_may_have_its_own_approvers_and_the_default_times if {

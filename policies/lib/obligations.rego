@@ -5,6 +5,30 @@ obligations := {
 	"dry_run": input.proposal.action != "notify",
 	"notice_s": notice_s,
 	"verify_within_s": object.get(verify_within_s, input.proposal.action, 600),
+	"canary": canary,
+	"eviction_only": eviction_only,
+	"rollback": rollback,
+}
+
+default canary := false
+
+canary if {
+	some action in data.limits.obligations.canary
+	action in {"*", input.proposal.action}
+}
+
+default eviction_only := false
+
+eviction_only if {
+	some action in data.limits.obligations.eviction_only
+	action in {"*", input.proposal.action}
+}
+
+default rollback := false
+
+rollback if {
+	some action in data.limits.obligations.rollback
+	action in {"*", input.proposal.action}
 }
 
 # The owner of idle GPUs is told first and then has this long to speak up: the longest of the notice and the grace in
@@ -27,15 +51,29 @@ notice_s := 0 if {
 
 # Long enough for the thing itself: a node needs to boot, a gang to be admitted and to load its weights.
 verify_within_s := {
-	"request_node_repair": 3600,
+	"activate_workload": 900,
+	"deactivate_workload": 900,
+	"defragment": 1200,
 	"drain_node": 1800,
+	"evict_pod": 900,
+	"hold_queue": 900,
+	"request_node_repair": 3600,
 	"requeue_gang": 1800,
+	"restart_workload": 1800,
+	"rollback_workload": 1800,
+	"scale_workload": 900,
 }
 
 approval := {
-	"groups": entry.groups,
-	"approve_within_s": seconds(entry.approve_within),
-	"execute_within_s": seconds(entry.execute_within),
-} if {
-	entry := object.union(data.limits.approvals["default"], object.get(data.limits.approvals, input.proposal.action, {}))
+	"groups": approval_entry.groups,
+	"approve_within_s": seconds(approval_entry.approve_within),
+	"execute_within_s": seconds(approval_entry.execute_within),
+	"tiers": approval_tiers,
 }
+
+approval_entry := object.union(data.limits.approvals["default"], object.get(data.limits.approvals, input.proposal.action, {}))
+
+# Who is asked, one after the other, once the time of those before is over.
+approval_tiers := [{"groups": tier.groups, "approve_within_s": seconds(tier.approve_within)} |
+	some tier in object.get(approval_entry, "tiers", [])
+]

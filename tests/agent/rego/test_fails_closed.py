@@ -88,6 +88,7 @@ def test_what_is_no_verdict(tmp_path: Path, rule: str, code: str) -> None:
         {"obligations": {**DUE, "notice_s": -1}},
         {"obligations": {**DUE, "dry_run": 1}},
         {"obligations": {**DUE, "notice_s": 1.5}},
+        {"obligations": {**DUE, "canary": "yes"}},
         {"approval": ASKED},
         {"decision": "deny", "reasons": [NO], "approval": ASKED},
         {"more": 1},
@@ -96,6 +97,12 @@ def test_what_is_no_verdict(tmp_path: Path, rule: str, code: str) -> None:
 def test_what_is_almost_a_verdict(tmp_path: Path, change: dict[str, Any]) -> None:
     engine = answering(tmp_path, f"verdict := {json.dumps({**FINE, **change})}")
     assert code_of(engine, cordon().document) == "policy.ill_typed"
+
+
+def test_what_the_executor_does_not_know_how_to_fulfil_is_not_done(tmp_path: Path) -> None:
+    more = {"obligations": {**DUE, "four_eyes_on_the_console": True}}
+    engine = answering(tmp_path, f"verdict := {json.dumps({**FINE, **more})}")
+    assert code_of(engine, cordon().document) == "obligation.unknown"
 
 
 ASK = """# METADATA

@@ -103,6 +103,9 @@ def test_a_reason_has_a_sentence_a_remedy_and_one_place(tmp_path: Path, text: st
     assert words in refusal(with_guardrail(tmp_path, text))
 
 
+NIGHTS = {"name": "nights", "cron": "0 22 * * *", "duration": "8h", "timezone": "Europe/Berlin"}
+
+
 @pytest.mark.parametrize(
     ("overlay", "words"),
     [
@@ -116,8 +119,17 @@ def test_a_reason_has_a_sentence_a_remedy_and_one_place(tmp_path: Path, text: st
         ({"autonomy": {"default": None}}, "'default' is a required property"),
         ({"blast_radius": {"nodes": {"window": "half an hour"}}}, "blast_radius.nodes.window"),
         ({"cooldown": {"default": {"per_target": ""}}}, "cooldown.default.per_target"),
-        ({"windows": [{"name": "nights"}]}, "windows: change windows are not enforced by this version"),
-        ({"approvals": {"default": {"tiers": [{}]}}}, "approvals.default.tiers: tiers of approvers are not enforced"),
+        ({"windows": [{"name": "nights"}]}, "windows.0: 'cron' is a required property"),
+        ({"windows": [{**NIGHTS, "cron": "@daily"}]}, "windows.0.cron"),
+        ({"windows": [{**NIGHTS, "cron": "0 25 * * *"}]}, "windows.0.cron: '0 25 * * *' is no cron expression"),
+        ({"windows": [{**NIGHTS, "cron": "0 0 30 2 *"}]}, "windows.0.cron: '0 0 30 2 *'"),
+        ({"windows": [{**NIGHTS, "timezone": "Mars/Olympus"}]}, "windows.0.timezone: 'Mars/Olympus' is no time zone"),
+        ({"windows": [{**NIGHTS, "duration": "0s"}]}, "windows.0.duration: 0s is not between"),
+        ({"windows": [{**NIGHTS, "duration": "40d"}]}, "windows.0.duration: 40d is not between"),
+        ({"windows": [NIGHTS, NIGHTS]}, "windows.1.name: there are two windows named nights"),
+        ({"earned": {"lower_bound": 1.5}}, "earned.lower_bound"),
+        ({"earned": None}, "'earned' is a required property"),
+        ({"approvals": {"default": {"tiers": [{}]}}}, "approvals.default.tiers.0: 'groups' is a required"),
         ({"freezes": [{"name": "x", "from": "2026-12-20"}]}, "freezes.0.from"),
         ({"freezes": [{"name": "x"}]}, "freezes.0: 'from' is a required property"),
         (
