@@ -6,6 +6,8 @@ admit, does it back off, is it its turn, do others leave for it, is there quota,
 
 from collections.abc import Collection, Sequence
 
+from scheduler_core.backfill import Backfilled
+from scheduler_core.explain_reservations import NOTHING_HELD, held_back, look_ahead, with_promise
 from scheduler_core.explain_waits import no_seats, room_by_preemption
 from scheduler_core.explanation import Explanation, Reason
 from scheduler_core.model import Gang, Pod, Seconds
@@ -13,34 +15,44 @@ from scheduler_core.placement import Demand
 from scheduler_core.pods import place_pods
 from scheduler_core.quota import StopPolicy, Strategy
 from scheduler_core.quota_shortage import no_quota
-from scheduler_core.scheduler import lacks_checks, lines
+from scheduler_core.scheduler import lacks_checks
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.shortage import shortage
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import least_counts, missing_demands, placed_at, quota_choices, try_start
 from scheduler_core.state import Phase
+from scheduler_core.waiting import lines
 
 
 def explain(
     snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings = DEFAULTS, spared: Collection[str] = ()
 ) -> Explanation | None:
     """None: it runs at or above its minimum. `spared` are gangs that nobody may send back."""
-    gang = snapshot.gang(name)
     if snapshot.phase(name) is Phase.RUNNING:
         return None
-    return (
+    return _explained(snapshot, name, now_s, settings, spared, look_ahead(snapshot, now_s, settings))
+
+
+def _explained(
+    snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings, spared: Collection[str], ahead: Backfilled
+) -> Explanation:
+    gang = snapshot.gang(name)
+    told = (
         _stopped(snapshot, gang, now_s)
         or _behind(snapshot, gang, now_s, settings)
+        or held_back(gang, ahead, now_s)
         or _lacking(snapshot, gang, now_s, settings, spared)
         or _no_nodes(snapshot, gang, settings)
         or Explanation(Reason.FITS, "nothing stands in its way", "the next cycle starts it")
     )
+    return with_promise(told, name, ahead, now_s)
 
 
 def explain_all(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> dict[str, Explanation]:
     """Every gang that does not run whole."""
-    found = ((name, explain(snapshot, name, now_s, settings)) for name in sorted(snapshot.gangs))
-    return {name: each for name, each in found if each is not None}
+    waiting = [name for name in sorted(snapshot.gangs) if snapshot.phase(name) is not Phase.RUNNING]
+    ahead = look_ahead(snapshot, now_s, settings) if waiting else NOTHING_HELD
+    return {name: _explained(snapshot, name, now_s, settings, (), ahead) for name in waiting}
 
 
 def explain_pod(snapshot: Snapshot, pod: Pod, settings: Settings = DEFAULTS) -> Explanation:

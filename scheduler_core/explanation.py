@@ -11,6 +11,7 @@ class Reason(StrEnum):
     HELD = "Held"
     BACKING_OFF = "BackingOff"
     BEHIND_HEAD = "BehindHead"
+    BEHIND_RESERVATION = "BehindReservation"  # it fits, and would delay a start that is held for another
     NO_MATCHING_FLAVOR = "NoMatchingFlavor"
     EXCEEDS_MAX_QUOTA = "ExceedsMaxQuota"
     WAITING_FOR_QUOTA = "WaitingForQuota"
@@ -35,4 +36,4 @@ class Explanation:
     available: int = 0
     holders: tuple[str, ...] = ()  # gangs that hold what binds, those with most of it first
     nodes: tuple[str, ...] = ()  # nodes the remedy is about
-    until_s: Seconds | None = None  # for BackingOff: when it may try again
+    until_s: Seconds | None = None  # when it may try again, or starts at the latest

@@ -13,11 +13,11 @@ from scheduler_core.model import Gang, Seconds
 from scheduler_core.nomination import Nominating, Nomination
 from scheduler_core.pencil import Pencil
 from scheduler_core.quota import PreemptionRules, Strategy
-from scheduler_core.scheduler import lines, order
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.sites import Sites
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.victims import Cause, Preemption, Victim
+from scheduler_core.waiting import lines, order
 
 
 def next_preemption(

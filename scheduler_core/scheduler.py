@@ -6,16 +6,20 @@ Time is an argument. A cycle takes the first gang of every queue, as Kueue does;
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scheduler_core.checks import has_checks, settle
-from scheduler_core.elastic import Resized, grow, shrink_for
+from scheduler_core.backfill import backfill
+from scheduler_core.checks import settle
+from scheduler_core.elastic import Resized, grow
+from scheduler_core.letting_in import let_in
 from scheduler_core.model import Gang, Pod, Seconds
 from scheduler_core.placement import Demand, fit
 from scheduler_core.policies import policy
 from scheduler_core.quota import StopPolicy, Strategy
+from scheduler_core.reservation import Reservation, keeps
 from scheduler_core.settings import CYCLES_LIMIT, DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment, commit, least_counts, most_counts, quota_choices, try_start
 from scheduler_core.state import CheckState, Phase
+from scheduler_core.waiting import lines, may_start, order
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class CycleResult:
     drained: tuple[str, ...] = ()  # gangs sent back: their queue is HoldAndDrain, or they were switched off
     parked: tuple[str, ...] = ()  # gangs that will not be tried again until capacity changes
     resized: tuple[Resized, ...] = ()  # elastic gangs that grew, or gave up what others needed
+    reservations: tuple[Reservation, ...] = ()  # starts held for gangs that wait, as they were at the end
 
     @property
     def changed(self) -> bool:
@@ -40,26 +45,33 @@ def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> 
     # 2. Pods that exist already and lack a node come before gangs that wait: partly running gangs hold GPUs idle.
     completed, placed = _bind_what_lacks_a_node(snapshot, now_s, settings) if settings.place else ((), {})
 
-    # 3. The first gang of every queue that may start now.
-    heads = _heads(snapshot, now_s)
+    # 3. The first gang of every queue that may start now. Queues with reservations have a line of their own, in 7.
+    heads = _heads(snapshot, now_s, settings)
 
     # 4. Who can stay within the own quota goes before who must borrow; then priority, then the longer wait.
     heads.sort(key=lambda gang: (_would_borrow(snapshot, gang), *order(snapshot, gang)))
 
     # 5. Quota and nodes for the whole gang, or nothing. Elastic gangs give up for it what is above their minimum.
     resized: list[Resized] = []
-    found = (_admit(snapshot, gang, now_s, settings, resized) for gang in heads)
+    found = (let_in(snapshot, gang, now_s, settings, resized) for gang in heads)
     admitted = tuple(each for each in found if each is not None)
 
     # 6. Whoever did not fit is parked, unless the queue insists on its order.
     started = {each.gang for each in admitted}
     parked = _park(snapshot, [gang for gang in heads if gang.name not in started])
 
-    # 7. What nobody could use, elastic gangs grow into.
-    if not (admitted or completed or placed or drained):
-        resized += grow(snapshot, now_s, settings)
+    # 7. With reservations: whoever fits and delays none that is held for a gang before it.
+    held: tuple[Reservation, ...] = ()
+    if settings.backfill is not None:
+        ahead = backfill(snapshot, now_s, settings)
+        admitted, held = (*admitted, *ahead.started), ahead.reservations
+        resized += ahead.resized
 
-    return CycleResult(admitted, completed, placed, drained, parked, tuple(resized))
+    # 8. What nobody could use, elastic gangs grow into.
+    if not (admitted or completed or placed or drained):
+        resized += _grow(snapshot, now_s, settings, held)
+
+    return CycleResult(admitted, completed, placed, drained, parked, tuple(resized), held)
 
 
 def run(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
@@ -68,7 +80,7 @@ def run(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> Cy
     for _ in range(CYCLES_LIMIT):
         result = cycle(snapshot, now_s, settings)
         if not result.changed:
-            return total
+            return replace(total, reservations=result.reservations)
         total = CycleResult(
             total.admitted + result.admitted,
             total.completed + result.completed,
@@ -76,36 +88,9 @@ def run(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> Cy
             total.drained + result.drained,
             total.parked + result.parked,
             total.resized + result.resized,
+            result.reservations,
         )
     raise RuntimeError(f"the schedule did not settle within {CYCLES_LIMIT} cycles")
-
-
-def order(snapshot: Snapshot, gang: Gang) -> tuple[int, Seconds, str]:
-    queued_s = snapshot.state_of(gang.name).queued_s
-    return (-gang.priority, gang.created_s if queued_s is None else queued_s, gang.name)
-
-
-def may_start(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> bool:
-    """Not switched off, not held or gated, itself or with its queue, not backing off."""
-    requeue_at_s = snapshot.state_of(gang.name).requeue_at_s
-    held = (
-        gang.held
-        or gang.gates
-        or (gang.queue is not None and snapshot.queues[gang.queue].stop_policy is not StopPolicy.NONE)
-    )
-    return gang.active and not held and (requeue_at_s is None or requeue_at_s <= now_s)
-
-
-def lines(snapshot: Snapshot, now_s: Seconds) -> dict[str, list[Gang]]:
-    """The gangs that may start, queue by queue in their order, parked ones included. Without a queue: queue ""."""
-    result: dict[str, list[Gang]] = {}
-    for name in snapshot.pending_gangs():
-        gang = snapshot.gang(name)
-        if may_start(snapshot, gang, now_s):
-            result.setdefault(gang.queue or "", []).append(gang)
-    for waiting in result.values():
-        waiting.sort(key=lambda gang: order(snapshot, gang))
-    return result
 
 
 def _drain(snapshot: Snapshot, now_s: Seconds) -> tuple[str, ...]:
@@ -173,8 +158,21 @@ def _node_for(snapshot: Snapshot, pod: Pod, settings: Settings) -> str | None:
     return None if placed is None else placed[pod.name][0]
 
 
-def _heads(snapshot: Snapshot, now_s: Seconds) -> list[Gang]:
+def _grow(snapshot: Snapshot, now_s: Seconds, settings: Settings, held: Sequence[Reservation]) -> tuple[Resized, ...]:
+    """Not into what is held for somebody."""
+    mark = snapshot.mark()
+    grown = grow(snapshot, now_s, settings)
+    if grown and not keeps(snapshot, [each.promise for each in held], now_s, settings):
+        snapshot.undo(mark)
+        return ()
+    snapshot.keep(mark)
+    return grown
+
+
+def _heads(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> list[Gang]:
     waiting = lines(snapshot, now_s)
+    if settings.backfill is not None:
+        waiting = {queue: gangs for queue, gangs in waiting.items() if not settings.backfill.govern(queue or None)}
     free = ([gang for gang in waiting[queue] if not snapshot.is_parked(gang.name)] for queue in sorted(waiting))
     return [gangs[0] for gangs in free if gangs]
 
@@ -184,28 +182,11 @@ def _would_borrow(snapshot: Snapshot, gang: Gang) -> bool:
     return choice is not None and choice.borrows
 
 
-def _admit(
-    snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings, resized: list[Resized]
-) -> Assignment | None:
-    """With `admit_by_quota` the pods find their nodes in a later cycle, as those of a gang that lacks some; so do they
-    where checks must be ready first."""
-    quota_first = settings.admit_by_quota or has_checks(snapshot, gang)
-    by_quota = replace(settings, place=False) if quota_first else settings
-
-    def start() -> Assignment | None:
-        return try_start(snapshot, gang.name, now_s, by_quota)
-
-    assignment = start()
-    if assignment is None and (given := shrink_for(snapshot, gang, start)):
-        resized += given
-        assignment = start()
-    if assignment is not None:
-        commit(snapshot, assignment)
-    return assignment
-
-
 def _park(snapshot: Snapshot, gangs: Sequence[Gang]) -> tuple[str, ...]:
     for gang in gangs:
         if gang.queue is None or snapshot.queues[gang.queue].strategy is Strategy.BEST_EFFORT_FIFO:
             snapshot.park(gang.name)
     return tuple(gang.name for gang in gangs if snapshot.is_parked(gang.name))
+
+
+__all__ = ["CycleResult", "cycle", "is_incomplete", "lacks_checks", "lines", "may_start", "order", "run"]

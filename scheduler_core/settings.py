@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from scheduler_core.backfill_rules import Rules
 from scheduler_core.errors import Invalid
 from scheduler_core.policies import policy
 from scheduler_core.requeue import Backoff
@@ -26,6 +27,7 @@ class Settings:
     fair_sharing: bool = False  # order and preemption by dominant share instead of by priority and age alone
     fair_strategies: tuple[FairStrategy, ...] = tuple(FairStrategy)  # tried one after the other
     heads: int | None = 1  # gangs of one queue in one cycle: 1 as Kueue; None: all that wait
+    backfill: Rules | None = None  # reservations in `scheduler.run`; None: none, as Kueue, which knows nothing of them
 
     def __post_init__(self) -> None:
         policy(self.policy)

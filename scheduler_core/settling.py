@@ -2,19 +2,23 @@
 
 `scheduler.run` lets in what fits. Here, whoever waits then and may send others back does so; they leave whole, wait at
 their old place in their queue, and the schedule goes on. A preemption after which its gang gets in no more than before
-(quota was there then, nodes were not) is taken back: nobody is sent back for nothing.
+(quota was there then, nodes were not) is taken back: nobody is sent back for nothing. Nor, with reservations, is
+anybody for a priority that its own waiting had reached when it was let in (`aging.py`), unless it holds what its queue
+only borrowed and the owner may reclaim from anybody: else who waited longest would be sent back first, over and over.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from scheduler_core.aging import Classes, classes_of, lifted_when_admitted
+from scheduler_core.backfill_rules import Rules
 from scheduler_core.model import Seconds
-from scheduler_core.preemption import next_preemption
-from scheduler_core.quota import PreemptionRules
+from scheduler_core.preemption import next_preemption, victims
+from scheduler_core.quota import Policy, PreemptionRules
 from scheduler_core.scheduler import CycleResult, run
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.victims import Preemption
+from scheduler_core.victims import Cause, Preemption, Victim
 
 PREEMPTIONS_LIMIT = 1_000  # in one settling; each costs a scheduling run, and a cascade this long is told as it stands
 
@@ -34,6 +38,10 @@ def settle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, sp
         found = next_preemption(snapshot, now_s, spared, settings, in_vain)
         if found is None:
             break
+        found = _without_the_aged(snapshot, found, now_s, settings, spared)
+        if not found.victims:
+            in_vain.add(found.gang)
+            continue
         mark = snapshot.mark()
         _send_back(snapshot, found, now_s)
         result = run(snapshot, now_s, settings)
@@ -53,3 +61,26 @@ def _send_back(snapshot: Snapshot, preemption: Preemption, now_s: Seconds) -> No
         before = snapshot.state_of(victim.gang)
         snapshot.evict(victim.gang, now_s)
         snapshot.restore(victim.gang, replace(snapshot.state_of(victim.gang), queued_s=before.queued_s))
+
+
+def _without_the_aged(
+    snapshot: Snapshot, found: Preemption, now_s: Seconds, settings: Settings, spared: Collection[str]
+) -> Preemption:
+    """The same with nobody among the victims whom its age protects; or with no victims, where no others will do."""
+    if settings.backfill is None:
+        return found
+    classes, kept = classes_of(snapshot), set(spared)
+    while aged := {
+        each.gang for each in found.victims if _aged(snapshot, each, found.gang, classes, settings.backfill)
+    }:
+        kept |= aged
+        found = replace(found, victims=victims(snapshot, snapshot.gang(found.gang), kept, now_s, settings))
+    return found
+
+
+def _aged(snapshot: Snapshot, victim: Victim, preemptor: str, classes: Classes, rules: Rules) -> bool:
+    gang, other = snapshot.gang(preemptor), snapshot.gang(victim.gang)
+    reclaims = gang.queue is not None and snapshot.queues[gang.queue].preemption.reclaim is Policy.ANY
+    if not rules.govern(other.queue) or (victim.cause is Cause.RECLAIM and reclaims):
+        return False
+    return other.priority < gang.priority <= lifted_when_admitted(snapshot, other.name, classes, rules.aging_s)

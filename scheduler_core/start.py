@@ -12,6 +12,7 @@ from scheduler_core.flavors import Books, Choice, Want, choices, on_nodes_of
 from scheduler_core.model import Gang, Pod, PodSet, PodShape, Seconds
 from scheduler_core.placement import Demand, Placed, fit
 from scheduler_core.policies import policy
+from scheduler_core.seating import asks_for_seats, seated
 from scheduler_core.settings import Settings
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.state import Admission
@@ -50,12 +51,17 @@ def try_start(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings)
 
 def least_counts(snapshot: Snapshot, gang: Gang) -> dict[str, int]:
     """What it cannot start without, and what it has."""
+    if not snapshot.has_pods(gang.name):
+        return {each.name: each.minimum for each in gang.pod_sets}
     running = snapshot.running(gang.name)
     return {each.name: max(each.minimum, running[each.name]) for each in gang.pod_sets}
 
 
 def most_counts(snapshot: Snapshot, gang: Gang) -> dict[str, int]:
-    admission, least = snapshot.state_of(gang.name).admission, least_counts(snapshot, gang)
+    admission = snapshot.state_of(gang.name).admission
+    if admission is None and not snapshot.has_pods(gang.name):
+        return {each.name: each.count for each in gang.pod_sets}
+    least = least_counts(snapshot, gang)
     wanted = {each.name: each.count for each in gang.pod_sets} if admission is None else admission.counts
     return {name: max(wanted[name], least[name]) for name in least}
 
@@ -96,6 +102,9 @@ def quota_choices(snapshot: Snapshot, gang: Gang, counts: Counts) -> Iterator[Ch
 
 
 def placed_at(snapshot: Snapshot, gang: Gang, counts: Counts, choice: Choice, settings: Settings) -> Placed | None:
+    if asks_for_seats(snapshot, gang):
+        shapes = {each.name: shape_of(snapshot, gang, each) for each in gang.pod_sets}
+        return seated(snapshot, gang, counts, choice.flavors, shapes, settings)
     demands = missing_demands(snapshot, gang, counts, choice.flavors)
     return fit(snapshot.capacity.space(), demands, policy(settings.policy))
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from scheduler_core.backfill import EASY, Rules, asks, backfill, line
+from scheduler_core.aging import line
+from scheduler_core.backfill import asks, backfill
+from scheduler_core.backfill_rules import CONSERVATIVE, EASY, Rules
 from scheduler_core.errors import Unknown
 from scheduler_core.model import Gang, Seconds
 from scheduler_core.reservation import Promise
@@ -104,8 +106,6 @@ def _start(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -
     commit(snapshot, assignment)
     return True
 
-
-CONSERVATIVE = Rules(depth=8)  # that many of the longest waiting hold a time; each one more costs a try per candidate
 
 ORDERS: tuple[tuple[str, Order], ...] = (
     ("fifo", fifo),

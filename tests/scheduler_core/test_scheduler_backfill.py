@@ -7,7 +7,9 @@ from hypothesis import given, settings, strategies as st
 from schedule_language import GPU
 
 from scheduler_core import Gang, Invalid, Node, PodSet, Queue, Quota, Settings, Snapshot
-from scheduler_core.backfill import Rules, backfill, line
+from scheduler_core.aging import line
+from scheduler_core.backfill import backfill
+from scheduler_core.backfill_rules import Rules
 from scheduler_core.reservation import Promise, keeps, reserve
 from scheduler_core.simulation import Arrival, by_name, simulate
 from scheduler_core.simulation.orders import reserving
@@ -104,8 +106,14 @@ def test_age_comes_first_in_the_end():
     old, young = work("old", 1, at_s=0), work("young", 1, priority=2, at_s=100)
     snapshot = cluster(1, gangs=[old, young])
     assert [gang.name for gang in line(snapshot, 100)] == ["young", "old"]
-    assert [gang.name for gang in line(snapshot, 100, aging_s=60)] == ["young", "old"]
-    assert [gang.name for gang in line(snapshot, 120, aging_s=60)] == ["old", "young"], "equal, and it waited longer"
+    assert [gang.name for gang in line(snapshot, 100, aging_s=101)] == ["young", "old"]
+    assert [gang.name for gang in line(snapshot, 101, aging_s=101)] == ["old", "young"], "a class up, and it came first"
+
+
+def test_a_class_is_a_priority_that_somebody_has_however_far_apart_they_are():
+    far = cluster(1, gangs=[work("old", 1), work("mid", 1, priority=9, at_s=5), work("top", 1, priority=2_000_000_000)])
+    assert [gang.name for gang in line(far, 10, aging_s=10)] == ["top", "old", "mid"]
+    assert [gang.name for gang in line(far, 20, aging_s=10)] == ["old", "top", "mid"]
 
 
 def test_the_rules_are_checked():

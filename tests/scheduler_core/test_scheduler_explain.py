@@ -7,6 +7,7 @@ from scheduler_core import (
     Activate,
     Cordon,
     Flavor,
+    Gang,
     NodeTerm,
     PodSet,
     Reason,
@@ -17,6 +18,7 @@ from scheduler_core import (
     StopPolicy,
     Strategy,
 )
+from scheduler_core.backfill_rules import Rules
 from scheduler_core.explain import explain_pod
 from scheduler_core.quota import Policy, PreemptionRules
 from scheduler_core.topologies import Mode, Topology, TopologyRequest
@@ -43,6 +45,16 @@ def backing_off():
 def behind_head():
     world = cluster().nodes(2).queue("q", strategy=Strategy.STRICT_FIFO)
     return world.gang("first", pods=3, queue="q").gang("g", queue="q", created_s=1)
+
+
+def behind_reservation():
+    """All but one node will do for `large` in 100 s; `g` fits now, and nobody knows when it ends."""
+    world = cluster(Settings(backfill=Rules())).nodes(2).queue("q")
+    world.snapshot.add_gang(
+        Gang(name="runs", pod_sets=(PodSet(count=1, requests={GPU: 8}),), queue="q", walltime_s=100)
+    )
+    world.run()
+    return world.gang("large", pods=2, queue="q", created_s=1).gang("g", queue="q", created_s=2)
 
 
 def no_flavor():
@@ -126,6 +138,7 @@ CASES = [
     (held, Reason.HELD, 0, 0, "resume the queue"),
     (backing_off, Reason.BACKING_OFF, 0, 0, "wait until 30"),
     (behind_head, Reason.BEHIND_HEAD, 0, 0, "see why first waits"),
+    (behind_reservation, Reason.BEHIND_RESERVATION, 0, 0, "a walltime of at most 100 s"),
     (no_flavor, Reason.NO_MATCHING_FLAVOR, 0, 0, "flavor that suits"),
     (undeclared, Reason.NO_MATCHING_FLAVOR, 0, 0, "quota for cpu"),
     (too_much, Reason.EXCEEDS_MAX_QUOTA, 24, 16, "by 8"),
