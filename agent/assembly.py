@@ -17,6 +17,7 @@ from agent.adapters.prometheus.detect import Surveyor
 from agent.adapters.rego.engine import EmbeddedPolicyEngine
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.store import Store
+from agent.adapters.switch import FreezeSwitch
 from agent.blindness import Blindness
 from agent.chance import InOrder, NoBoundaries
 from agent.config import Settings
@@ -43,6 +44,9 @@ from agent.workflow import Workflow
 from audit.log import Log
 
 ACTOR = "watchkeeper"
+_NOT_ACTED_BY = {
+    *("database", "policies", "playbooks", "freeze_file", "inbound_token_file", "model_key_file", "retention_days")
+}
 logger = logging.getLogger("watchkeeper.assembly")
 Durability = Literal["full", "memory"]
 T = TypeVar("T")
@@ -143,6 +147,7 @@ def assemble(
         notifier=notifier,
         forecaster=forecaster,
         policy=interpose("policy", engine),
+        switch=FreezeSwitch(settings.freeze_at, world.cluster, *settings.freeze_config_map.split("/")),
         playbooks=playbooks,
         reasoner=interpose("llm", reasoner),
         ledger=ledger,
@@ -188,7 +193,7 @@ def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
     shown = settings.model_dump(
         mode="json",
         # Places on this machine; and what the agent does not act by (`audit retain` states it in a record of its own).
-        exclude={"database", "policies", "playbooks", "inbound_token_file", "model_key_file", "retention_days"},
+        exclude=_NOT_ACTED_BY,
     )
     try:
         ports.ledger.record("configuration", {"digest": digest_of(shown), "settings": shown})

@@ -7,20 +7,25 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from agent.domain.approval import Person
+from agent.domain.approval import Person, Rules
+from agent.domain.identity import Directory, Issuer
 from agent.domain.thresholds import Thresholds
 
 DEFAULT_FILE = Path("watchkeeper.yaml")
 PREFIX: Final = "WATCHKEEPER_"
 _OF_A_SERVICE: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 """What a kubelet puts into every pod of a namespace that has a Service named watchkeeper: nobody's setting."""
+
+
+_ANCHOR: Final = r"^(\.{0,2}/|file:///|(git\+(https?|ssh|git|file)|s3\+https?|kubernetes)://([\w.-]+@)?)[^\s@]+$"
+_WITNESS: Final = r"^https?://[^\s/@=]+[^\s@=]*=[^\s+=]+\+[0-9a-f]{8}\+[\w+/=]+$"
 
 
 class SettingsInvalid(ValueError):
@@ -36,11 +41,23 @@ class Settings(BaseSettings):
     log: str | None = Field(
         default=None, pattern=r"^postgresql://([\w.-]+@)?[\w.-]+(:\d{1,5})?/[\w-]+(\?[\w=&/.-]*)?$"
     )  # where the audit log lies, if not in the database; a password comes from PGPASSFILE or PGPASSWORD
+    anchors: tuple[Annotated[str, Field(pattern=_ANCHOR)], ...] = ()  # where checkpoints of the log are kept
+    anchor_every_s: int = Field(default=3600, ge=60, le=86400)  # what is newer than the last can be rewritten unseen
+    checkpoint_key_file: Path | None = None  # signs them; `audit checkpoint --new-key` makes one
+    earlier_keys: tuple[str, ...] = ()  # public keys from before a rotation
+    witnesses: tuple[Annotated[str, Field(pattern=_WITNESS)], ...] = ()  # URL=VKEY; they cosign what is kept
     retention_days: int = Field(default=400, ge=183)  # `audit retain` drops what is older; at least six months
     world: Literal["live", "simulated"] = "live"
     cluster: str = "default"
     identities: tuple[Person, ...] = ()
+    issuers: tuple[Issuer, ...] = ()  # OpenID providers by whose tokens people are known at the HTTP doors
+    single_operator: str | None = None  # the only person there is: fills every place of an approval alone
+    break_glass: tuple[str, ...] = ()  # groups whose members may approve alone in an emergency; nobody may by default
     policies: Path | None = None  # a folder of Rego in place of the bundled one
+    freeze_file: Path | None = (
+        None  # while it exists nothing is done; without it, watchkeeper.freeze beside the database
+    )
+    freeze_config_map: str = Field(default="watchkeeper/watchkeeper", pattern=r"^[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253}$")
     policy_data: dict[str, Any] = {}  # merged over the policies' own data
     playbooks: Path | None = None
     listen: str = Field(default="127.0.0.1:9710", pattern=r"^[^\s:]+:\d{1,5}$")  # host:port of the inbound doors
@@ -76,9 +93,30 @@ class Settings(BaseSettings):
             raise ValueError("model_endpoint and model_name go together")
         return self
 
+    @model_validator(mode="after")
+    def _anchors_keep_what_is_signed(self) -> Self:
+        if self.anchors and self.checkpoint_key_file is None:
+            raise ValueError("anchors keep signed checkpoints: set checkpoint_key_file, too")
+        return self
+
+    @model_validator(mode="after")
+    def _everybody_is_somebody(self) -> Self:
+        _ = self.directory
+        return self
+
+    @property
+    def directory(self) -> Directory:
+        """Whose answer counts, at every door alike."""
+        rules = Rules(single_operator=self.single_operator, break_glass=self.break_glass)
+        return Directory(people=self.identities, rules=rules)
+
     @property
     def log_place(self) -> str | Path:
         return self.log or self.database
+
+    @property
+    def freeze_at(self) -> Path:
+        return self.freeze_file or self.database.with_name("watchkeeper.freeze")
 
     @property
     def checkpoints(self) -> Path:
@@ -133,12 +171,12 @@ def _sentence(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return f"{key}: {_no_such_setting()}"
-    return f"{key}: {why_bad(first)}"
+    return f"{key}: {why_bad(first)}" if key else why_bad(first)
 
 
 def why_bad(error: ErrorDetails) -> str:
     """What is wrong with the value: pydantic's word, and for a threshold what it is good for."""
-    if error["loc"][0] != "thresholds" or len(error["loc"]) < 2:
+    if len(error["loc"]) < 2 or error["loc"][0] != "thresholds":
         return error["msg"]
     if error["type"] == "extra_forbidden":
         return f"there is no such threshold; expected one of {', '.join(sorted(Thresholds.model_fields))}"

@@ -11,7 +11,9 @@ from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Proposal
+from agent.domain.standing import Standing
 from agent.evidence.lookup import active_pods, find_workload, pods_of, tenant_pods_on
+from agent.evidence.windows import windows_at
 from agent.ports import JsonObject
 
 Phase = Literal["propose", "execute"]
@@ -26,8 +28,13 @@ def policy_input(
     phase: Phase,
     now: datetime,
     notice_given_at: datetime | None = None,
+    windows: Sequence[Mapping[str, Any]] = (),
+    standing: Standing | None = None,
 ) -> JsonObject:
-    """Everything a policy may look at, as plain JSON. Field by field in docs/policies.md."""
+    """Everything a policy may look at, as plain JSON. Field by field in docs/policies.md.
+
+    `windows` are the declared change windows; without a `standing` nobody has granted, demoted or frozen anything.
+    """
     touched = _touched(proposal, view)
     newest = max((e.observed_at for e in proposal.evidence), default=None)
     return {
@@ -50,7 +57,9 @@ def policy_input(
             "evidence_observed_at": rfc3339(newest) if newest else None,
             "notice": {"given_at": rfc3339(notice_given_at)} if notice_given_at else None,
             "conflicts": list(facts.get("conflicts", ())),
+            "windows": windows_at(windows, now),
         },
+        "standing": (standing or Standing()).for_policies(),
         "history": [_past(action) for action in history],
     }
 

@@ -31,6 +31,7 @@ with_limits(changes) := object.union(limits, changes)
 cordon := {
 	"now": now,
 	"phase": "propose",
+	"standing": {"levels": [], "frozen": null, "breaker": {"tripped_at": null, "reset_at": null}},
 	"proposal": {
 		"id": "inc-1/0",
 		"incident": "inc-1",
@@ -59,6 +60,7 @@ cordon := {
 		"evidence_observed_at": "2026-11-02T08:59:00Z",
 		"notice": null,
 		"conflicts": [],
+		"windows": [],
 	},
 	"history": [],
 }

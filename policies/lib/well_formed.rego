@@ -8,6 +8,7 @@ well_formed if {
 	input.phase in {"propose", "execute"}
 	proposal_well_formed
 	facts_well_formed
+	standing_well_formed
 	every past in input.history {
 		past_well_formed(past)
 	}
@@ -29,6 +30,35 @@ proposal_well_formed if {
 	is_string(proposal.source)
 	is_number(proposal.confidence)
 	is_number(proposal.notice_s)
+}
+
+# A freeze that cannot be read must not look like none.
+standing_well_formed if {
+	some standing in [input.standing]
+	is_array(standing.levels)
+	every entry in standing.levels {
+		is_string(entry.action)
+		is_string(entry.tenant)
+		entry.level in {"observe", "suggest", "act_with_approval", "act"}
+		entry.change in {"granted", "demoted"}
+	}
+	freeze_well_formed(standing.frozen)
+	moment_or_null(standing.breaker.tripped_at)
+	moment_or_null(standing.breaker.reset_at)
+}
+
+freeze_well_formed(frozen) if is_null(frozen)
+
+freeze_well_formed(frozen) if {
+	is_string(frozen.at)
+	is_string(frozen.by)
+}
+
+moment_or_null(moment) if is_null(moment)
+
+moment_or_null(moment) if {
+	is_string(moment)
+	time.parse_rfc3339_ns(moment) > 0
 }
 
 facts_well_formed if {
@@ -55,6 +85,7 @@ facts_well_formed if {
 		is_number(budget.touched)
 	}
 	is_array(facts.conflicts)
+	is_array(facts.windows)
 }
 
 workload_well_formed(workload) if is_null(workload)

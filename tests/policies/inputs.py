@@ -88,8 +88,11 @@ def _given(action: str, target: dict[str, str], *, destructive: bool, **blast: l
         "evidence_observed_at": ago(minutes=1),
         "notice": None,
         "conflicts": [],
+        "windows": [],
     }
-    return Given({"now": ago(), "phase": "propose", "proposal": proposal, "facts": facts, "history": []})
+    standing = {"levels": [], "frozen": None, "breaker": {"tripped_at": None, "reset_at": None}}
+    document = {"now": ago(), "phase": "propose", "proposal": proposal, "facts": facts, "history": []}
+    return Given({**document, "standing": standing})
 
 
 def cordon(name: str = "gpu-7") -> Given:

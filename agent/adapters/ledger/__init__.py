@@ -12,8 +12,10 @@ from typing import Any, cast
 
 from agent.adapters.ledger.past import PastActions
 from agent.adapters.ledger.sensitive import sensitive_places
+from agent.adapters.ledger.standing import StandingFold
 from agent.domain.cluster import ObjectRef
 from agent.domain.outcome import PastAction
+from agent.domain.standing import Standing
 from agent.ports import AlreadyRecorded, Clock, JsonObject, LedgerUnavailable
 from audit import log as audit_log
 from audit.log import Log
@@ -24,6 +26,8 @@ __all__ = ["AuditLedger", "attributes_of"]
 
 _NAMED_ALIKE = ("incident", "action", "tenant", "decision", "outcome", "proposal")
 """Attributes that are taken from the payload's member of the same name, where that is a text."""
+
+_FOLDED = ("intent", "outcome", "verification", "level_changed")
 
 REDACTED = "(redacted)"
 """Where a text was erased: who reads a payload expects a text there."""
@@ -42,6 +46,7 @@ class AuditLedger:
         self._actor = actor
         self._seal = seal
         self._past = PastActions()
+        self._standing = StandingFold()
         self._past_next = 0
         self._past_lock = threading.Lock()
 
@@ -92,19 +97,38 @@ class AuditLedger:
                 raise LedgerUnavailable(f"past actions cannot be read: {error}") from error
             return self._past.since(since)
 
+    def standing(self) -> Standing:
+        """As of the newest `level_changed` record, whichever process wrote it."""
+        with self._past_lock:
+            try:
+                self._read_new()
+            except audit_log.LogError as error:
+                raise LedgerUnavailable(f"the granted levels cannot be read: {error}") from error
+            return self._standing.standing()
+
     def _read_new(self) -> None:
         """What is appended meanwhile may be seen now and again next time, which changes nothing."""
         after = self._past_next - 1
         size = self._log.size()
         if size == self._past_next:
             return
-        records = [
-            r for kind in ("intent", "outcome", "verification") for r in self._log.query(kind=kind, after_index=after)
-        ]
+        records = [r for kind in _FOLDED for r in self._log.query(kind=kind, after_index=after)]
         for record in sorted(records, key=lambda r: r.index):
             payload: Any = record.payload
-            self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
+            if record.kind == "level_changed":
+                self._see_change(record.index, datetime.fromisoformat(record.at), payload)
+            else:
+                self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
         self._past_next = size
+
+    def _see_change(self, index: int, at: datetime, payload: Mapping[str, Any]) -> None:
+        """What cannot be understood may be a freeze: nothing is decided past it."""
+        try:
+            self._standing.see(at, payload)
+        except (KeyError, ValueError) as error:
+            raise LedgerUnavailable(
+                f"record {index} changes a level in a way that is not understood: {error}"
+            ) from error
 
 
 def attributes_of(payload: Mapping[str, Any]) -> dict[str, str]:

@@ -15,6 +15,7 @@ import yaml
 
 from agent.adapters.rego.faults import BundleRefused
 from agent.adapters.rego.source import Source, text_of
+from agent.evidence.windows import why_unfit
 from agent.resources import bundled
 
 SCHEMA = "data.schema.json"
@@ -39,6 +40,7 @@ def read_limits(source: Source, overlay: Mapping[str, Any] | None) -> dict[str, 
     name = f"data/ with {OVERLAY}" if overlay else "data/"
     _check(validator, name, merged, whole=True)
     _check_freezes(name, merged)
+    _check_windows(name, merged)
     return merged
 
 
@@ -117,6 +119,19 @@ def _check_freezes(name: str, limits: Mapping[str, Any]) -> None:
             raise BundleRefused(f"{key}: {error}") from error
         if begins >= ends:
             raise BundleRefused(f"{key}: it ends ({freeze['to']}) before it begins ({freeze['from']})")
+
+
+def _check_windows(name: str, limits: Mapping[str, Any]) -> None:
+    """A window that never opens would close for good what it names."""
+    seen: set[str] = set()
+    for number, window in enumerate(limits.get("windows", ())):
+        key = f"{name}: windows.{number}"
+        why = why_unfit(window)
+        if why is not None:
+            raise BundleRefused(f"{key}.{why}")
+        if window["name"] in seen:
+            raise BundleRefused(f"{key}.name: there are two windows named {window['name']}")
+        seen.add(window["name"])
 
 
 def _without_nulls(value: Any) -> Any:

@@ -2,17 +2,79 @@
 # title: Autonomy
 # description: |
 #   observe < suggest < act_with_approval < act, by action, tenant and namespace; the lowest that applies counts, and
-#   the default applies where nobody said anything more specific. The kill switch stops everything but telling people
-#   and giving a node back.
+#   the default applies where nobody said anything more specific. A level that a person granted on evidence holds for
+#   its action and tenant as long as the files say what they said then, and never above what a namespace says; a level
+#   that was lost counts whatever the files say. The kill switch stops everything but telling people and giving a node
+#   back.
 package watchkeeper.guardrails.autonomy
 
 order := ["observe", "suggest", "act_with_approval", "act"]
 
-level := order[min([rank |
-	some applying in levels
-	some rank, name in order
-	name == applying
-])]
+lowest(names) := order[min(ranks)] if {
+	ranks := [rank |
+		some applying in names
+		some rank, name in order
+		name == applying
+	]
+}
+
+level := lowest(names) if {
+	raised
+	names := ({entry.level | some entry in granted} | by_namespace) | lost
+} else := lowest(names) if {
+	names := levels | lost
+}
+
+# The action's class: each tenant that is touched, or none.
+classes := data.watchkeeper.lib.tenants if count(data.watchkeeper.lib.tenants) > 0
+
+classes := {"*"} if count(data.watchkeeper.lib.tenants) == 0
+
+# The last word on a class: of its tenant, else of all tenants.
+last_word[tenant] := entry if {
+	some tenant in classes
+	some entry in input.standing.levels
+	entry.action == input.proposal.action
+	entry.tenant == tenant
+}
+
+last_word[tenant] := entry if {
+	some tenant in classes
+	not of_its_own(tenant)
+	some entry in input.standing.levels
+	entry.action == input.proposal.action
+	entry.tenant == "*"
+}
+
+of_its_own(tenant) if {
+	some entry in input.standing.levels
+	entry.action == input.proposal.action
+	entry.tenant == tenant
+}
+
+granted contains entry if {
+	some entry in last_word
+	entry.change == "granted"
+	entry.upon == lowest(levels)
+}
+
+raised if {
+	every tenant in classes {
+		some entry in granted
+		entry == last_word[tenant]
+	}
+}
+
+lost contains name if {
+	some entry in last_word
+	entry.change == "demoted"
+	name := entry.level
+}
+
+by_namespace contains name if {
+	some namespace in data.watchkeeper.lib.namespaces
+	name := data.limits.autonomy.namespaces[namespace]
+}
 
 levels contains name if name := data.limits.autonomy.actions[input.proposal.action]
 
@@ -21,10 +83,7 @@ levels contains name if {
 	name := data.limits.autonomy.tenants[tenant]
 }
 
-levels contains name if {
-	some namespace in data.watchkeeper.lib.namespaces
-	name := data.limits.autonomy.namespaces[namespace]
-}
+levels contains name if some name in by_namespace
 
 levels contains name if {
 	not spoken_for
@@ -53,6 +112,20 @@ telling if input.proposal.action == "notify"
 #   remedy: A person sets autonomy.kill_switch to false once the cause is understood
 deny contains {"code": "autonomy.kill_switch", "params": {"action": action}} if {
 	data.limits.autonomy.kill_switch
+	action := input.proposal.action
+	not action in {"notify", "uncordon_node"}
+}
+
+# METADATA
+# title: Frozen by a person
+# custom:
+#   code: autonomy.frozen
+#   message: The agent was frozen at {at} ({by}); {action} is not done
+#   remedy: A person runs `watchkeeper policy levels thaw`, or takes the file or the annotation away, once it is over
+deny contains {"code": "autonomy.frozen", "params": {"action": action, "at": at, "by": by}} if {
+	some frozen in [input.standing.frozen]
+	at := frozen.at
+	by := frozen.by
 	action := input.proposal.action
 	not action in {"notify", "uncordon_node"}
 }

@@ -99,3 +99,84 @@ test_other_tenants_and_namespaces_have_no_say if {
 	scoped := object.union(at(levels), {"tenants": {"law": {"namespaces": ["law"]}}})
 	allow(data.watchkeeper.examples.reclaim, scoped) == {"autonomy.act"}
 }
+
+# What became of a level at run time.
+standing(given, levels) := object.union(given, {"standing": {"levels": levels}})
+
+grant(tenant, upon) := {"action": "cordon_node", "tenant": tenant, "level": "act", "change": "granted", "upon": upon}
+
+loss(tenant) := {
+	"action": "cordon_node",
+	"tenant": tenant,
+	"level": "act_with_approval",
+	"change": "demoted",
+	"upon": null,
+}
+
+asking := at({"default": "act_with_approval"})
+
+of_research := data.watchkeeper.examples.cordon_with({"proposal": {"tenant": "research"}})
+
+test_a_granted_level_lets_it_act if {
+	allow(standing(cordon, [grant("*", "act_with_approval")]), asking) == {"autonomy.act"}
+	escalate(standing(cordon, [grant("*", "act_with_approval")]), asking) == set()
+}
+
+test_a_grant_is_for_what_the_files_said_then if {
+	granted := standing(cordon, [grant("*", "act_with_approval")])
+	deny(granted, at({"default": "suggest"})) == {"autonomy.suggest"}
+	deny(granted, at({"default": "act_with_approval", "actions": {"cordon_node": "observe"}})) == {"autonomy.observe"}
+}
+
+test_a_grant_is_for_its_action_only if {
+	other := {"action": "drain_node", "tenant": "*", "level": "act", "change": "granted", "upon": "act_with_approval"}
+	escalate(standing(cordon, [other]), asking) == {"autonomy.approval"}
+}
+
+test_a_grant_to_a_tenant_is_for_that_tenant if {
+	granted := [grant("research", "act_with_approval")]
+	allow(standing(of_research, granted), asking) == {"autonomy.act"}
+	escalate(standing(cordon, granted), asking) == {"autonomy.approval"}
+	law := data.watchkeeper.examples.cordon_with({"proposal": {"tenant": "law"}})
+	escalate(standing(law, granted), asking) == {"autonomy.approval"}
+}
+
+test_a_grant_to_one_of_two_tenants_raises_nothing if {
+	scoped := object.union(asking, {"tenants": {"law": {"namespaces": ["law"]}}})
+	both := object.union(of_research, {"facts": {"namespaces": {"law": {"annotations": {}}}}})
+	escalate(standing(both, [grant("research", "act_with_approval")]), scoped) == {"autonomy.approval"}
+	granted := [grant("research", "act_with_approval"), grant("law", "act_with_approval")]
+	allow(standing(both, granted), scoped) == {"autonomy.act"}
+}
+
+test_no_grant_rises_above_what_a_namespace_says if {
+	seen := data.watchkeeper.examples.cordon_with({"facts": {"namespaces": {"prod": {"annotations": {}}}}})
+	pinned := at({"default": "act_with_approval", "namespaces": {"prod": "act_with_approval"}})
+	escalate(standing(seen, [grant("*", "act_with_approval")]), pinned) == {"autonomy.approval"}
+}
+
+test_a_lost_level_counts_whatever_the_files_say if {
+	escalate(standing(cordon, [loss("*")]), at({"default": "act"})) == {"autonomy.approval"}
+	deny(standing(cordon, [loss("*")]), at({"default": "suggest"})) == {"autonomy.suggest"}
+}
+
+test_the_last_word_on_a_tenant_goes_before_that_on_all if {
+	levels := [loss("*"), grant("research", "act_with_approval")]
+	allow(standing(of_research, levels), asking) == {"autonomy.act"}
+	escalate(standing(cordon, levels), at({"default": "act"})) == {"autonomy.approval"}
+	escalate(standing(of_research, [grant("*", "act_with_approval"), loss("research")]), asking) == {"autonomy.approval"}
+}
+
+test_one_lost_tenant_of_two_is_enough if {
+	scoped := object.union(at({"default": "act"}), {"tenants": {"law": {"namespaces": ["law"]}}})
+	both := object.union(of_research, {"facts": {"namespaces": {"law": {"annotations": {}}}}})
+	escalate(standing(both, [loss("law")]), scoped) == {"autonomy.approval"}
+}
+
+test_frozen_it_does_nothing_but_tell_and_uncordon if {
+	ice := {"standing": {"frozen": {"at": "2026-11-02T08:00:00Z", "by": "log"}}}
+	deny(object.union(cordon, ice), at({"default": "act"})) == {"autonomy.frozen"}
+	deny(object.union(restore, ice), at({"default": "act"})) == {"autonomy.frozen"}
+	deny(object.union(notify, ice), at({"default": "act"})) == set()
+	deny(object.union(uncordon, ice), at({"default": "act"})) == set()
+}

@@ -2,14 +2,24 @@
 # title: Breaker
 # description: |
 #   When this agent has touched a large share of all nodes within a short time, something is wrong with the agent or
-#   with the site, and in both cases the right thing is to touch nothing more. Uncordoning is never stopped.
+#   with the site, and in both cases the right thing is to touch nothing more. Once tripped it stays so until a person
+#   resets it, and what was touched before that counts no more. Uncordoning is never stopped.
 package watchkeeper.guardrails.breaker
 
 limit := data.limits.blast_radius.breaker
 
 touched := {node |
 	some past in data.watchkeeper.lib.within(limit.window)
+	since_reset(past)
 	some node in past.nodes
+}
+
+since_reset(_) if is_null(input.standing.breaker.reset_at)
+
+since_reset(past) if {
+	reset_at := input.standing.breaker.reset_at
+	is_string(reset_at)
+	time.parse_rfc3339_ns(past.at) >= time.parse_rfc3339_ns(reset_at)
 }
 
 # METADATA
@@ -31,4 +41,16 @@ deny contains {"code": "breaker.tripped", "params": {
 	percent := limit.percent
 	many * 100 >= percent * total
 	window := limit.window
+}
+
+# METADATA
+# title: The breaker is still open
+# custom:
+#   code: breaker.open
+#   message: The breaker tripped at {at} and nobody has reset it
+#   remedy: A person finds out why, then runs `watchkeeper policy levels reset-breaker`
+deny contains {"code": "breaker.open", "params": {"at": at}} if {
+	input.proposal.action != "uncordon_node"
+	at := input.standing.breaker.tripped_at
+	is_string(at)
 }

@@ -24,3 +24,18 @@ test_it_never_stops_an_uncordon if deny(after("uncordon_node", ["a", "b"]), limi
 test_an_empty_cluster_has_no_breaker_to_trip if {
 	deny(object.union(after("cordon_node", []), {"facts": {"nodes": {"total": 0, "eligible": 0}}}), limits) == set()
 }
+
+breaker(state) := {"standing": {"breaker": state}}
+
+test_once_tripped_it_stays_so if {
+	tripped := breaker({"tripped_at": "2026-11-01T08:00:00Z"})
+	deny(object.union(after("cordon_node", []), tripped), limits) == {"breaker.open"}
+	deny(object.union(after("uncordon_node", []), tripped), limits) == set()
+}
+
+test_what_was_touched_before_the_reset_counts_no_more if {
+	reset := breaker({"reset_at": "2026-11-02T08:57:00Z"})
+	deny(object.union(after("cordon_node", ["a", "b"]), reset), limits) == set()
+	early := breaker({"reset_at": "2026-11-02T08:56:00Z"})
+	deny(object.union(after("cordon_node", ["a", "b"]), early), limits) == {"breaker.tripped"}
+}

@@ -9,18 +9,11 @@ in_force contains freeze if {
 	some freeze in data.limits.freezes
 	data.watchkeeper.lib.now_ns >= time.parse_rfc3339_ns(freeze.from)
 	data.watchkeeper.lib.now_ns < time.parse_rfc3339_ns(freeze.to)
-	selects(object.get(freeze, "actions", ["*"]), {input.proposal.action})
-	selects(object.get(freeze, "tenants", ["*"]), data.watchkeeper.lib.tenants)
+	data.watchkeeper.lib.selects(object.get(freeze, "actions", ["*"]), {input.proposal.action})
+	data.watchkeeper.lib.selects(object.get(freeze, "tenants", ["*"]), data.watchkeeper.lib.tenants)
 	action := input.proposal.action
 	excepted := object.get(freeze, "except", [])
 	not action in excepted
-}
-
-selects(selector, _) if "*" in selector
-
-selects(selector, names) if {
-	some name in names
-	name in selector
 }
 
 # METADATA

@@ -1,0 +1,55 @@
+"""The agent's standing at this moment, with what has to follow from its own outcomes recorded first.
+
+A demotion or a tripped breaker is on the record before the next decision is made, whoever failed and whenever the
+process died in between. Raising a level again is for people (`watchkeeper policy levels`).
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from agent.domain.outcome import PastAction
+from agent.domain.standing import Change, Standing
+from agent.domain.verdict import Verdict
+from agent.evidence.trust import Demotion, demotions
+from agent.ports import AlreadyRecorded, JsonObject, Ports
+
+TRIPPED = "breaker.tripped"  # the reason code by which the policies say so
+
+
+def standing_now(history: Sequence[PastAction], now: datetime, ports: Ports) -> Standing:
+    """Raises LedgerUnavailable: who cannot read or write what became of the levels decides nothing."""
+    standing = ports.ledger.standing()
+    due = demotions(history, ports.policy.limits, standing, now)
+    for each in due:
+        _record(_demoted(each), f"level_changed:demoted:{each.action}/{each.tenant}/{each.proposals[-1]}", ports)
+    frozen_by = ports.switch.frozen() if standing.frozen_at is None else None
+    standing = ports.ledger.standing() if due else standing
+    return standing.model_copy(update={"frozen_at": now, "frozen_by": frozen_by}) if frozen_by else standing
+
+
+def note_breaker(verdict: Verdict, standing: Standing, ports: Ports) -> None:
+    """Once the policies say that the breaker has tripped it stays so, until a person resets it."""
+    if standing.breaker_tripped_at is not None:
+        return
+    reason = next((reason for reason in verdict.reasons if reason.code == TRIPPED), None)
+    if reason is not None:
+        payload = {"change": Change.BREAKER_TRIPPED.value, "decision_id": verdict.decision_id, "reason": reason.message}
+        _record(payload, f"level_changed:breaker:{verdict.decision_id}", ports)
+
+
+def _demoted(demotion: Demotion) -> JsonObject:
+    return {
+        "change": Change.DEMOTED.value,
+        "action": demotion.action,
+        "tenant": demotion.tenant,
+        "from": demotion.upon.value,
+        "to": demotion.to.value,
+        "proposals": list(demotion.proposals),
+        "reason": demotion.reason,
+    }
+
+
+def _record(payload: JsonObject, unique_key: str, ports: Ports) -> None:
+    with suppress(AlreadyRecorded):
+        ports.ledger.record("level_changed", payload, unique_key=unique_key)
