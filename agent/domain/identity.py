@@ -6,15 +6,28 @@ the settings link it to does, with the groups that the settings give, or that an
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from agent.domain.approval import REQUESTER, STRICT, Person, Rules
 from agent.domain.base import Noun
 from agent.domain.proposal import Refusal
 
 TERMINAL = "terminal"
+
+
+class Issuer(Noun):
+    """An OpenID provider whose tokens are believed, at the doors that speak HTTP."""
+
+    issuer: str = Field(pattern=r"^https://[^\s?#]+$")  # exactly as it stands in `iss`
+    audience: str = Field(min_length=1)  # a token for another service is none for this one
+    keys_file: Path  # its JWK Set (RFC 7517), from its jwks_uri: whoever can write this file can be anybody
+    algorithms: tuple[Literal["RS256", "PS256", "ES256", "EdDSA"], ...] = ("RS256", "ES256")
+    leeway_s: int = Field(default=60, ge=0, le=300)  # clocks of two machines; more would lengthen every token's life
+    groups_claim: str | None = None  # where it is trusted to tell groups; without it what a token says of them is air
+    groups: dict[str, str] = {}  # our group by the issuer's; what is not here is none of ours
 
 
 class Claims(Noun):
