@@ -6,9 +6,13 @@ fits, not into the 0.53 that waits for a 0.47. Before anything has come the flee
 bought each kind of node for somebody who wants one whole. That keeps the rare large nodes whole while little has been
 learnt, and it fades as pods come.
 
-Differences below `STEP_MILLI` are ties on purpose, and ties go to the first node of the fleet's order: so the last
-nodes stay whole for those who want many GPUs, where finer scores would nibble at all of them.
+Differences below `STEP_MILLI` for each GPU taken are ties on purpose, and ties go to the first node of the fleet's
+order: so the last nodes stay whole for those who want many GPUs, where finer scores would nibble at all of them. Of a
+pod that takes several GPUs the ties go first to the kind of node whose GPUs are worth least when it is empty: pods that
+fit only on a few rare nodes come too seldom to move the worth by a step, and still they should find one.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -21,6 +25,7 @@ from scheduler_core.gpus.worth import WorthTable
 STEP_MILLI = (
     150  # FGD's is 40; of 10, 30, 60, 100, 150 and 200 those from 100 on do about equally well, finer ones worse
 )
+WORTH_SAME = 0.001  # milli; kinds of nodes whose GPUs differ by less are worth the same
 SCORE_OF_NO_CHANGE = 1 << 20  # scores are 0 and more; no node holds a thousandth of that many steps
 PRIOR_PODS = (
     48  # imagined, in all; 15 let the first pods break up large nodes, 60 cost where nodes are never wanted whole
@@ -35,26 +40,33 @@ class Watchkeeper:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._arrivals = Arrivals()
-        self._table = WorthTable(_whole_nodes(fleet, PRIOR_PODS), fleet)
+        self._kinds = _NodeKinds(fleet)
+        self._learn(_whole_nodes(fleet, PRIOR_PODS))
 
     def saw(self, ask: Ask) -> bool:
         if not self._arrivals.saw(ask):
             return False
         counts = self._arrivals.counts
         imagined = _whole_nodes(self._fleet, PRIOR_PODS * LEARN_FIRST / counts.total())
-        both = {kind: imagined.get(kind, 0) + counts[kind] for kind in (*imagined, *counts)}
-        self._table = WorthTable(both, self._fleet)
+        self._learn({kind: imagined.get(kind, 0) + counts[kind] for kind in (*imagined, *counts)})
         return True
+
+    def _learn(self, counts: Mapping[Kind, float]) -> None:
+        self._table = WorthTable(counts, self._fleet)
+        self._spare = self._kinds.spare(self._table)
 
     def choose(self, scores: Ints) -> int:
         return int(scores.argmax())
 
     def scores(self, fleet: Fleet, ask: Ask, rows: Ints) -> Ints:
-        return _score(self._gains(fleet, ask, rows).max(axis=1))
+        gains = self._gains(fleet, ask, rows).max(axis=1)
+        if ask.gpus < 2:
+            return _score(gains, STEP_MILLI)
+        return _score(gains, STEP_MILLI * ask.gpus) * len(self._fleet) + self._spare[rows]
 
     def gpu(self, fleet: Fleet, ask: Ask, row: int) -> int:
         gains = self._gains(fleet, ask, np.array([row]))[0]
-        return int(np.where(gains == NO_GPU, -1, _score(gains)).argmax())
+        return int(np.where(gains == NO_GPU, -1, _score(gains, STEP_MILLI)).argmax())
 
     def _gains(self, fleet: Fleet, ask: Ask, rows: Ints) -> Floats:
         """What the pod takes less what the node loses, in milli: a column per GPU for a pod that shares one."""
@@ -84,6 +96,27 @@ def _whole_nodes(fleet: Fleet, pods: float) -> dict[Kind, float]:
     return {kind: pods / len(kinds) for kind in sorted(kinds)}
 
 
-def _score(gains: Floats) -> Ints:
-    steps = np.floor(np.maximum(gains, -SCORE_OF_NO_CHANGE * float(STEP_MILLI)) / STEP_MILLI)
+class _NodeKinds:
+    """The fleet's nodes by what they are when they are empty."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        codes = {model: code for code, model in enumerate(fleet.models)}
+        each = [(codes[node.model], node.cpu_milli, node.memory_mib, node.gpus) for node in fleet.nodes]
+        shapes = np.array(each, dtype=np.int64).reshape(len(each), 4)
+        kinds, of_row = np.unique(shapes, axis=0, return_inverse=True)
+        self._kinds: Ints = kinds
+        self._of_row: Ints = of_row.reshape(len(each))
+
+    def spare(self, table: WorthTable) -> Ints:
+        """A number for each row, higher where an empty node is worth less a GPU: the kind to be used up first."""
+        model, cpu, memory, gpus = self._kinds.T
+        place = table.place(model, cpu, memory)
+        worth = table.each(place, np.full((len(gpus), 1), MILLI))[:, 0] * gpus + table.free(place, gpus)
+        steps = np.floor(worth / np.maximum(gpus, 1) / WORTH_SAME)
+        order: Ints = np.unique(-steps, return_inverse=True)[1].reshape(len(gpus)).astype(np.int64)
+        return order[self._of_row]
+
+
+def _score(gains: Floats, step_milli: int) -> Ints:
+    steps = np.floor(np.maximum(gains, -SCORE_OF_NO_CHANGE * float(step_milli)) / step_milli)
     return steps.astype(np.int64) + SCORE_OF_NO_CHANGE

@@ -139,8 +139,23 @@ def test_a_pod_gains_what_it_takes_less_what_the_worth_of_its_node_falls(
             assert gains[gpus[0] if ask.shares else 0] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("order", [("rare", "common"), ("common", "rare")])
+def test_of_nodes_that_are_equal_but_for_a_rare_pod_the_common_one_is_used(order: tuple[str, str]) -> None:
+    cpus = {"rare": 128_000, "common": 96_000}
+    on = fleet(*(node(name, gpus=8, cpu=cpus[name], memory=786_432) for name in order))
+    placer = Placer(on, Watchkeeper(on))
+    came = [whole(8, cpu=64_000)] * 60 + [whole(1)] * 60 + [whole(8, cpu=120_000)]
+    for pod in came * 2:
+        placed = placer.place(pod)
+        assert placed is not None
+        placer.take_away(placed)
+    placed = placer.place(whole(8, cpu=64_000))
+    assert placed is not None
+    assert on.nodes[placed.node].name == "common"
+
+
 def test_scores_are_whole_steps_and_never_below_zero() -> None:
-    scores = watchkeeper._score(np.array([-1e12, -1.0, 0.0, 149.0, 150.0]))
+    scores = watchkeeper._score(np.array([-1e12, -1.0, 0.0, 149.0, 150.0]), 150)
     assert np.diff(scores[1:]).tolist() == [1, 0, 1]
     assert scores.min() >= 0
 
