@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
 from agent.adapters.checkpoints import close as close_checkpointer, open_checkpointer
+from agent.adapters.gate import Live, PoliciesInForce, policies_for
 from agent.adapters.inbound.observing import Observer
 from agent.adapters.kubernetes.views import ClusterViews
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.llm import reasoner_for
 from agent.adapters.playbooks.library import load_playbooks
 from agent.adapters.prometheus.detect import Surveyor
-from agent.adapters.rego.engine import EmbeddedPolicyEngine
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.store import Store
 from agent.adapters.switch import FreezeSwitch
@@ -45,7 +45,8 @@ from audit.log import Log
 
 ACTOR = "watchkeeper"
 _NOT_ACTED_BY = {
-    *("database", "policies", "playbooks", "freeze_file", "inbound_token_file", "model_key_file", "retention_days")
+    *("database", "policies", "playbooks", "freeze_file", "inbound_token_file", "model_key_file", "retention_days"),
+    *("policy_key_file", "opa_token_file", "opa_ca_file", "opa_certificate_file", "opa_key_file"),
 }
 logger = logging.getLogger("watchkeeper.assembly")
 Durability = Literal["full", "memory"]
@@ -74,6 +75,7 @@ class Agent:
     ports: Ports
     watch: Watch
     log: Log
+    policies: PoliciesInForce
     _observer: Observer
     _surveyor: Surveyor
     _blindness: Blindness
@@ -86,6 +88,7 @@ class Agent:
     def look(self) -> None:
         """One look of the agent's own at objects and metrics. A world that does not answer is looked at again later."""
         self.watch.heartbeat()
+        self._reload()
         now = self.ports.clock.now()
         for look in (self._observer.observe, self._survey):
             try:
@@ -101,6 +104,21 @@ class Agent:
             raise
         self._blindness.sees()
         return found
+
+    def _reload(self) -> None:
+        """Other policies on the disk are taken between two decisions, or refused and said so."""
+        reloaded = self.policies.reload()
+        if reloaded is None:
+            return
+        payload: dict[str, Any] = {"digest": reloaded.digest}
+        if reloaded.fault is not None:
+            fault = reloaded.fault
+            logger.error("the policies on the disk are refused, the old ones stay: %s: %s", fault.code, fault)
+            payload = {**payload, "code": fault.code, "reason": str(fault), "at": rfc3339(self.ports.clock.now())}
+        else:
+            logger.info("other policies are in force: %s", reloaded.digest)
+        with suppress(Fault):
+            self.ports.ledger.record("policy_refused" if reloaded.fault else "policy_loaded", payload)
 
     def run_until_idle(self) -> None:
         self.watch.run_until_idle()
@@ -125,7 +143,7 @@ def assemble(
 
     `in_turn`: nothing runs beside the watch, not even a model's thinking; a simulation's time stands still meanwhile.
     """
-    engine = EmbeddedPolicyEngine(settings.policies or bundled("policies"), overlay_data=settings.policy_data)
+    engine = policies_for(settings)
     playbooks = load_playbooks(settings.playbooks or bundled("playbooks"))
     log = Log.open(settings.log_place, durability=durability)
     ledger = interpose("log", AuditLedger(log, world.clock, ACTOR, seal=durability == "full"))
@@ -156,8 +174,8 @@ def assemble(
         incidents=store.incidents,
         desk=interpose("approvals", store.desk),
         boundaries=boundaries or NoBoundaries(),
-        tenants=_tenants(engine.bundle.limits),
-        idle_minimum_s=idle_minimum_s(engine.bundle.limits),
+        tenants=Live(lambda: _tenants(engine.bundle.limits)),
+        idle_minimum_s=Live(lambda: idle_minimum_s(engine.bundle.limits)),
         call_when_away_s=settings.call_when_away_s,
         thresholds=settings.thresholds,
     )
@@ -166,10 +184,11 @@ def assemble(
         ports=ports,
         watch=Watch(ports, Workflow(ports, checkpointer), order or InOrder()),
         log=log,
+        policies=engine,
         _observer=Observer(world.cluster, refused),
         _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger, settings.thresholds),
         _blindness=Blindness(notifier, ledger, settings.call_when_away_s),
-        _close=(lambda: close_checkpointer(checkpointer), store.close, log.close),
+        _close=(lambda: close_checkpointer(checkpointer), engine.close, store.close, log.close),
     )
 
 

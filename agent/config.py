@@ -59,6 +59,17 @@ class Settings(BaseSettings):
     )
     freeze_config_map: str = Field(default="watchkeeper/watchkeeper", pattern=r"^[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253}$")
     policy_data: dict[str, Any] = {}  # merged over the policies' own data
+    policy_key_file: Path | None = None  # public key (PEM): then only bundles signed with its other half are taken
+    policy_scope: str = Field(default="", pattern=r"^[\w./:-]{0,100}$")  # what the signature must be for
+    opa_url: str | None = Field(
+        default=None, pattern=r"^https?://[^\s/@?#]+$"
+    )  # an OPA server decides instead of the embedded engine, by the same policies
+    opa_token_file: Path | None = None  # bearer token for it
+    opa_token_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]{0,100}$")  # or the variable that has it
+    opa_ca_file: Path | None = None
+    opa_certificate_file: Path | None = None  # ours, where the server wants to know its clients
+    opa_key_file: Path | None = None
+    opa_timeout_s: float = Field(default=1.5, ge=0.05, le=30)
     playbooks: Path | None = None
     listen: str = Field(default="127.0.0.1:9710", pattern=r"^[^\s:]+:\d{1,5}$")  # host:port of the inbound doors
     inbound_token_file: Path | None = None
@@ -109,6 +120,21 @@ class Settings(BaseSettings):
         """Whose answer counts, at every door alike."""
         rules = Rules(single_operator=self.single_operator, break_glass=self.break_glass)
         return Directory(people=self.identities, rules=rules)
+
+    @model_validator(mode="after")
+    def _what_is_said_of_a_server_needs_one(self) -> Self:
+        said = ("opa_token_file", "opa_token_env", "opa_ca_file", "opa_certificate_file", "opa_key_file")
+        without = [key for key in said if getattr(self, key) is not None] if self.opa_url is None else []
+        if without:
+            raise ValueError(f"{without[0]} needs opa_url")
+        if (self.opa_certificate_file is None) != (self.opa_key_file is None):
+            raise ValueError("opa_certificate_file and opa_key_file go together")
+        if self.opa_token_file is not None and self.opa_token_env is not None:
+            raise ValueError("opa_token_file and opa_token_env exclude each other")
+        secure = (self.opa_url or "").startswith("https://")
+        if self.opa_url is not None and not secure and (self.opa_token_file or self.opa_token_env):
+            raise ValueError("a token is not sent over http: opa_url must be https://")
+        return self
 
     @property
     def log_place(self) -> str | Path:

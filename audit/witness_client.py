@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import httpx
 
 from audit.checkpoints import read_text
 from audit.errors import LogError, NoSuchRecord
 from audit.log import Log
-from audit.notes import Note, NoteRefused, Signature, VerifierKey, read_note, verified
+from audit.notes import Note, NoteRefused, Signature, VerifierKey, read_key, read_note, verified
 from audit.witness import write_request
 
 TIMEOUT_S = 10.0
@@ -40,6 +41,25 @@ def cosignature(client: httpx.Client, url: str, key: VerifierKey, log: Log, note
     except NoteRefused as refusal:
         raise NotCosigned(f"{url} answered with no cosignature of {key.name}: {refusal}") from refusal
     return next(line for line in signed.signatures if (line.name, line.key_id) == (key.name, key.id))
+
+
+def all_cosigned(
+    client: httpx.Client, witnesses: Sequence[tuple[str, VerifierKey]], log: Log, note: Note
+) -> tuple[Note, list[NotCosigned]]:
+    """The note with the lines of those who would, and why the others would not."""
+    lines, refused = list(note.signatures), []
+    for url, key in witnesses:
+        try:
+            lines.append(cosignature(client, url, key, log, note))
+        except NotCosigned as fault:
+            refused.append(fault)
+    return Note(note.text, tuple(lines)), refused
+
+
+def witness_of(text: str) -> tuple[str, VerifierKey]:
+    """URL=VKEY. Raises KeyRefused."""
+    url, _, key = text.partition("=")
+    return url, read_key(key)
 
 
 def _ask(client: httpx.Client, url: str, log: Log, note: Note, old_size: int) -> httpx.Response:

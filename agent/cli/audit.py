@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.audit_anchoring import anchored, checkpoint, witness
+from agent.cli.audit_anchoring import checkpoint, kept_at, signer_of, witness
 from agent.cli.audit_export import export, prove
 from agent.cli.audit_migrate import migrate
 from agent.cli.audit_query import query
 from agent.cli.audit_removal import redact, retain
 from agent.cli.audit_report import report
 from agent.cli.checking import verdict_of
-from agent.cli.house import ConfigOption, DbOption, log_place, opened
+from agent.cli.house import ConfigOption, DbOption, log_place, opened, settings
 from agent.cli.output import (
     EXIT_ERROR,
     EXIT_USAGE,
@@ -27,11 +26,16 @@ from agent.cli.output import (
 from agent.cli.reading import logged
 from agent.cli.records import proof_of, record_at, sentence_of, tell
 
+if TYPE_CHECKING:
+    from agent.config import Settings
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="The log: what was seen, decided and done, and the proof that it stands.",
 )
+
+SETTINGS = "settings"
 
 app.command(epilog="Example: watchkeeper audit checkpoint --key log.key --into /mnt/worm")(checkpoint)
 app.command(epilog="Example: watchkeeper audit export --key log.key --into export")(export)
@@ -99,13 +103,18 @@ def timeline(
         tell(records)
 
 
-@app.command(epilog="Example: watchkeeper audit fsck --json")
+@app.command(epilog="Example: watchkeeper audit fsck --anchor /mnt/worm --key VKEY")
 def fsck(
     size: Annotated[int | None, typer.Option(min=0, help="Records that the log had when its root was kept.")] = None,
     root: Annotated[str | None, typer.Option(help="The root that somebody kept outside, in hex.")] = None,
     kept: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", metavar="FILE", help="A signed one, in place of size and root."),
+        list[str] | None,
+        typer.Option(
+            "--anchor",
+            "--checkpoint",
+            metavar="PLACE",
+            help="A kept checkpoint, a folder of them, an anchor, or `settings` for all that those name; repeatable.",
+        ),
     ] = None,
     key: Annotated[
         list[str] | None, typer.Option("--key", metavar="VKEY", help="Who may have signed it; repeatable.")
@@ -119,8 +128,10 @@ def fsck(
 ) -> None:
     """Rehashes the whole log and says whether it is intact, or where it is not. Exit status 1 if it is not."""
     place = log_place(config, db)
-    expect_size, expect_root = (size, _root(root)) if kept is None else anchored(kept, key or [])
-    verdict = verdict_of(place, expect_root, expect_size, deep=deep)
+    given, named = settings(config), kept or []
+    places = [each for each in named if each != SETTINGS] + (list(given.anchors) if SETTINGS in named else [])
+    outside = kept_at(places, [*(key or []), *(_own_keys(given) if SETTINGS in named else ())])
+    verdict = verdict_of(place, _root(root), size, outside, deep=deep)
     if json:
         show_json(verdict.as_json())
     else:
@@ -130,6 +141,12 @@ def fsck(
         say("intact" if first is None else f"NOT INTACT, first at {first}")
     if not verdict.ok:
         raise typer.Exit(EXIT_ERROR)
+
+
+def _own_keys(given: Settings) -> list[str]:
+    """The public halves of what signs here: enough for whoever runs the log; an auditor brings their own."""
+    mine = [str(signer_of(given.checkpoint_key_file, None).key)] if given.checkpoint_key_file else []
+    return [*mine, *given.earlier_keys]
 
 
 def _root(text: str | None) -> bytes | None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.house import ConfigOption, DbOption, WallClock, opened
+from agent.cli.house import ConfigOption, DbOption, WallClock, log_opened, settings
 from agent.cli.output import EXIT_ERROR, EXIT_REFUSED, EXIT_USAGE, JsonOption, clean, fail, show_json
 
 if TYPE_CHECKING:
+    from agent.config import Settings
+    from audit.anchoring.anchor import Anchor
     from audit.checkpoints import SignedCheckpoint
+    from audit.kept import Kept, Refused
     from audit.log import Log
     from audit.notes import Note, SignatureType, VerifierKey
     from audit.signing import Signer
@@ -24,10 +28,17 @@ STATE_LOCK_TIMEOUT_S = 5.0
 
 
 def checkpoint(
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The log's private key, its owner's alone.")],
-    into: Annotated[
+    key: Annotated[
         Path | None,
-        typer.Option("--into", metavar="FOLDER", help="Keeps it there, never over another."),
+        typer.Option(
+            "--key", metavar="FILE", help="The log's private key; without it the settings' checkpoint_key_file."
+        ),
+    ] = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--anchor", "--into", metavar="PLACE", help="Keeps it there; repeatable. Without: what the settings name."
+        ),
     ] = None,
     new_key: Annotated[
         str | None, typer.Option("--new-key", metavar="NAME", help="First makes the key, for a log of this name.")
@@ -44,57 +55,89 @@ def checkpoint(
     db: DbOption = None,
 ) -> None:
     """Signs a checkpoint: size and root of the log, as a note that anybody with the public key can check."""
-    from audit.anchors import AnchorUnavailable, FolderAnchor, NotAnExtension, checkpoint as sign_and_keep
-    from audit.checkpoints import Checkpoint
+    from audit.anchoring.publishing import NotAnExtension, checkpoint as sign_and_keep
     from audit.notes import NoteRefused
 
-    asked = [_witness(text) for text in witnesses or []]
-    signer, before = signer_of(key, new_key), _keys(earlier or [])
-    with opened(config, db) as house:
+    given = settings(config)
+    asked = [_witness(text) for text in witnesses or given.witnesses]
+    signer = signer_of(_key_file(key, given), new_key)
+    before = keys_of([*(earlier or []), *given.earlier_keys])
+    places = anchor or given.anchors
+    with log_opened(config, db) as log:
+        away: list[str] = []
         try:
-            if into is None:
-                size = house.log.size()
-                note = signer.sign(Checkpoint(signer.key.name, size, house.log.root(size)))
-            else:
-                note = sign_and_keep(house.log, signer, FolderAnchor(into), before)
-        except AnchorUnavailable as error:
-            fail(f"The checkpoint cannot be kept: {error}.", "Name a folder that can be written by --into.")
+            done = sign_and_keep(log, signer, _opened(places), before, lambda note: _cosigned(note, asked, log, away))
         except (NotAnExtension, NoteRefused) as error:
             fail(
                 f"Not signed: {error}.",
-                "Somebody changed the log or the folder of checkpoints; ask who, before anything is signed.",
+                "Somebody changed the log or what is kept of it; ask who, before anything is signed.",
                 status=EXIT_REFUSED,
             )
-        cosigned = _cosigned(note, asked, house.log)
+    away += [f"Not kept: {fault}" for _, fault in done.away]
     if json:
-        show_json({"note": str(cosigned), "key": str(signer.key)})
+        kept = [each.name for each in _opened(places) if each.name not in dict(done.away)]
+        show_json({"note": str(done.note), "key": str(signer.key), "kept": kept, "away": away})
     else:
-        typer.echo(str(cosigned), nl=False)
+        typer.echo(str(done.note), nl=False)
         print(f"signed by {signer.key}", file=sys.stderr)
-    if len(cosigned.signatures) < len(note.signatures) + len(asked):
+    for each in away:
+        print(clean(f"{each}."), file=sys.stderr)
+    if away:
         raise typer.Exit(EXIT_ERROR)
 
 
-def _cosigned(note: Note, witnesses: list[tuple[str, VerifierKey]], log: Log) -> Note:
-    """The note with the lines of those who would; who would not is named."""
+def _opened(places: Sequence[str]) -> list[Anchor]:
+    from audit.anchoring.anchor import AnchorUnavailable
+    from audit.anchoring.places import anchor_at
+
+    try:
+        return [anchor_at(place, WallClock().now) for place in checked_places(places)]
+    except AnchorUnavailable as error:
+        fail(f"The checkpoint cannot be kept: {error}.")
+
+
+def _cosigned(note: Note, witnesses: Sequence[tuple[str, VerifierKey]], log: Log, away: list[str]) -> Note:
+    """The note with the lines of those who would; who would not is named in `away`."""
     import httpx
 
-    from audit.notes import Note
-    from audit.witness_client import TIMEOUT_S, NotCosigned, cosignature
+    from audit.witness_client import TIMEOUT_S, all_cosigned
 
-    lines = list(note.signatures)
     with httpx.Client(timeout=TIMEOUT_S) as client:
-        for url, key in witnesses:
-            try:
-                lines.append(cosignature(client, url, key, log, note))
-            except NotCosigned as error:
-                print(clean(f"Not cosigned: {error}"), file=sys.stderr)
-    return Note(note.text, tuple(lines))
+        whole, refused = all_cosigned(client, witnesses, log, note)
+    away += [f"Not cosigned: {fault}" for fault in refused]
+    return whole
 
 
 def _witness(text: str) -> tuple[str, VerifierKey]:
     url, _, key = text.partition("=")
-    return url, _keys([key])[0]
+    return url, keys_of([key])[0]
+
+
+def checked_places(places: Sequence[str]) -> Sequence[str]:
+    """Ends the command for a text that names no place."""
+    from audit.anchoring.places import NoSuchAnchor, check
+
+    try:
+        return [check(place) for place in places]
+    except NoSuchAnchor as error:
+        fail(f"No anchor: {error}.", status=EXIT_USAGE)
+
+
+def signing_keys(given: Settings) -> tuple[Signer, list[VerifierKey], list[tuple[str, VerifierKey]]]:
+    """What the settings say: who signs, who did before, who cosigns. Ends the command where they cannot be read."""
+    signer = signer_of(_key_file(None, given), None)
+    return signer, keys_of(given.earlier_keys), [_witness(text) for text in given.witnesses]
+
+
+def _key_file(named: Path | None, given: Settings) -> Path:
+    file = named or given.checkpoint_key_file
+    if file is None:
+        fail(
+            "No key to sign with.",
+            "Name its file by --key, or as checkpoint_key_file in the settings.",
+            status=EXIT_USAGE,
+        )
+    return file
 
 
 def witness(
@@ -119,7 +162,7 @@ def witness(
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     signer = signer_of(key, new_key, SignatureType.COSIGNATURE)
-    own = Witness(signer, _keys(logs), WitnessFile(state, STATE_LOCK_TIMEOUT_S).transaction)
+    own = Witness(signer, keys_of(logs), WitnessFile(state, STATE_LOCK_TIMEOUT_S).transaction)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal():
         fail(f"--listen {listen} is not HOST:PORT.", status=EXIT_USAGE)
@@ -136,10 +179,27 @@ def witness(
     serving.stop()
 
 
-def anchored(file: Path, keys: list[str]) -> tuple[int, bytes]:
-    """Size and root of a kept checkpoint that one of these keys has signed."""
-    kept = kept_checkpoint(file, keys).checkpoint
-    return kept.size, kept.root
+def kept_at(places: Sequence[str], keys: Sequence[str]) -> list[Kept | Refused]:
+    """All checkpoints that are kept at these places, as far as one of these keys has signed them.
+
+    A place is a kept checkpoint, a folder of them, or what the settings' `anchors` may name. One that cannot be read is
+    a finding: nobody who asked for it may take its silence for a yes.
+    """
+    from audit.anchoring.anchor import AnchorUnavailable
+    from audit.kept import Refused, believed, notes_in
+
+    found: list[Kept | Refused] = []
+    for place in places:
+        file = Path(place)
+        try:
+            notes = notes_in(file) if "://" not in place else _opened([place])[0].since(0)
+        except (OSError, AnchorUnavailable) as error:
+            found.append(Refused(place, "anchor_unreadable", f"cannot be read: {error}"))
+            continue
+        if not notes:
+            found.append(Refused(place, "anchor_empty", "keeps no checkpoint"))
+        found += believed(place, notes, keys_of(keys))
+    return found
 
 
 def kept_checkpoint(file: Path, keys: list[str]) -> SignedCheckpoint:
@@ -147,7 +207,7 @@ def kept_checkpoint(file: Path, keys: list[str]) -> SignedCheckpoint:
     from audit.notes import NoteRefused
 
     try:
-        return open_checkpoint(file.read_bytes(), _keys(keys))
+        return open_checkpoint(file.read_bytes(), keys_of(keys))
     except OSError as error:
         fail(f"The checkpoint {file} cannot be read: {error}.")
     except NoteRefused as error:
@@ -169,7 +229,7 @@ def signer_of(file: Path, new_name: str | None, kind: SignatureType | None = Non
         fail(f"The key in {file} cannot be used: {error}.", "`--new-key NAME` makes one.")
 
 
-def _keys(texts: list[str]) -> list[VerifierKey]:
+def keys_of(texts: Sequence[str]) -> list[VerifierKey]:
     from audit.notes import KeyRefused, read_key
 
     try:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.output import fail
 
 if TYPE_CHECKING:
+    from audit.kept import Kept, Refused
     from audit.verdict import Verdict
 
 
-def verdict_of(place: str | Path, root: bytes | None, size: int | None, *, deep: bool) -> Verdict:
+def verdict_of(
+    place: str | Path, root: bytes | None, size: int | None, kept: Sequence[Kept | Refused] = (), *, deep: bool
+) -> Verdict:
     from audit import fsck as checker
     from audit.errors import LogUnavailable
     from audit.storage.opening import url_of
@@ -22,7 +26,7 @@ def verdict_of(place: str | Path, root: bytes | None, size: int | None, *, deep:
         if url is not None:
             from audit.storage.recheck import fsck_postgresql
 
-            return fsck_postgresql(url, expect_root=root, expect_size=size)
-        return checker.fsck(place, expect_root=root, expect_size=size, deep=deep)
+            return fsck_postgresql(url, expect_root=root, expect_size=size, kept=kept)
+        return checker.fsck(place, expect_root=root, expect_size=size, kept=kept, deep=deep)
     except (OSError, sqlite3.Error, LogUnavailable) as error:
         fail(f"The log in {place} cannot be opened: {error}.", "Name a readable file by --db.")

@@ -6,7 +6,6 @@ import getpass
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,48 +36,72 @@ class WallClock:
         return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
 class House:
-    """What stands behind a command: the log and the store in one file."""
+    """What stands behind a command: the log, and the store that the agent works from.
 
-    path: Path
-    log: Log
-    ledger: AuditLedger
-    store: Store
+    The store is opened when it is first asked for: an auditor, whose log lies in a database of its own, has none.
+    """
+
+    def __init__(self, path: Path, log: Log, ledger: AuditLedger) -> None:
+        self.path = path
+        self.log = log
+        self.ledger = ledger
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        from agent.adapters.store import Store
+
+        if self._store is None:
+            self._store = Store.open(_existing(self.path), clock=WallClock(), ledger=self.ledger)
+        return self._store
+
+    @property
+    def has_store(self) -> bool:
+        return self._store is not None or self.path.is_file()
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
 
 @contextmanager
 def opened(config: Path | None, db: Path | None) -> Iterator[House]:
     """The log and the store. Faults end the command with a sentence."""
     from agent.adapters.ledger import AuditLedger
-    from agent.adapters.store import Store
     from agent.ports import Fault
+
+    path = db or settings(config).database
+    with log_opened(config, db) as log:
+        house = House(path, log, AuditLedger(log, WallClock(), actor_here(), seal=True))
+        try:
+            yield house
+        except Fault as fault:
+            fail(
+                f"No answer from {fault.place}: {fault}.",
+                "Try again; `watchkeeper audit fsck` looks at the file.",
+            )
+        finally:
+            house.close()
+
+
+@contextmanager
+def log_opened(config: Path | None, db: Path | None) -> Iterator[Log]:
+    """The log alone."""
     from audit.log import Log, LogError
 
-    path, place = database_path(config, db), log_place(config, db)
-    if place == path:
-        _is_ours(path)
-    clock = WallClock()
+    place = log_place(config, db)
+    if isinstance(place, Path):
+        _is_ours(_existing(place))
     try:
         with Log.open(place) as log:
-            ledger = AuditLedger(log, clock, actor_here(), seal=True)
-            store = Store.open(path, clock=clock, ledger=ledger)
-            try:
-                yield House(path, log, ledger, store)
-            finally:
-                store.close()
+            yield log
     except LogError as error:
         fail(f"The log cannot be used: {error}.", "`watchkeeper audit fsck` says whether it is intact.")
-    except Fault as fault:
-        fail(
-            f"No answer from {fault.place}: {fault}.",
-            "Try again; `watchkeeper audit fsck` looks at the file.",
-        )
 
 
-def database_path(config: Path | None, db: Path | None) -> Path:
-    """An existing file: a command that only looks must not leave an empty log behind."""
-    path = db or settings(config).database
+def _existing(path: Path) -> Path:
+    """A command that only looks must not leave an empty log behind."""
     if not path.is_file():
         fail(f"There is no database {path}.", "Start the agent first (`watchkeeper run`), or name the file by --db.")
     return path

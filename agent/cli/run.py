@@ -21,6 +21,7 @@ import typer
 from agent.cli.output import fail
 
 if TYPE_CHECKING:
+    from agent.adapters.anchoring import Anchoring
     from agent.adapters.simulated.world import World
     from agent.assembly import Agent
     from agent.config import Settings
@@ -73,13 +74,15 @@ def _serve(settings: Settings) -> None:
         agent = assemble(settings, simulated, notifier=LogNotifier())
     except (PlaybookError, Fault, ScenarioInvalid, LogError, OSError) as error:
         fail(f"It cannot start: {error}")
+    anchoring = _anchoring(settings, agent)
     ready = threading.Event()
     doors = Doors(
         inbox=agent.ports.inbox,
         clock=agent.ports.clock,
         wake=bell.set,
         on_refused=refused_by(agent.ports.ledger, agent.ports.clock),
-        not_ready=lambda: None if ready.is_set() else "the agent is starting",
+        not_ready=lambda: agent.policies.not_ready() if ready.is_set() else "the agent is starting",
+        details=lambda: {**agent.policies.details(), **({"anchors": anchoring.standing()} if anchoring else {})},
         token=_token(settings),
     )
     host, _, port = settings.listen.rpartition(":")
@@ -89,18 +92,36 @@ def _serve(settings: Settings) -> None:
     except CannotListen as error:
         agent.close()
         fail(f"It {error}.", "Set another address by `listen`.")
-    log.info("watching a simulated cluster; doors at %s; log in %s", serving.url, settings.database)
+    log.info("watching a simulated cluster; doors at %s; log in %s", serving.url, agent.log.store.name)
     if not _loopback(host) and settings.inbound_token_file is None:
         log.warning("the doors are open to everybody who reaches %s: set inbound_token_file", settings.listen)
+    if anchoring:
+        anchoring.start()
     ready.set()
     stopping = _stop_on_signals(bell)
     try:
         _watch(settings, simulated, agent, bell, stopping)
     finally:
         serving.stop()
+        if anchoring:
+            anchoring.stop()
         agent.close()
         lock.close()
         log.info("stopped")
+
+
+def _anchoring(settings: Settings, agent: Agent) -> Anchoring | None:
+    """Checks the places and the keys now: a mistake in the settings stops the start, a place that is away does not."""
+    if not settings.anchors:
+        return None
+    from agent.adapters.anchoring import Anchoring, Keys, person_called
+    from agent.cli.audit_anchoring import checked_places, signing_keys
+    from agent.cli.house import WallClock
+
+    signer, earlier, witnesses = signing_keys(settings)
+    alarm = person_called(agent.ports.notifier, agent.ports.ledger)
+    places = checked_places(settings.anchors)
+    return Anchoring(agent.log, Keys(signer, earlier, witnesses), places, settings.anchor_every_s, WallClock(), alarm)
 
 
 def _watch(settings: Settings, world: World, agent: Agent, bell: threading.Event, stopping: threading.Event) -> None:

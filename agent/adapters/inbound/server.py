@@ -40,8 +40,8 @@ Deliver = Callable[[Mapping[str, str], bytes], Response]
 
 @dataclass
 class Doors:
-    """What the door needs. `not_ready` says why the agent cannot work now; `on_refused` (door, place, reason) must
-    not raise. Both are called from threads of the server.
+    """What the door needs. `not_ready` says why the agent cannot work now, `details` what is less well and stops
+    nothing; `on_refused` (door, place, reason) must not raise. All are called from threads of the server.
     """
 
     inbox: Inbox
@@ -49,6 +49,7 @@ class Doors:
     wake: Callable[[], None]
     on_refused: Callable[[str, str, str], None]
     not_ready: Callable[[], str | None] = lambda: None
+    details: Callable[[], Mapping[str, object]] = dict
     token: str | None = None
     limits: Limits = LIMITS
     _gauges: Gauges = field(default_factory=dict)
@@ -157,7 +158,7 @@ class Doors:
         reason = self.not_ready()
         if reason:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", reason)
-        return JSONResponse({"ready": True})
+        return JSONResponse({"ready": True, **self.details()})
 
 
 def _answer(delivery: Delivery, new: int) -> Response:
