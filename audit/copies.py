@@ -7,8 +7,8 @@ What does not pass is no finding yet: `audit.rescan` reads the whole body and sa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from audit import canonical
@@ -16,8 +16,6 @@ from audit.errors import RecordRefused
 from audit.record import AT_FORM, SCHEMA
 from audit.removals import REDACTION, RETENTION
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
-_TEXT = frozenset({str})
 _READ_WHOLE = frozenset({REDACTION, RETENTION})
 """Records that mean something to the check itself."""
 
@@ -32,18 +30,17 @@ def are_the_body(
     body: bytes,
 ) -> bool:
     """Of a record of the form without sealed places. ASCII alone, where the order of names has but one meaning."""
-    texts = (kind, at, actor, "" if unique_key is None else unique_key, *attributes, *attributes.values())
-    if not _TEXT.issuperset(map(type, texts)) or kind in _READ_WHOLE or not AT_FORM.fullmatch(at):
-        return False
-    pairs = ",".join([f"{_quoted(name)}:{_quoted(attributes[name])}" for name in sorted(attributes)])
-    head = f'{{"actor":{_quoted(actor)},"at":"{at}","attributes":{{{pairs}}},"index":{index},"kind":{_quoted(kind)},'
-    head += '"payload":'
-    tail = f',"schema":{SCHEMA},"unique_key":{_quoted(unique_key)}}}'
-    if not (head.isascii() and tail.isascii() and body.startswith(head.encode()) and body.endswith(tail.encode())):
-        return False
     try:
+        if kind in _READ_WHOLE or not AT_FORM.fullmatch(at):
+            return False
+        pairs = ",".join([f"{_quoted(name)}:{_quoted(attributes[name])}" for name in sorted(attributes)])
+        head = f'{{"actor":{_quoted(actor)},"at":"{at}","attributes":{{{pairs}}},"index":{index},'
+        head += f'"kind":{_quoted(kind)},"payload":'
+        tail = f',"schema":{SCHEMA},"unique_key":{"null" if unique_key is None else _quoted(unique_key)}}}'
+        if not (head.isascii() and tail.isascii() and body.startswith(head.encode()) and body.endswith(tail.encode())):
+            return False
         # Where head and tail overlap this is empty, and no value.
         canonical.read(body[len(head) : -len(tail)])
-    except RecordRefused:
+    except (TypeError, RecordRefused):  # what is no text cannot be quoted
         return False
     return True
