@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from scheduler_core.bid import Ground
+from scheduler_core.explain_topology import of_topology
 from scheduler_core.explanation import Explanation, Reason
-from scheduler_core.flavors import Books, Want, choices
+from scheduler_core.flavors import Books, Chosen, Want, choices
 from scheduler_core.holders import Holders
 from scheduler_core.lines import turn
 from scheduler_core.model import Gang, Seconds
@@ -23,6 +24,8 @@ from scheduler_core.start import least_counts
 from scheduler_core.state import Phase
 from scheduler_core.topology import Failure
 
+_OTHERS_COULD_LEAVE = (Reason.WAITING_FOR_QUOTA, Reason.TOPOLOGY_PLACEMENT_FAILED, Reason.FRAGMENTED)
+
 
 def room_by_preemption(
     snapshot: Snapshot,
@@ -33,7 +36,7 @@ def room_by_preemption(
     spared: Collection[str] = (),
 ) -> Explanation | None:
     """What it lacks it will have once those have left that were sent back already, or will be in the next cycle."""
-    if gang.queue is None or lacking.reason not in (Reason.WAITING_FOR_QUOTA, Reason.TOPOLOGY_PLACEMENT_FAILED):
+    if gang.queue is None or lacking.reason not in _OTHERS_COULD_LEAVE:
         return None
     leaving = snapshot.leaving_gangs()
     if not leaving and snapshot.queues[gang.queue].preemption == PreemptionRules():
@@ -74,29 +77,10 @@ def no_seats(snapshot: Snapshot, gang: Gang) -> Explanation | None:
     sites, least = Sites(snapshot), least_counts(snapshot, gang)
     wants = [Want(each, least[each.name]) for each in gang.pod_sets]
     books = Books(snapshot.quota_tree, snapshot.usage, snapshot.flavors, snapshot.topologies)
-    last: Failure | None = None
+    first: tuple[Failure, Chosen] | None = None
     for choice in choices(books, snapshot.queues[gang.queue], wants):
         found = sites.find(gang, least, choice.flavors)
         if not isinstance(found, Failure):
             return None
-        last = last or found
-    return None if last is None else _of_topology(last)
-
-
-def _of_topology(failure: Failure) -> Explanation:
-    where = "/".join(failure.closest) or "the topology"
-    if failure.fits_without_topology:
-        remedy = f"gather room for {failure.wanted - failure.fits} more pods in {where}, or ask for a wider level"
-    elif failure.binding:
-        remedy = f"free {failure.lacking} more {failure.binding} in {where}, or add nodes there"
-    else:
-        remedy = "give nodes the topology's labels, or ask for a level that is there"
-    scattered = failure.fits_in_sum and not failure.fits_without_topology
-    return Explanation(
-        Reason.FRAGMENTED if scattered else Reason.TOPOLOGY_PLACEMENT_FAILED,
-        failure.message,
-        remedy,
-        failure.binding or "pods",
-        failure.wanted,
-        failure.fits,
-    )
+        first = first or (found, choice.flavors)
+    return None if first is None else of_topology(sites, gang, least, first[1], first[0])

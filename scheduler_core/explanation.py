@@ -36,4 +36,5 @@ class Explanation:
     available: int = 0
     holders: tuple[str, ...] = ()  # gangs that hold what binds, those with most of it first
     nodes: tuple[str, ...] = ()  # nodes the remedy is about
+    lacking: tuple[tuple[str, str, int], ...] = ()  # what must come free for it: node or queue, resource, how much
     until_s: Seconds | None = None  # when it may try again, or starts at the latest

@@ -30,7 +30,7 @@ from scheduler_core.topology import (
     spelled_out,
 )
 from scheduler_core.topology.capacity import Load
-from scheduler_core.topology.forest import Ints
+from scheduler_core.topology.forest import Ints, Path
 from scheduler_core.topology.shared import felt, overlaps
 
 Held = tuple[str, Assignment, Requests]  # flavor, where, what one pod takes
@@ -94,6 +94,23 @@ class Sites:
                 self._shift(each, -1)
             for flavor, left in self._leaving.items() if leaving else ():
                 self._capacities[flavor].free -= left
+
+    @contextmanager
+    def freed(self, amounts: Mapping[tuple[Path, str], int]) -> Iterator[None]:
+        """As though so much had come free on these leaves, in every flavor that has them."""
+        shifted: list[tuple[Capacity, int, int, int]] = []
+        for capacity in self._capacities.values():
+            for (path, resource), amount in amounts.items():
+                at = capacity.forest.domain(path) or capacity.forest.domain(path[-1:])
+                if at is not None and at[0] == len(capacity.forest.levels) - 1 and resource in capacity.row_of:
+                    shifted.append((capacity, capacity.row_of[resource], at[1], amount))
+        for capacity, row, leaf, amount in shifted:
+            capacity.free[row, leaf] += amount
+        try:
+            yield
+        finally:
+            for capacity, row, leaf, amount in shifted:
+                capacity.free[row, leaf] -= amount
 
     def send_off(self, name: str) -> None:
         """It holds its seats until the end of the cycle; what is weighed with `leaving` has them already."""

@@ -5,10 +5,13 @@ What the cycles found out is taken from them; who was never looked at is weighed
 """
 
 from scheduler_core.desk import Desk
+from scheduler_core.explain_topology import topology_reason
 from scheduler_core.explanation import Reason
 from scheduler_core.kueue_cycle import Round, decide
 from scheduler_core.model import Gang, Seconds
 from scheduler_core.quota import StopPolicy
+from scheduler_core.start import least_counts
+from scheduler_core.topology import Failure
 
 
 def reasons(desk: Desk, result: Round, now_s: Seconds) -> dict[str, Reason]:
@@ -21,7 +24,8 @@ def reasons(desk: Desk, result: Round, now_s: Seconds) -> dict[str, Reason]:
         elif gang.held or gang.gates:
             found[name] = Reason.HELD
         else:
-            found[name] = result.why.get(name) or _weighed(desk, name, now_s)
+            word = result.why.get(name) or _weighed(desk, name, now_s)
+            found[name] = _of_topology(desk, name, now_s) if word is Reason.TOPOLOGY_PLACEMENT_FAILED else word
     return found
 
 
@@ -36,3 +40,11 @@ def _weighed(desk: Desk, name: str, now_s: Seconds) -> Reason:
     if state.requeue_at_s is not None and state.requeue_at_s > now_s:
         return Reason.BACKING_OFF
     return decide(desk, name, now_s).reason or Reason.WAITING_FOR_QUOTA
+
+
+def _of_topology(desk: Desk, name: str, now_s: Seconds) -> Reason:
+    """Is it the topology, or are its pods too large, or is what is free scattered in parts smaller than they are?"""
+    found = decide(desk, name, now_s)
+    least = least_counts(desk.snapshot, found.gang)
+    seats = desk.sites.find(found.gang, least, found.flavors) if found.flavors else ()
+    return topology_reason(seats) if isinstance(seats, Failure) else Reason.TOPOLOGY_PLACEMENT_FAILED

@@ -30,6 +30,7 @@ class Capacity:
     idle: Ints  # the same if every admitted workload were gone
     gates: Gates
     row_of: Mapping[str, int]  # of a resource
+    size: Ints  # the same were nothing there at all
 
     @classmethod
     def of(cls, forest: Forest) -> "Capacity":
@@ -46,7 +47,7 @@ class Capacity:
                     offered[row_of[PODS]][leaf] += UNCOUNTED
         bounded = [[min(quantity, QUANTITY_AT_MOST) for quantity in row] for row in offered]
         free = np.array(bounded, np.int64).reshape(len(resources), len(forest.nodes))
-        return cls(forest, resources, free, free.copy(), Gates(forest), row_of)
+        return cls(forest, resources, free, free.copy(), Gates(forest), row_of, free.copy())
 
     def fork(self) -> "Capacity":
         return replace(self, free=self.free.copy())

@@ -1,6 +1,6 @@
 """Why a pod set found no place: data, in Kueue's words where it has them; what came closest and what binds there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -30,10 +30,15 @@ class Failure:
     closest: Path = ()  # the domain of that level with most room; empty where several could have shared the pod set
     fits: int = 0  # pods of it that have room there, slices counted whole
     binding: str | None = None  # the resource that runs out first there
-    lacking: int = 0  # how much of it is missing there
     fits_without_topology: bool = False  # there is room for every pod, only not as it was asked for
     fits_in_sum: bool = False  # summed over all nodes enough is free of everything: it is scattered
     excluded: tuple[tuple[str, int], ...] = ()  # leaves that take none of its pods, by what keeps them out
+    search: "Searched | None" = field(default=None, compare=False, repr=False)  # for `relief.py`, while nothing changes
+
+    @property
+    def scattered(self) -> bool:
+        """It would fit in what is free in all, and does not fit on the nodes, whatever the topology."""
+        return self.fits_in_sum and not self.fits_without_topology
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +71,6 @@ def does_not_fit(search: Searched, level: int, units: int | None) -> Failure:
     if search.leader is not None and counts.leads is not None and not counts.leads[-1][begin:end].any():
         short, of_short = search.leader, leaves_of(capacity, search.leader, None, leaf.inside)
     fits = beside * plan.slice_size if short is ask else 0
-    binding, each = _binding(capacity, short, of_short, slice(begin, end))
     return Failure(
         pod_set=short.name,
         cause=Cause.DOES_NOT_FIT,
@@ -75,11 +79,11 @@ def does_not_fit(search: Searched, level: int, units: int | None) -> Failure:
         closest_level=capacity.forest.topology.levels[level],
         closest=capacity.forest.levels[level].paths[best] if plan.required else (),
         fits=fits,
-        binding=binding,
-        lacking=(short.count - fits) * each,
+        binding=_binding(capacity, short, of_short, slice(begin, end)),
         fits_without_topology=int(of_short.pods.sum()) >= short.count,
         fits_in_sum=_fits_in_sum(capacity, short, of_short),
         excluded=excluded,
+        search=search,
     )
 
 
@@ -147,19 +151,17 @@ def _excluded_words(leaves: int, excluded: tuple[tuple[str, int], ...]) -> str:
     return f". Total nodes: {leaves}; excluded: " + ", ".join(sorted(f"{what}: {count}" for what, count in excluded))
 
 
-def _binding(capacity: Capacity, ask: Ask, leaf: LeafCounts, leaves: slice) -> tuple[str | None, int]:
-    """What there is least of in those leaves, counted in pods, and how much of it one pod takes."""
+def _binding(capacity: Capacity, ask: Ask, leaf: LeafCounts, leaves: slice) -> str:
+    """What there is least of in those leaves, counted in pods."""
     wanted = capacity.vector(ask.shape.requests)
     if wanted is None:
-        resource = next(iter(_first_to_run_out(capacity, ask, np.zeros(1, np.int64))))
-        return resource, ask.shape.requests[resource]
+        return next(iter(_first_to_run_out(capacity, ask, np.zeros(1, np.int64))))
     open_to = leaf.gate.open[leaves]
     pods = []
     for row, quantity in wanted:
         fits = np.maximum(capacity.free[row][leaves] // quantity, 0) * open_to
-        pods.append((int(fits.sum()), capacity.resources[row], quantity))
-    _, resource, quantity = min(pods)
-    return resource, quantity
+        pods.append((int(fits.sum()), capacity.resources[row]))
+    return min(pods)[1]
 
 
 def _fits_in_sum(capacity: Capacity, ask: Ask, leaf: LeafCounts) -> bool:

@@ -73,7 +73,7 @@ def test_what_came_closest_and_what_binds_there() -> None:
     centre = data_centre({"b1": {"r1": {"x1": 3, "x2": 2}, "r2": {"x3": 4}}, "b2": {"r3": {"x4": 4}}})
     failure = refused(centre, gang(8, required="rack"))
     assert (failure.closest_level, failure.closest, failure.fits) == (RACK, ("b1", "r1"), 5)
-    assert (failure.binding, failure.lacking) == (GPU, 3)
+    assert failure.binding == GPU
     assert failure.fits_without_topology and failure.fits_in_sum
 
 
@@ -81,13 +81,13 @@ def test_pods_that_are_too_large_for_what_is_left_of_each_host() -> None:
     pairs = PodShape(requests={GPU: 2})
     failure = refused(one_rack(3, 3, 2), gang(4, required="rack", shape=pairs))
     assert not failure.fits_without_topology and failure.fits_in_sum, "8 GPUs are free, a pair at a time only 6"
-    assert (failure.fits, failure.binding, failure.lacking) == (3, GPU, 2)
+    assert (failure.fits, failure.binding) == (3, GPU)
 
 
 def test_a_full_cluster_has_nothing_in_sum() -> None:
     failure = refused(one_rack(1, 1), gang(4, preferred="host"))
     assert not failure.fits_in_sum and not failure.fits_without_topology
-    assert (failure.closest, failure.fits, failure.lacking) == ((), 2, 2)
+    assert (failure.closest, failure.fits) == ((), 2)
 
 
 def test_a_resource_that_no_node_has() -> None:
@@ -99,7 +99,7 @@ def test_pods_count_where_a_node_counts_them() -> None:
     centre = centre_of(host("x1", 8, also={"pods": 3}))
     assert placed(centre, gang(3, required="host")) == {"x1": 3}
     failure = refused(centre, gang(4, required="host"))
-    assert (failure.binding, failure.lacking) == ("pods", 1)
+    assert failure.binding == "pods"
 
 
 def test_more_used_than_there_is_counts_as_none() -> None:
