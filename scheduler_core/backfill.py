@@ -20,13 +20,13 @@ from scheduler_core.aging import line
 from scheduler_core.backfill_rules import EASY, Rules
 from scheduler_core.elastic import Resized
 from scheduler_core.holders import queued_since_s
-from scheduler_core.letting_in import let_in
+from scheduler_core.letting_in import asked_of, let_in
 from scheduler_core.model import Gang, Seconds
 from scheduler_core.quota import Strategy
 from scheduler_core.reservation import NEVER, Promise, Reservation, keeps, reserve
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.start import Assignment, commit
+from scheduler_core.start import Assignment, commit, try_start
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class _Look:
     def _look_at(self, gang: Gang) -> None:
         delayed: list[str] = []
         assignment = None if self._is_in_vain(gang) else self._let_in(gang, delayed)
+        if delayed:
+            assignment = self._beside_what_is_held(gang)
         if assignment is not None:
             self.started.append(assignment)
             return
@@ -95,6 +97,20 @@ class _Look:
             return not delayed
 
         return let_in(self.snapshot, gang, self.now_s, self.settings, self.resized, may_take)
+
+    def _beside_what_is_held(self, gang: Gang) -> Assignment | None:
+        """Where it fits best it would delay somebody: and on the nodes that nobody holds?"""
+        nodes = {node for each in self.held for node in each.nodes}
+        asked, state = asked_of(self.snapshot, gang, self.settings), self.snapshot.state_of(gang.name)
+        if not nodes or not asked.place:
+            return None
+        with self.snapshot.fork():
+            self.snapshot.restore(gang.name, replace(state, excluded_nodes=state.excluded_nodes | nodes))
+            assignment = try_start(self.snapshot, gang.name, self.now_s, asked)
+        if assignment is None or _would_delay(self.snapshot, assignment, self.held, self.now_s, self.settings):
+            return None
+        commit(self.snapshot, assignment)
+        return assignment
 
     def _reserve(self, gang: Gang, kind: object) -> None:
         waited_s = self.now_s - queued_since_s(gang, self.snapshot.state_of(gang.name))

@@ -15,6 +15,7 @@ from scheduler_core.backfill_rules import Rules
 from scheduler_core.model import Seconds
 from scheduler_core.preemption import next_preemption, victims
 from scheduler_core.quota import Policy, PreemptionRules
+from scheduler_core.reservation import NEVER
 from scheduler_core.scheduler import CycleResult, run
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
@@ -43,11 +44,11 @@ def settle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, sp
             in_vain.add(found.gang)
             continue
         mark = snapshot.mark()
-        _send_back(snapshot, found, now_s)
+        _send_back(snapshot, found, now_s, stand_aside=settings.backfill is not None)
         result = run(snapshot, now_s, settings)
         if any(each.gang == found.gang for each in result.admitted):
             snapshot.keep(mark)
-            total.results.append(result)
+            total.results += [result, *_let_back(snapshot, found, now_s, settings)]
             total.preemptions.append(found)
         else:
             snapshot.undo(mark)
@@ -55,12 +56,25 @@ def settle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, sp
     return total
 
 
-def _send_back(snapshot: Snapshot, preemption: Preemption, now_s: Seconds) -> None:
-    """All of them; who is sent back for another keeps its age in the queue."""
+def _send_back(snapshot: Snapshot, preemption: Preemption, now_s: Seconds, *, stand_aside: bool) -> None:
+    """All of them; who is sent back for another keeps its age in the queue. Where age counts, they stand aside until
+    that other is in: with it they might come first again."""
     for victim in preemption.victims:
         before = snapshot.state_of(victim.gang)
         snapshot.evict(victim.gang, now_s)
-        snapshot.restore(victim.gang, replace(snapshot.state_of(victim.gang), queued_s=before.queued_s))
+        requeue_at_s = NEVER if stand_aside else None
+        after = replace(snapshot.state_of(victim.gang), queued_s=before.queued_s, requeue_at_s=requeue_at_s)
+        snapshot.restore(victim.gang, after)
+
+
+def _let_back(
+    snapshot: Snapshot, preemption: Preemption, now_s: Seconds, settings: Settings
+) -> tuple[CycleResult, ...]:
+    """Those that stood aside get what is left."""
+    aside = [each.gang for each in preemption.victims if snapshot.state_of(each.gang).requeue_at_s == NEVER]
+    for name in aside:
+        snapshot.restore(name, replace(snapshot.state_of(name), requeue_at_s=None))
+    return (run(snapshot, now_s, settings),) if aside else ()
 
 
 def _without_the_aged(
