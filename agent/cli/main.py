@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "incidents": ("agent.cli.incidents", "app", "What happened: list, show."),
     "approvals": ("agent.cli.approvals", "app", "What waits for a person: list, show, approve, reject, watch."),
     "audit": ("agent.cli.audit", "app", "The log: query, show, timeline, report, export, redact, fsck."),
-    "policy": ("agent.cli.policy", "app", "The gate: check, test."),
+    "policy": ("agent.cli.policy", "app", "The gate: check, test, levels."),
     "playbooks": ("agent.cli.playbooks", "app", "Remedies: list, show, check."),
     "bench": ("agent.cli.bench", "app", "Measure: placement, admission."),
     "config": ("agent.cli.config", "app", "Settings: show, schema."),

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from agent.cli.output import EXIT_ERROR, JsonOption, fail, say, show_json, show_table
+from agent.cli.policy_levels import app as levels
 
 app = typer.Typer(help="The policies that every proposal goes through.", no_args_is_help=True, add_completion=False)
+app.add_typer(levels, name="levels")
 
 BundleArgument = Annotated[
     Path | None, typer.Argument(metavar="BUNDLE", help="Folder of policies; without it, those that came along.")

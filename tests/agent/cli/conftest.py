@@ -25,6 +25,7 @@ identities:
   - {{name: alice, groups: [gpu-oncall]}}
   - {{name: bob, groups: [gpu-oncall]}}
   - {{name: dave, groups: [tenant-a]}}
+  - {{name: dana, groups: [platform-leads]}}
 """
 
 HOSTILE = "\x1b]0;owned\x07 [red]fell off[/red] \u202eesrever\n\x9b2J"
