@@ -121,7 +121,7 @@ class _Look:
         if computed != leaf:
             self._verdict.integrity.add("body_differs", index, "the body does not hash to the stored leaf")
             return False
-        if not parts and are_the_body(index, kind, at, actor, unique_key, attributes, body):
+        if are_the_body(row, attributes, parts):
             self._time(index, at)
             return True
         try:
@@ -177,7 +177,10 @@ class _Attributes:
             self._next = next(self._records, None)
         if self._next is None or self._next[0] != index:
             return {}
-        found = {name: value for _, name, value in self._next[1]}
+        rows = [(name, value) for _, name, value in self._next[1]]
+        found = dict(rows)
+        if len(found) != len(rows):
+            self._verdict.integrity.add("attributes_differs", index, "an attribute is there twice")
         self._next = next(self._records, None)
         return found
 
