@@ -1,8 +1,9 @@
 """One step of a proposal, at most once: intent record, effect, outcome record; undo when a later step fails.
 
 The intent's unique key is digest/step/attempt: its insert is what consumes an approval and starts a step. Whoever
-finds the intent there already (a crash, a second worker) looks at the cluster before doing anything: each patch leaves
-its mark on the object, a scale its number, a repair its key. No durable intent, no effect.
+finds the intent there already (a crash) looks at the cluster before doing anything: each patch leaves its mark on the
+object, a scale its number, a repair its key. A second worker beside the one that began leaves it alone. No durable
+intent, no effect.
 """
 
 from contextlib import suppress
@@ -32,6 +33,7 @@ from agent.ports import (
 MARK = "watchkeeper.dev/action"
 GIVE_UP_AFTER_S = 900  # an intent this old without an effect is given up: the view it was judged on is stale by then
 REPAIR_GIVE_UP_AFTER_S = 12 * 3600  # a repair system has outages of hours, and the node waits cordoned; then a person
+RIVAL_S = 120  # a worker that lives has said what came of its step long before: a call times out after 30 s
 UNDO_GIVE_UP_AFTER_S = 4 * 3600  # half done is worse than done: what stops an undo is a person who has taken over
 
 
@@ -72,6 +74,7 @@ class StepCall:
     since: datetime
     undo: bool = False
     dry_run: bool = True
+    request: str | None = None  # the approval that the first intent consumes
 
     @property
     def step(self) -> Step:
@@ -120,7 +123,10 @@ def run_step(call: StepCall, through: Effectors) -> StepResult:
         return StepResult(StepState.DONE if done else StepState.FAILED, str(recorded.get("detail", "")))
     intent = through.ledger.find(call.intent_key)
     if intent is not None:
-        return _reconcile(call, through, parse_rfc3339(intent["at"]))
+        started = parse_rfc3339(intent["at"])
+        if (call.now - started).total_seconds() < RIVAL_S and not through.ledger.ours(call.intent_key):
+            return StepResult(StepState.WAITING, "another worker has started this step")
+        return _reconcile(call, through, started)
     if call.dry_run and not call.undo:
         refused = _dry_run(call, through)
         if refused is not None:
@@ -281,6 +287,7 @@ def _intent(call: StepCall) -> JsonObject:
     step = call.step
     return {
         **_about(call),
+        "request": call.request,
         "verb": step.verb.value,
         "object": step.target.json_object(),
         "body": dict(step.body),

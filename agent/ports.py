@@ -264,6 +264,10 @@ class Ledger(Protocol):
 
     def find(self, unique_key: str) -> JsonObject | None: ...
 
+    def ours(self, intent_key: str) -> bool:
+        """May this worker go on with what was begun: did it begin it, or one that was there before and is no more?"""
+        ...
+
     def past_actions(self, since: datetime) -> list[PastAction]: ...
 
     def standing(self) -> Standing:

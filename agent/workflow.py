@@ -43,7 +43,7 @@ STAGES: tuple[tuple[Callable[[Thread, Ports], Move], tuple[str, ...]], ...] = (
     (approve, ("notice", "cancel", "propose")),
     (notice, ("judge_again", "cancel")),
     (judge_again, ("execute", "approve", "cancel")),
-    (execute, ("execute", "judge_again", "verify", "undo", "propose")),
+    (execute, ("execute", "judge_again", "notice", "cancel", "verify", "undo", "propose")),
     (undo, ("undo", "propose")),
     (verify, ("propose", "undo")),
     (cancel, ("propose",)),

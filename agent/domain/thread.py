@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.base import Noun
+from agent.domain.cluster import ObjectRef
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal
@@ -24,6 +25,14 @@ class Edit(Noun):
     requirement: ApprovalRequirement  # of the request that was edited, for where the policies would not ask
 
 
+class Canary(Noun):
+    """What is acted on first, and the step before which it has to be well again."""
+
+    first: ObjectRef  # the gang or workload that is to be whole again
+    stopped: tuple[str, ...]  # uids of pods that count for nothing any more
+    gate: int
+
+
 class Thread(Noun):
     incident: str
     round: int = 0  # one proposal a round
@@ -37,6 +46,7 @@ class Thread(Noun):
     edit: Edit | None = None  # by a person, of the remedy it names
     notice_at: datetime | None = None
     step: int = 0
+    canary: Canary | None = None  # where the verdict obliges to go on only once the first is well
     since: datetime | None = None  # when the step or the verification began to wait
     good_since: datetime | None = None  # when the success test first held
     tried: tuple[str, ...] = ()  # remedies that are not to be tried again in this incident

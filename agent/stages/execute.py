@@ -1,8 +1,9 @@
 """Doing it: the proposal's steps in their order, and back again when a later one fails.
 
 How one step is done at most once is in `agent/effects.py`; here is only the order of things, and what a failure means.
-Nothing is begun on an old verdict: what was held up before its first step is judged again on a fresh look. A repair
-system that does not answer is asked again, ever more seldom and each time on a fresh look, while the node waits.
+Nothing is begun on an old verdict: what was held up before its first step is judged again on a fresh look. Nor is
+anything begun whose obligations cannot all be fulfilled. A repair system that does not answer is asked again, ever
+more seldom and each time on a fresh look, while the node waits.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +11,10 @@ from datetime import datetime, timedelta
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal, Verb
 from agent.domain.thread import Move, Next, Thread, Wait
-from agent.effects import Effectors, StepCall, StepState, abandon, begun_at, run_step, waiting_for
+from agent.domain.verdict import Obligations
+from agent.effects import Effectors, StepCall, StepResult, StepState, abandon, begun_at, run_step, waiting_for
+from agent.evidence.canary import GATE_S, canary_of, not_well
+from agent.evidence.owed import unfulfillable
 from agent.ports import Ports, RepairUnavailable
 from agent.recording import tell
 
@@ -28,11 +32,12 @@ def execute(thread: Thread, ports: Ports) -> Move:
         return Next("verify", thread.but(since=now))
     since = thread.since or now
     thread = thread.but(since=since)
-    dry_run = thread.verdict.obligations.dry_run if thread.verdict else True
-    call = StepCall(proposal, thread.step, now, since=since, dry_run=dry_run)
+    owed = thread.verdict.obligations if thread.verdict else Obligations()
+    call = StepCall(proposal, thread.step, now, since=since, dry_run=owed.dry_run, request=thread.request)
     try:
-        if _old_verdict(thread, now) and not _under_way(call, ports):
-            return Next("judge_again", thread)
+        held_back = _held_back(thread, call, owed, ports)
+        if held_back is not None:
+            return held_back
         result = waiting_for(call.step, ports.views.take(), since, now)
         if result.state is StepState.DONE:
             result = run_step(call, Effectors.of(ports))
@@ -40,6 +45,10 @@ def execute(thread: Thread, ports: Ports) -> Move:
         return _ask_later(thread, call, away, ports)
     if thread.step == 0 and thread.request is not None and result.state is not StepState.WAITING:
         ports.desk.close(thread.request, "consumed")
+    return _after(thread, proposal, result, now)
+
+
+def _after(thread: Thread, proposal: Proposal, result: StepResult, now: datetime) -> Move:
     match result.state:
         case StepState.WAITING:
             retry_s = STEP_RETRY_S if thread.step else FIRST_STEP_RETRY_S
@@ -49,6 +58,51 @@ def execute(thread: Thread, ports: Ports) -> Move:
         case StepState.FAILED:
             why = f"step {thread.step + 1} of {proposal.action} on {proposal.target} failed: {result.detail}"
             return _after_failure(thread, proposal, why, now)
+
+
+def _held_back(thread: Thread, call: StepCall, owed: Obligations, ports: Ports) -> Move | None:
+    if thread.step == 0 and not _under_way(call, ports):
+        return _before_the_first(thread, call.proposal, owed, ports)
+    return _canary_gate(thread, call, ports)
+
+
+def _before_the_first(thread: Thread, proposal: Proposal, owed: Obligations, ports: Ports) -> Move | None:
+    """What has to be so before anything is begun: a verdict of now, and every obligation one that can be fulfilled."""
+    now = ports.clock.now()
+    if _old_verdict(thread, now):
+        return Next("judge_again", thread)
+    refusal = unfulfillable(proposal, owed)
+    if refusal is not None:
+        return Next("cancel", _refused(thread, f"{refusal.code}: {refusal.message} {refusal.remedy}"))
+    told = thread.notice_at
+    if owed.notice_s and (told is None or now < told + timedelta(seconds=owed.notice_s)):
+        return Next("notice", thread)
+    if owed.canary and thread.canary is None:
+        found = canary_of(proposal, ports.views.take())
+        return Next("execute", thread.but(canary=found)) if found is not None else None
+    return None
+
+
+def _refused(thread: Thread, why: str) -> Thread:
+    """As a deny is: the end of the incident, unless its playbook can do without."""
+    refused = thread.but(statement=why)
+    if thread.on_refusal == "continue" or thread.ending is not None:
+        return refused
+    return refused.but(ending=IncidentState.REFUSED)
+
+
+def _canary_gate(thread: Thread, call: StepCall, ports: Ports) -> Move | None:
+    """The first object has to be well again before the next is touched; past its time the whole has failed."""
+    canary = thread.canary
+    if canary is None or thread.step != canary.gate:
+        return None
+    why = not_well(canary, ports.views.take())
+    if not why:
+        return None
+    if (call.now - call.since).total_seconds() < GATE_S:
+        return Wait(call.now + timedelta(seconds=STEP_RETRY_S), f"canary: {why}", thread)
+    failed = f"{call.proposal.action} on {call.proposal.target} stopped after the first: {why} after {GATE_S} s"
+    return _after_failure(thread, call.proposal, failed, call.now)
 
 
 def _under_way(call: StepCall, ports: Ports) -> bool:

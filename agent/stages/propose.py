@@ -195,6 +195,7 @@ def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports)
         request=None,
         notice_at=None,
         step=0,
+        canary=None,
         since=None,
         good_since=None,
     )

@@ -45,7 +45,7 @@ def verify(thread: Thread, ports: Ports) -> Move:
     if proposal is None or since is None:
         raise ValueError(f"incident {thread.incident} has nothing to verify")
     now, view = ports.clock.now(), ports.views.take()
-    deadline = since + timedelta(seconds=CATALOGUE[proposal.action].verify_within_s)
+    deadline = since + timedelta(seconds=_within_s(thread, proposal))
     success = CATALOGUE[proposal.action].succeeded(proposal, view, now, ports.repairs.state)
     if success.done:
         thread = thread.but(good_since=thread.good_since or now)
@@ -56,6 +56,12 @@ def verify(thread: Thread, ports: Ports) -> Move:
     if now < found.until:
         return Wait(min(now + timedelta(seconds=LOOK_EVERY_S), found.until), found.why, thread)
     return _concluded(thread, proposal, found, ports)
+
+
+def _within_s(thread: Thread, proposal: Proposal) -> int:
+    """As long as the action needs at most, and no longer than the verdict obliges."""
+    own = CATALOGUE[proposal.action].verify_within_s
+    return min(own, thread.verdict.obligations.verify_within_s) if thread.verdict else own
 
 
 def _tested(thread: Thread, proposal: Proposal, success: Success, deadline: datetime) -> _Finding:

@@ -49,6 +49,8 @@ class AuditLedger:
         self._standing = StandingFold()
         self._past_next = 0
         self._past_lock = threading.Lock()
+        self._begun: dict[str, int] = {}  # thread of this process by intent
+        self._size_at_start = _size(log)
 
     def record(
         self,
@@ -77,6 +79,8 @@ class AuditLedger:
             raise AlreadyRecorded(unique_key or "", standing) from taken
         except audit_log.LogError as error:
             raise LedgerUnavailable(f"{kind} cannot be recorded: {error}") from error
+        if kind == "intent" and unique_key is not None:
+            self._begun[unique_key] = threading.get_ident()
 
     def find(self, unique_key: str) -> JsonObject | None:
         try:
@@ -87,6 +91,16 @@ class AuditLedger:
             return None
         payload: Any = filled(found, REDACTED).payload
         return cast(JsonObject, payload)
+
+    def ours(self, intent_key: str) -> bool:
+        """Is it this worker's to go on with: begun by this thread, or before this process was there to begin it?"""
+        if intent_key in self._begun:
+            return self._begun[intent_key] == threading.get_ident()
+        try:
+            found = self._log.find(intent_key)
+        except audit_log.LogError as error:
+            raise LedgerUnavailable(f"{intent_key} cannot be looked up: {error}") from error
+        return found is not None and found.index < self._size_at_start
 
     def past_actions(self, since: datetime) -> list[PastAction]:
         """From this process's last look on, only new records are read."""
@@ -129,6 +143,14 @@ class AuditLedger:
             raise LedgerUnavailable(
                 f"record {index} changes a level in a way that is not understood: {error}"
             ) from error
+
+
+def _size(log: Log) -> int:
+    """Of a log that is down at the start nothing is known: then nothing in it is taken for our own."""
+    try:
+        return log.size()
+    except audit_log.LogError:
+        return 0
 
 
 def attributes_of(payload: Mapping[str, Any]) -> dict[str, str]:
