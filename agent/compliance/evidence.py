@@ -203,7 +203,10 @@ _READERS = {
     "break_glass": _Folding.break_glass,
     "level_changed": _Folding.break_glass,
     **dict.fromkeys(
-        ("refused", "notification_failed", "cancellation", "redaction", "retention", "configuration", "policy_loaded"),
+        (
+            *("refused", "notification_failed", "cancellation", "redaction", "retention", "configuration"),
+            *("policy_loaded", "policy_refused"),
+        ),
         _Folding.exception,
     ),
 }

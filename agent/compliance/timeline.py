@@ -123,6 +123,13 @@ def _policy_loaded(payload: Payload) -> str:
     return f"Loaded the policies with digest {payload['digest'][:DIGEST_CHARACTERS]}."
 
 
+def _policy_refused(payload: Payload) -> str:
+    return (
+        f"Refused the policies on the disk ({payload['code']}): {_stop(payload['reason'])} "
+        f"Those with digest {payload['digest'][:DIGEST_CHARACTERS]} stay in force."
+    )
+
+
 def _heartbeat(payload: Payload) -> str:
     return "The agent is there and writes."
 
@@ -169,6 +176,7 @@ _TELLERS: dict[str, Callable[[Payload], str]] = {
     "incident_closed": _incident_closed,
     "refused": _refused,
     "policy_loaded": _policy_loaded,
+    "policy_refused": _policy_refused,
     "heartbeat": _heartbeat,
     "configuration": _configuration,
     "log_read": _log_read,

@@ -57,6 +57,13 @@ class EmbeddedPolicyEngine:
             raise PolicyUnavailable("policy.undefined", "the policies gave no result")
         return completed(json.loads(answer), self._bundle.reasons)
 
+    def not_ready(self) -> str | None:
+        """It is ready once it is there."""
+        return None
+
+    def close(self) -> None:
+        """The process beside the agent is everybody's, and ends with the agent."""
+
 
 def as_json(policy_input: JsonObject) -> str:
     try:

@@ -25,7 +25,7 @@ PROCESSOR_S = 1.0  # ten thousand times what a decision of the shipped bundle ta
 WALL_S = 30.0  # where the process gets no processor at all, or cannot start
 ANSWER_AT_MOST_BYTES = 1 << 20  # a verdict has about a thousand
 _PROGRAM = Path(__file__).with_name("evaluating.py")
-_POLL_MS_AT_MOST = 1000
+_POLL_S_AT_MOST = 1.0
 
 
 class Evaluator:
@@ -138,6 +138,6 @@ def _receive(process: "subprocess.Popen[bytes]", count: int, until: float) -> by
 def _wait(pipe: int, event: int, until: float) -> None:
     watched = select.poll()
     watched.register(pipe, event)
-    while not watched.poll(_POLL_MS_AT_MOST):
+    while not watched.poll(max(0.0, min(until - time.monotonic(), _POLL_S_AT_MOST)) * 1000):
         if time.monotonic() > until:
             raise TimeoutError
