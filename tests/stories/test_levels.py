@@ -1,0 +1,149 @@
+"""What the agent may do by itself is widened by people on evidence, and narrowed by its own failures at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from telling import Story, cluster
+
+from agent.domain.standing import Level
+
+Begin = Callable[..., Story]
+NODES = [f"gpu-{i}" for i in range(1, 21)]
+ASK = {"default": "act_with_approval"}
+ALONE = {"default": "act"}
+WIDE = {"nodes": {"percent": 100, "absolute": 20, "window": "30m"}}
+
+
+def on_watch(begin: Begin, **more: Any) -> Story:
+    return begin(cluster().nodes(*NODES), **{"autonomy": ASK, **more})
+
+
+def said(story: Story, change: str, **more: Any) -> None:
+    """A person's word at another door, which writes to the same log."""
+    payload = {"change": change, "by": "dana", "reason": "as agreed", **more}
+    story.agent.ports.ledger.record("level_changed", payload)
+
+
+def granted(story: Story, action: str, tenant: str = "*") -> None:
+    said(story, "granted", action=action, tenant=tenant, to="act", **{"from": "act_with_approval"})
+
+
+def decided(story: Story, action: str) -> list[str]:
+    return [v["verdict"]["decision"] for v in story.records("verdict") if v["input"]["proposal"]["action"] == action]
+
+
+def reasons(story: Story) -> list[str]:
+    return [reason["code"] for verdict in story.records("verdict") for reason in verdict["verdict"]["reasons"]]
+
+
+def changed(story: Story) -> list[str]:
+    return [each["change"] for each in story.records("level_changed")]
+
+
+def failed_before(story: Story, action: str, node: str, number: int) -> None:
+    """The log remembers an execution that failed."""
+    about = {"action": action, "proposal": f"inc-old-{number}/0", "incident": f"inc-old-{number}", "tenant": ""}
+    target = {"apiVersion": "v1", "kind": "Node", "name": node}
+    touched = {"nodes": [node], "gangs": [], "workloads": []}
+    ledger = story.agent.ports.ledger
+    ledger.record("intent", {**about, "target": target, "parameters": {}, "blast_radius": touched})
+    ledger.record("outcome", {**about, "target": target, "outcome": "failed", "final": True})
+
+
+def test_a_granted_level_needs_no_yes_any_more(begin: Begin) -> None:
+    story = on_watch(begin)
+    granted(story, "cordon_node")
+    story.kernel_says("gpu-7")
+    assert decided(story, "cordon_node")[0] == "allow"
+    assert story.cordoned("gpu-7")
+
+
+def test_it_outlives_the_process_for_it_stands_in_the_log(begin: Begin) -> None:
+    story = on_watch(begin)
+    granted(story, "cordon_node")
+    story.dies_and_begins_again().kernel_says("gpu-7")
+    assert story.cordoned("gpu-7")
+
+
+def test_a_granted_level_is_lost_with_the_first_failure(begin: Begin) -> None:
+    story = on_watch(begin)
+    granted(story, "cordon_node")
+    failed_before(story, "cordon_node", "gpu-3", 1)
+    story.kernel_says("gpu-7")
+    assert decided(story, "cordon_node") == ["escalate"]
+    assert not story.cordoned("gpu-7")
+    lost = story.records("level_changed")[-1]
+    assert (lost["change"], lost["to"], lost["proposals"]) == ("demoted", "act_with_approval", ["inc-old-1/0"])
+
+
+def test_what_the_files_give_is_lost_after_as_many_failures_as_the_limits_say(begin: Begin) -> None:
+    story = on_watch(begin, autonomy=ALONE, blast_radius=WIDE)
+    for number in (1, 2):
+        failed_before(story, "cordon_node", f"gpu-{number}", number)
+    story.kernel_says("gpu-7")
+    assert decided(story, "cordon_node")[0] == "allow"
+    failed_before(story, "cordon_node", "gpu-3", 3)
+    story.kernel_says("gpu-8")
+    assert decided(story, "cordon_node")[-1] == "escalate"
+    assert changed(story) == ["demoted"]
+
+
+def test_one_action_that_a_person_calls_wrong_is_enough(begin: Begin) -> None:
+    story = on_watch(begin, autonomy=ALONE).kernel_says("gpu-7")
+    proposal = next(i["proposal"] for i in story.records("intent") if i["action"] == "cordon_node")
+    said(story, "wrong", proposal=proposal)
+    story.kernel_says("gpu-8")
+    assert decided(story, "cordon_node")[-1] == "escalate"
+    assert not story.cordoned("gpu-8")
+
+
+def test_frozen_it_only_tells_people(begin: Begin) -> None:
+    story = on_watch(begin, autonomy=ALONE)
+    said(story, "frozen")
+    story.kernel_says("gpu-7").passes(minutes=2)
+    assert story.changes() == []
+    assert "autonomy.frozen" in reasons(story)
+    assert story.told("oncall")
+    said(story, "thawed")
+    story.kernel_says("gpu-8").passes(minutes=2)
+    assert story.cordoned("gpu-8")
+
+
+def test_a_file_beside_the_database_freezes_it(begin: Begin) -> None:
+    story = on_watch(begin, autonomy=ALONE)
+    (story.database.parent / "watchkeeper.freeze").touch()
+    assert story.kernel_says("gpu-7").changes() == []
+    (frozen,) = {v["input"]["standing"]["frozen"]["by"] for v in story.records("verdict")}
+    assert frozen == "file"
+
+
+@pytest.mark.parametrize(("value", "stops"), [("true", True), ("", True), ("false", False)])
+def test_an_annotation_on_its_config_map_freezes_it(begin: Begin, value: str, stops: bool) -> None:
+    story = on_watch(begin, autonomy=ALONE)
+    marked = {"annotations": {"watchkeeper.dev/freeze": value}}
+    story.happens("v1", "ConfigMap", "watchkeeper", "watchkeeper", metadata=marked)
+    assert story.kernel_says("gpu-7").cordoned("gpu-7") is not stops
+
+
+def test_the_breaker_stays_open_until_a_person_resets_it(begin: Begin) -> None:
+    touchy = {**WIDE, "breaker": {"percent": 10, "window": "5m"}}
+    story = on_watch(begin, autonomy=ALONE, blast_radius=touchy)
+    story.kernel_says("gpu-1").kernel_says("gpu-2").kernel_says("gpu-3")
+    assert changed(story) == ["breaker_tripped"]
+    assert not story.cordoned("gpu-3")
+    story.passes(hours=1).kernel_says("gpu-4")
+    assert not story.cordoned("gpu-4") and "breaker.open" in reasons(story)
+    said(story, "breaker_reset")
+    assert story.kernel_says("gpu-5").cordoned("gpu-5")
+
+
+def test_outside_its_window_nothing_is_changed_and_inside_it_is(begin: Begin) -> None:
+    nights = {"name": "nights", "cron": "0 10 * * *", "duration": "1h", "timezone": "UTC", "actions": ["cordon_node"]}
+    story = on_watch(begin, autonomy=ALONE, windows=[nights]).kernel_says("gpu-7")
+    assert not story.cordoned("gpu-7") and "window.closed" in reasons(story)
+    assert story.passes(hours=1, minutes=5).kernel_says("gpu-8").cordoned("gpu-8")
+
+
+def test_the_levels_are_in_rising_order() -> None:
+    assert [level.rank for level in Level] == [0, 1, 2, 3]
