@@ -1,7 +1,7 @@
 """A bucket of an S3-compatible store as an anchor: one object for each size, written only where there is none.
 
 The write carries `If-None-Match: *`, so a server that knows conditional writes refuses a second one, and in a bucket
-with versions every version counts, also one behind a delete marker. A bucket with object lock keeps each as long as its
+with versions every version counts. A bucket with object lock keeps each as long as its
 default says, or for `lock_days`. Credentials: the environment (AWS_… or MINIO_…), or AWS's credentials file.
 """
 
