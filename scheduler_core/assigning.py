@@ -7,7 +7,7 @@ set, and never taken back, as Kueue does. Seats on nodes are looked for afterwar
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scheduler_core.explanation import Reason
 from scheduler_core.flavors import Books, Chosen, Want, asks_for_topology, suits, suits_topology
@@ -25,16 +25,15 @@ _SEVERITY = (Reason.WAITING_FOR_QUOTA, Reason.EXCEEDS_MAX_QUOTA, Reason.NO_MATCH
 FROM_THE_FIRST = -1
 
 
-@dataclass(frozen=True)
-class Assigned:
+class Assigned(NamedTuple):
     """What a gang would be charged, and on what terms. Without flavors where one pod set found none."""
 
     mode: Mode
-    flavors: Chosen = field(default_factory=dict)
-    usage: Mapping[FlavorResource, int] = field(default_factory=dict)
+    flavors: Chosen = {}
+    usage: Mapping[FlavorResource, int] = {}
     borrowing: int = 0  # the highest level that any of it is borrowed from
     short: frozenset[FlavorResource] = frozenset()  # what others would have to give up
-    tried: Tried = field(default_factory=dict)  # FROM_THE_FIRST: all flavors were looked at
+    tried: Tried = {}  # FROM_THE_FIRST: all flavors were looked at
     reason: Reason | None = None  # of NoFit
     detail: str = ""
 
@@ -44,8 +43,7 @@ def left_to_try(tried: Tried) -> bool:
     return any(index != FROM_THE_FIRST for each in tried.values() for index in each.values())
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(NamedTuple):
     """The ground that flavors are chosen on."""
 
     books: Books
@@ -53,7 +51,7 @@ class Search:
     oracle: Oracle
     fair_sharing: bool = False
     only: Chosen | None = None  # no other flavors than these
-    tried: Tried = field(default_factory=dict)
+    tried: Tried = {}
 
     @property
     def place(self) -> Place:
@@ -77,14 +75,12 @@ def _grouped(wants: Sequence[Want]) -> Iterable[list[Want]]:
     return groups.values()
 
 
-@dataclass(frozen=True)
-class _Misfit:
+class _Misfit(NamedTuple):
     reason: Reason
     detail: str
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
     flavor: str
     terms: Mapping[str, Terms]  # by resource
     tried: int = FROM_THE_FIRST

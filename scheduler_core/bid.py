@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scheduler_core.holders import Holder, Holders
 from scheduler_core.model import Gang, Seconds
@@ -13,8 +14,7 @@ from scheduler_core.settings import DEFAULTS, Settings
 PlacedWithout = Callable[[Sequence[str]], bool]  # would its pods find places, were these gangs gone?
 
 
-@dataclass(frozen=True)
-class Bid:
+class Bid(NamedTuple):
     gang: Gang
     queue: Queue
     queued_s: Seconds
@@ -40,7 +40,7 @@ class Ground:
 
     def may_go(self, bid: Bid, holder: Holder, policy: Policy) -> bool:
         """By the preemptor's rule and the victim's protection; where it stands in the cohort is not looked at."""
-        if holder.name == bid.gang.name or holder.name in self.spared or not holder.holds_any(bid.short):
+        if holder.name == bid.gang.name or holder.name in self.spared or bid.short.isdisjoint(holder.charge):
             return False
         return _outranks(bid, holder, policy) and not self._protected(holder)
 

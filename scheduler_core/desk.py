@@ -15,7 +15,7 @@ from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.sites import Seats, Sites, domains
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment, Counts
-from scheduler_core.state import Admission, Eviction
+from scheduler_core.state import Admission, Eviction, changed
 from scheduler_core.topology import Failure
 
 PREEMPTED = "Preempted"
@@ -80,7 +80,7 @@ class Desk:
         """It is to leave. Until it has, it holds what it has."""
         state = self.snapshot.state_of(name)
         if state.evicted is None:
-            self.snapshot.restore(name, replace(state, evicted=Eviction(reason, now_s)))
+            self.snapshot.restore(name, changed(state, evicted=Eviction(reason, now_s)))
             self._hold(name)
             self._leaving.add(name)
 
@@ -92,7 +92,7 @@ class Desk:
             self.snapshot.evict(name, now_s)
             late = state.evicted is not None and state.evicted.reason in LOSES_ITS_PLACE
             queued_s = state.evicted.at_s if late and state.evicted is not None else state.queued_s
-            after = replace(self.snapshot.state_of(name), queued_s=queued_s, requeue_at_s=state.requeue_at_s)
+            after = changed(self.snapshot.state_of(name), queued_s=queued_s, requeue_at_s=state.requeue_at_s)
             self.snapshot.restore(name, after)
             self._forget(name)
         for name in gone:

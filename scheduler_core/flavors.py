@@ -6,8 +6,9 @@ a whole.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from scheduler_core.model import PODS, PodSet, PodShape, Requests
 from scheduler_core.placement import with_pod
@@ -27,22 +28,20 @@ class Choice:
     borrows: bool
 
 
-@dataclass(frozen=True)
-class Want:
+class Want(NamedTuple):
     """So many pods of a pod set."""
 
     pod_set: PodSet
     count: int
 
 
-@dataclass(frozen=True)
-class Books:
+class Books(NamedTuple):
     """Everything quota is decided on: the fixed tree, what is used, and the flavors by name."""
 
     tree: QuotaTree
     usage: Usage
     flavors: Mapping[str, Flavor]
-    topologies: Mapping[str, Topology] = field(default_factory=dict)
+    topologies: Mapping[str, Topology] = {}
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,10 @@ def suits_topology(books: Books, queue: Queue, flavor: Flavor, group: ResourceGr
     the pods themselves do not ask for, such as their number.
     """
     if not asks_for_topology(pod_set):
+        if flavor.topology is None:
+            return ""
         every = all(_topology(books, name) for each in queue.resource_groups for name in each.flavors)
-        return "" if flavor.topology is None or every else "it is for pods that ask for a topology"
+        return "" if every else "it is for pods that ask for a topology"
     if flavor.topology is None:
         pays = any(resource in pod_set.requests for resource in group.resources)
         return "it has no topology" if pays else ""

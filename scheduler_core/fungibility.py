@@ -4,8 +4,8 @@ How a flavor would do is a pair: who would have to leave for it, and from how fa
 The walk over the flavors is `assigning.py`'s (KEP-582; Cluster Queue, FlavorFungibility).
 """
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from scheduler_core.quota import Fungibility, Preference, WhenCan
 
@@ -34,8 +34,7 @@ class Possibility(IntEnum):
         return Mode.NO_FIT if self is Possibility.NO_FIT else Mode.PREEMPT
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """On what terms a flavor could be had."""
 
     possibility: Possibility
@@ -47,6 +46,8 @@ BEST = Terms(Possibility.FIT, 0)
 
 def is_better(one: Terms, other: Terms, rules: Fungibility) -> bool:
     """Strictly. Who cannot be had now comes after all who can, whatever is preferred."""
+    if one == other:
+        return False
     for dead_end in (Possibility.NO_FIT, Possibility.NO_CANDIDATES):
         ends = (one.possibility is dead_end, other.possibility is dead_end)
         if ends[0] is not ends[1]:

@@ -6,11 +6,10 @@ lower priority, then whoever was admitted last; ties go by uid.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from scheduler_core.model import Gang, Seconds
-from scheduler_core.quota import FlavorResource
 from scheduler_core.quota_tree import Place
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.state import Charge, GangState
@@ -18,24 +17,20 @@ from scheduler_core.state import Charge, GangState
 Order = tuple[bool, int, Seconds, str, str]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Holder:
-    """A gang that holds quota, as a candidate for being sent back."""
+class Holder(NamedTuple):
+    """A gang that holds quota, as a candidate for being sent back. Sorts by its order, which ends with its name."""
 
     order: Order
-    name: str = field(compare=False)
-    queue: Place = field(compare=False)
-    priority: int = field(compare=False)
-    queued_s: Seconds = field(compare=False)
-    at_s: Seconds = field(compare=False)
-    charge: Charge = field(compare=False)
+    name: str
+    queue: Place
+    priority: int
+    queued_s: Seconds
+    at_s: Seconds
+    charge: Charge
 
     @property
     def evicted(self) -> bool:
         return not self.order[0]
-
-    def holds_any(self, keys: Collection[FlavorResource]) -> bool:
-        return any(key in self.charge for key in keys)
 
 
 def queued_since_s(gang: Gang, state: GangState) -> Seconds:

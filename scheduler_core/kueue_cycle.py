@@ -174,6 +174,8 @@ class _Cycle:
     def _has_quota(self, head: Nomination) -> bool:
         if head.place is None:
             return True
+        if not head.victims:
+            return self._after.fits(head.place, head.usage)
         holders = (self._desk.holders.named(name) for name in sorted(head.names_of_victims - self._gone))
         leaving = [(each.queue, each.charge) for each in holders]
         with self._after.without(leaving):

@@ -87,9 +87,8 @@ class Lines:
         self._entries.pop(name, None)
         self._sleeping.pop(name, None)
         self._kind_of.pop(name, None)
-        for queue, first in list(self._first.items()):
-            if first == name:
-                del self._first[queue]
+        if name in self._first.values():
+            self._first = {queue: first for queue, first in self._first.items() if first != name}
 
     def _push(self, gang: Gang, state: GangState) -> None:
         queue = gang.queue or NO_QUEUE

@@ -6,7 +6,7 @@ full size and then, by halves, at the largest that does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from scheduler_core.assigning import Oracle, Search, Tried, assign
 from scheduler_core.bid import Bid, Ground, PlacedWithout
@@ -31,22 +31,21 @@ from scheduler_core.victims import Cause, Victim
 _NOBODY: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Nomination:
+class Nomination(NamedTuple):
     """What a cycle may do for a gang, as things stood when it was weighed."""
 
     gang: Gang
     turn: Turn
     mode: Mode
     counts: Counts
-    flavors: Chosen = field(default_factory=dict)
-    usage: Charge = field(default_factory=dict)
+    flavors: Chosen = {}
+    usage: Charge = {}
     borrowing: int = 0
     victims: tuple[Victim, ...] = ()
     seats: Seats = ()
     reason: Reason | None = None  # why it cannot be let in at once
     detail: str = ""
-    tried: Tried = field(default_factory=dict)  # where the search for flavors ended
+    tried: Tried = {}  # where the search for flavors ended
 
     @property
     def name(self) -> str:
@@ -136,7 +135,9 @@ class _Weighing:
             return self._seated(Nomination(self._gang, self._turn, Mode.FIT, counts), None)
         queue = self._ground.queues[self._gang.queue]
         held = self._snapshot.charge_of(self._gang.name)
-        with self._ground.pencil.without([(("queue", queue.name), held)] if held else []):
+        if not held:
+            return self._with_flavors(queue, counts)
+        with self._ground.pencil.without([(("queue", queue.name), held)]):
             return self._with_flavors(queue, counts)
 
     def _with_flavors(self, queue: Queue, counts: Counts) -> Nomination:
@@ -165,23 +166,23 @@ class _Weighing:
             return found
         seats = self._sites.find(self._gang, found.counts, found.flavors)
         if not isinstance(seats, Failure):
-            return replace(found, seats=seats)
+            return found._replace(seats=seats)
         ever = queue is not None and not isinstance(
             self._sites.find(self._gang, found.counts, found.flavors, empty=True), Failure
         )
         mode = Mode.PREEMPT if ever else Mode.NO_FIT
-        return replace(found, mode=mode, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
+        return found._replace(mode=mode, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
 
     def _with_victims(self, found: Nomination, queue: Queue, short: frozenset[FlavorResource]) -> Nomination:
         if found.reason is not Reason.TOPOLOGY_PLACEMENT_FAILED and self._sites:
             seats = self._sites.find(self._gang, found.counts, found.flavors, empty=True)
             if isinstance(seats, Failure):
-                return replace(found, mode=Mode.NO_FIT, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
+                return found._replace(mode=Mode.NO_FIT, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
         bid = Bid(self._gang, queue, self._queued_s, found.usage, short, self._placed_without(found))
         victims = self._victims(bid)
         if not victims:
-            return replace(found, reason=found.reason or Reason.WAITING_FOR_QUOTA)
-        return replace(found, victims=victims, seats=self._seats_without(found, [each.gang for each in victims]))
+            return found._replace(reason=found.reason or Reason.WAITING_FOR_QUOTA)
+        return found._replace(victims=victims, seats=self._seats_without(found, [each.gang for each in victims]))
 
     def _victims(self, bid: Bid) -> tuple[Victim, ...]:
         """A gang of one resource is asked the same twice: for the flavor, and for the choice as a whole."""

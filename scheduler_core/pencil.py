@@ -21,11 +21,19 @@ class Pencil:
         self._over: dict[tuple[Place, FlavorResource], set[Place]] | None = None
 
     def add(self, queue: Place, charge: Charge, sign: int = 1) -> None:
-        for key, amount in charge.items():
-            for at, changed, value in self.tree.charge(queue, key, sign * amount, self.usage):
-                self.usage[at, changed] = value
-                if self._over is not None:
-                    self._note(at, changed, value)
+        """As `QuotaTree.charge` counts it, written in place."""
+        usage, over = self.usage, self._over
+        for key, wanted in charge.items():
+            amount = sign * wanted
+            for at, subtree, local, _ in reversed(self.tree.way(queue, key)):
+                if not amount:
+                    break
+                before = usage.get(at, 0)
+                after = usage[at] = before + amount
+                if over is not None and (before > subtree) is not (after > subtree):
+                    self._note(*at, after)
+                if before < local or after < local:  # else all of it reaches the parent
+                    amount = max(0, after - local) - max(0, before - local)
 
     def take(self, queue: Place, charge: Charge) -> None:
         self.add(queue, charge, -1)
@@ -67,12 +75,17 @@ class Pencil:
             self._over = {}
             for (place, key), used in self.usage.items():
                 self._note(place, key, used)
-        return sorted(set().union(*(self._over.get((cohort, key), ()) for key in keys)))
+        found = [places for key in keys if (places := self._over.get((cohort, key)))]
+        return sorted(set().union(*found)) if found else []
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def fits(self, queue: Place, wants: Charge) -> bool:
-        return all(amount <= self.tree.available(queue, key, self.usage) for key, amount in wants.items())
+        available, usage = self.tree.available, self.usage
+        for key, amount in wants.items():  # noqa: SIM110 -- asked many thousand times a second
+            if amount > available(queue, key, usage):
+                return False
+        return True
 
     def borrows_with(self, place: Place, wants: Charge) -> bool:
         """Beyond what its subtree has of its own, once it has these too."""

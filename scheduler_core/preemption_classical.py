@@ -11,8 +11,8 @@ looks at two, not at all that run.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from heapq import merge
+from typing import NamedTuple
 
 from scheduler_core.bid import Bid, Ground
 from scheduler_core.holders import Holder, Order
@@ -23,8 +23,7 @@ from scheduler_core.removal import Removal
 from scheduler_core.victims import Cause, Victim
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     holder: Holder
     cause: Cause
     only_without_borrowing: bool = False
@@ -62,11 +61,13 @@ class _Line:
             index += 1
 
 
-@dataclass(frozen=True)
-class _Candidates:
+class _Candidates(NamedTuple):
     hierarchical: _Line
     of_others: _Line
     of_own_queue: _Line
+
+    def __bool__(self) -> bool:
+        return bool(self.of_own_queue) or bool(self.hierarchical) or bool(self.of_others)
 
     def in_order(self) -> Iterator[_Candidate]:
         kinds = (self.hierarchical, self.of_others, self.of_own_queue)
@@ -76,12 +77,19 @@ class _Candidates:
             yield from kind.staying()
 
 
+_NOBODY = _Line(())
+
+
 def classical(ground: Ground, bid: Bid) -> tuple[Victim, ...]:
     """As few as make room, or nobody. Only for a gang that does not fit as it is."""
     found = _candidates(ground, bid)
     for borrowing in _attempts(ground, bid, found):
         causes: dict[str, Cause] = {}
-        allowed = _still_allowed(ground, bid, found.in_order(), borrowing, causes)
+        others_stay = borrowing and not bid.queue.preemption.borrow  # all of them go only where it does not borrow
+        candidates = found._replace(of_others=_NOBODY) if others_stay else found
+        if not candidates:
+            continue
+        allowed = _still_allowed(ground, bid, candidates.in_order(), borrowing, causes)
         taken = Removal(ground, bid, borrowing).enough(allowed)
         if taken:
             return tuple(Victim(each.name, causes[each.name]) for each in taken)
@@ -122,23 +130,31 @@ def _still_allowed(
 
 
 def _candidates(ground: Ground, bid: Bid) -> _Candidates:
-    rules, tree, usage = bid.queue.preemption, ground.pencil.tree, ground.pencil.usage
+    rules = bid.queue.preemption
     own = _of_queue(ground, bid, bid.place, rules.within_queue)
+    of_own_queue = _Line(_Candidate(each, Cause.IN_QUEUE) for each in own)
+    borrowers = [] if rules.reclaim is Policy.NEVER else _borrowers(ground, bid)
+    if not any(borrowers):
+        return _Candidates(_NOBODY, _NOBODY, of_own_queue)
+    tree, usage = ground.pencil.tree, ground.pencil.usage
     kinds: dict[bool, list[Iterator[_Candidate]]] = {True: [], False: []}  # with a hierarchical advantage, and without
-    if rules.reclaim is not Policy.NEVER:
-        advantage, wants = fits_within(tree, bid.place, bid.wants, usage)
-        seen = bid.place
-        for cohort in tree.above(bid.place):
-            for queue, cohorts in _over_nominal(ground, bid.short, cohort, seen):
-                kinds[advantage].append(_of_other(ground, bid, queue, cohorts, advantage))
-            fits, wants = fits_within(tree, cohort, wants, usage)
-            advantage = advantage or fits
-            seen = cohort
-    return _Candidates(
-        _Line(merge(*kinds[True], key=_order)),
-        _Line(merge(*kinds[False], key=_order)),
-        _Line(_Candidate(each, Cause.IN_QUEUE) for each in own),
-    )
+    advantage, wants = fits_within(tree, bid.place, bid.wants, usage)
+    for cohort, queues in zip(tree.above(bid.place), borrowers, strict=True):
+        for queue, cohorts in queues:
+            kinds[advantage].append(_of_other(ground, bid, queue, cohorts, advantage))
+        fits, wants = fits_within(tree, cohort, wants, usage)
+        advantage = advantage or fits
+    hierarchical, of_others = (_Line(merge(*kinds[each], key=_order)) for each in (True, False))
+    return _Candidates(hierarchical, of_others, of_own_queue)
+
+
+def _borrowers(ground: Ground, bid: Bid) -> list[list[tuple[Place, tuple[Place, ...]]]]:
+    """For each cohort above the gang, the queues that hold more than is their own and were not met below it."""
+    found, seen = [], bid.place
+    for cohort in ground.pencil.tree.above(bid.place):
+        found.append(list(_over_nominal(ground, bid.short, cohort, seen)))
+        seen = cohort
+    return found
 
 
 def _order(candidate: _Candidate) -> Order:
@@ -148,9 +164,11 @@ def _order(candidate: _Candidate) -> Order:
 def _of_queue(ground: Ground, bid: Bid, queue: Place, policy: Policy) -> Iterator[Holder]:
     if policy is Policy.NEVER:
         return
-    bounded = policy is not Policy.ANY
+    bound = float("inf") if policy is Policy.ANY else bid.gang.priority
+    if policy is Policy.LOWER_PRIORITY:
+        bound -= 1
     for each in ground.holders.in_queue(queue):
-        if bounded and each.priority > bid.gang.priority and not each.evicted:
+        if each.priority > bound and not each.evicted:
             return  # and so are all that follow
         if ground.may_go(bid, each, policy):
             yield each

@@ -31,15 +31,14 @@ def lowest_level(tree: QuotaTree, queue: Place, key: FlavorResource, amount: int
 
     Where none has room it is the height of the whole tree, and there is none larger.
     """
-    has_parent = tree.parent(queue) is not None
-    if not has_parent or not exceeds_with(tree, queue, key, amount, usage):
-        return 0, has_parent
-    left = amount - tree.local_available(queue, key, usage)
-    for place in tree.above(queue):
-        if not exceeds_with(tree, place, key, left, usage):
-            return height(tree, place), tree.parent(place) is not None
-        left -= tree.local_available(place, key, usage)
-    return height(tree, tree.root(queue)), False
+    way, left = tree.way(queue, key), amount
+    for above in range(len(way) - 1, -1, -1):
+        (place, _), subtree, local, _ = way[above]
+        used = usage.get((place, key), 0)
+        if used + left <= subtree or (above == 0 and place == queue):
+            return tree.height(place), above > 0
+        left -= max(0, local - used)
+    return tree.height(way[0][0][0]), False
 
 
 def fits_within(tree: QuotaTree, place: Place, wanted: Amounts, usage: Usage) -> tuple[bool, dict[FlavorResource, int]]:

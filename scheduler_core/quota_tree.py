@@ -13,6 +13,7 @@ from scheduler_core.quota import Cohort, FlavorResource, Queue, Quota, by_key
 
 Place = tuple[str, str]  # ("queue" | "cohort", name)
 Usage = Mapping[tuple[Place, FlavorResource], int]
+Step = tuple[tuple[Place, FlavorResource], int, int, int | None]  # where, its subtree, local and borrowing limit
 
 
 class QuotaTree:
@@ -25,6 +26,7 @@ class QuotaTree:
         self._weights: dict[Place, int | Fraction] = {}
         self._lendable: dict[Place, dict[str, int]] = {}
         self._most: dict[tuple[Place, FlavorResource], int] = {}
+        self._ways: dict[tuple[Place, FlavorResource], tuple[Step, ...]] = {}
         named = {cohort.name: cohort for cohort in cohorts}
         for cohort in named.values():
             self._add(("cohort", cohort.name), cohort.parent, cohort.quotas, named, "parent")
@@ -130,21 +132,33 @@ class QuotaTree:
 
     def available(self, place: Place, key: FlavorResource, usage: Usage) -> int:
         """What the place may still take. Negative where usage is beyond what quota now allows."""
-        used, subtree, parent = usage.get((place, key), 0), self.subtree(place, key), self._parents[place]
-        if parent is None:
-            return subtree - used
-        local = self._kept.get((place, key), 0)
-        from_parent = self.available(parent, key, usage)
-        limit = self._borrowing_limit(place, key)
-        if limit is not None:
-            from_parent = min(from_parent, (subtree - local) - max(0, used - local) + limit)
-        return max(0, local - used) + from_parent
+        way = self._ways.get((place, key)) or self.way(place, key)
+        at, subtree, _, _ = way[0]
+        available = subtree - usage.get(at, 0)
+        for at, subtree, local, limit in way[1:]:
+            used = usage.get(at, 0)
+            if limit is not None:
+                reaches = subtree - (used if used > local else local) + limit
+                available = min(available, reaches)
+            if used < local:
+                available += local - used
+        return available
+
+    def way(self, place: Place, key: FlavorResource) -> tuple[Step, ...]:
+        """From the root down to the place, with what does not change: worked out once for all questions about it."""
+        known = self._ways.get((place, key))
+        if known is None:
+            parent = self._parents[place]
+            step = ((place, key), self.subtree(place, key), self.local(place, key), self._borrowing_limit(place, key))
+            known = self._ways[place, key] = (*(self.way(parent, key) if parent is not None else ()), step)
+        return known
 
     def potential(self, place: Place, key: FlavorResource) -> int:
         """What the place could take at most, were nothing else running."""
-        if (place, key) not in self._most:
-            self._most[place, key] = self._potential(place, key)
-        return self._most[place, key]
+        most = self._most.get((place, key))
+        if most is None:
+            most = self._most[place, key] = self._potential(place, key)
+        return most
 
     def _potential(self, place: Place, key: FlavorResource) -> int:
         subtree, parent = self.subtree(place, key), self._parents[place]

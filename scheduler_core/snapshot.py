@@ -16,7 +16,7 @@ from scheduler_core.occupancy import Occupancy
 from scheduler_core.placement import less, room_for
 from scheduler_core.quota import DEFAULT_FLAVOR, Cohort, Flavor, Queue
 from scheduler_core.quota_tree import QuotaTree
-from scheduler_core.state import Admission, Bound, GangState
+from scheduler_core.state import Admission, Bound, GangState, changed
 from scheduler_core.tables import get, require_new
 from scheduler_core.topologies import Topology
 
@@ -148,9 +148,8 @@ class Snapshot(Occupancy):
         self._journal.put(self._tree, "tree", QuotaTree(self._queues.values(), self._cohorts.values()))
         self._recount()
 
-    # -- gangs -----------------------------------------------------------------------------------------------------
+    # -- gangs: what is not `atomic` writes nothing before its last check, so there is nothing to take back -----------
 
-    @atomic
     def add_gang(self, gang: Gang) -> None:
         require_new("Gang", self._gangs, gang.name)
         self._known_queue(gang)
@@ -176,39 +175,38 @@ class Snapshot(Occupancy):
         self._charge(gang.name)
         self._capacity_changed()
 
-    @atomic
     def remove_gang(self, name: str) -> None:
         """It finished, or was deleted: pods, quota and memory of it go."""
-        self.evict(name, 0)
+        self._give_up(self.gang(name).name)
         self._journal.drop(self._gangs, name)
         self._journal.drop(self._states, name)
         self._journal.drop(self._of_gang, name)
         self._journal.drop(self._counts, name)
         self._capacity_changed()
 
-    @atomic
     def restore(self, name: str, state: GangState) -> None:
         """What the outside says about a gang: its admission, its back-off."""
         self.gang(name)
-        if state.admission is not None:
+        same = state.admission is self._states[name].admission
+        if state.admission is not None and not same:
             self._check_admission(name, state.admission)
-        self._uncharge(name)
+        if not same:
+            self._uncharge(name)
         self._journal.put(self._states, name, state)
-        self._charge(name)
+        if not same:
+            self._charge(name)
         self._capacity_changed()
 
-    @atomic
     def admit(self, name: str, admission: Admission) -> None:
         """The gang holds quota from now on. Whether it may is decided by the caller."""
         self.gang(name)
         self._check_admission(name, admission)
         self._uncharge(name)
-        state = replace(self._states[name], admission=admission, requeue_at_s=None)
+        state = changed(self._states[name], admission=admission, requeue_at_s=None)
         self._journal.put(self._states, name, state)
         self._journal.drop(self._parked, name)
         self._charge(name)
 
-    @atomic
     def evict(
         self,
         name: str,
@@ -222,10 +220,7 @@ class Snapshot(Occupancy):
         gang = self.gang(name)
         if delay_s < 0:
             raise Invalid("Gang", name, "delay_s", f"{delay_s} is negative")
-        gone = self.pods_of(name)
-        self._lift(gone)
-        self._uncharge(name)
-        before = self._states[name]
+        gone, before = self._give_up(name), self._states[name]
         state = GangState(
             returns=before.returns if returns is None else returns,
             requeue_at_s=now_s + delay_s if delay_s else None,
@@ -234,6 +229,14 @@ class Snapshot(Occupancy):
         )
         self._journal.put(self._states, gang.name, state)
         self._capacity_changed()
+        return gone
+
+    def _give_up(self, name: str) -> tuple[str, ...]:
+        """Its nodes and its quota."""
+        gone = self.pods_of(name)
+        if gone:
+            self._lift(gone)
+        self._uncharge(name)
         return gone
 
     def park(self, name: str) -> None:

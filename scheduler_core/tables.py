@@ -18,9 +18,10 @@ V = TypeVar("V")
 
 
 def get(kind: str, table: Mapping[str, V], name: str) -> V:
-    if name not in table:
-        raise Unknown(kind, name, "name", "is not in this snapshot")
-    return table[name]
+    try:
+        return table[name]
+    except KeyError:
+        raise Unknown(kind, name, "name", "is not in this snapshot") from None
 
 
 def require_new(kind: str, table: Mapping[str, object], name: str) -> None:
@@ -104,13 +105,17 @@ class Tables(Journaled):
         return get("Gang", self._gangs, name)
 
     def state_of(self, gang: str) -> GangState:
-        return self._states[self.gang(gang).name]
+        return get("Gang", self._states, gang)
 
     def pods_on(self, node: str) -> tuple[str, ...]:
         return tuple(sorted(self._on_node[get("Node", self._nodes, node).name]))
 
     def pods_of(self, gang: str) -> tuple[str, ...]:
         return tuple(sorted(self._of_gang[self.gang(gang).name]))
+
+    def has_pods(self, gang: str) -> bool:
+        """Any of its pods is on a node."""
+        return bool(self._counts[gang])
 
     def running(self, gang: str) -> dict[str, int]:
         """How many pods of each pod set are on a node."""
@@ -142,7 +147,7 @@ class Tables(Journaled):
 
     def charge_of(self, gang: str) -> Charge:
         """The quota a gang holds."""
-        return self._charges.get(self.gang(gang).name, {})
+        return self._charges.get(gang, {}) if gang in self._gangs else get("Gang", {}, gang)
 
     def gpus_free(self) -> int:
         """Whole GPUs free on nodes that take new pods."""
