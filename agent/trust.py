@@ -28,6 +28,13 @@ def standing_now(history: Sequence[PastAction], now: datetime, ports: Ports) -> 
     return standing.model_copy(update={"frozen_at": now, "frozen_by": frozen_by}) if frozen_by else standing
 
 
+def frozen_by(ports: Ports) -> str | None:
+    """Where a freeze stands now: log, file or annotation. Asked before each step and each step back.
+
+    Raises LedgerUnavailable or ClusterFault: who cannot tell does not begin."""
+    return "log" if ports.ledger.standing().frozen_at is not None else ports.switch.frozen()
+
+
 def note_breaker(verdict: Verdict, standing: Standing, ports: Ports) -> None:
     """Once the policies say that the breaker has tripped it stays so, until a person resets it."""
     if standing.breaker_tripped_at is not None:

@@ -17,6 +17,7 @@ from agent.evidence.canary import GATE_S, canary_of, not_well
 from agent.evidence.owed import unfulfillable
 from agent.ports import Ports, RepairUnavailable
 from agent.recording import tell
+from agent.trust import frozen_by
 
 STEP_RETRY_S = 5
 FIRST_STEP_RETRY_S = 30  # each try before anything has begun is judged and recorded anew
@@ -61,9 +62,28 @@ def _after(thread: Thread, proposal: Proposal, result: StepResult, now: datetime
 
 
 def _held_back(thread: Thread, call: StepCall, owed: Obligations, ports: Ports) -> Move | None:
-    if thread.step == 0 and not _under_way(call, ports):
-        return _before_the_first(thread, call.proposal, owed, ports)
+    if not _under_way(call, ports):
+        where = None if _goes_on_frozen(call.proposal) else frozen_by(ports)
+        if where is not None:
+            return _stopped_by_freeze(thread, call, where, ports)
+        if thread.step == 0:
+            return _before_the_first(thread, call.proposal, owed, ports)
     return _canary_gate(thread, call, ports)
+
+
+def _goes_on_frozen(proposal: Proposal) -> bool:
+    return proposal.action in ("notify", "uncordon_node")
+
+
+def _stopped_by_freeze(thread: Thread, call: StepCall, where: str, ports: Ports) -> Move:
+    """Before anything is begun the policies say no. Later the rest is left undone, and nothing is taken back either: a
+    person has said that the agent is to do nothing."""
+    if thread.step == 0:
+        return Next("judge_again", thread)
+    proposal, done = call.proposal, f"{thread.step} of {len(call.proposal.steps)} steps are done"
+    why = f"{proposal.action} on {proposal.target} was stopped by a freeze ({where}): {done}, and stand as they are"
+    abandon(call, Effectors.of(ports), why)
+    return Next("propose", thread.but(ending=IncidentState.FAILED, statement=why, proposal=None, since=call.now))
 
 
 def _before_the_first(thread: Thread, proposal: Proposal, owed: Obligations, ports: Ports) -> Move | None:
@@ -143,6 +163,10 @@ def undo(thread: Thread, ports: Ports) -> Move:
     if thread.step == 0:
         ending = IncidentState.ROLLED_BACK if thread.ending is IncidentState.FAILED else thread.ending
         return Next("propose", thread.but(ending=ending, proposal=None))
+    where = None if _goes_on_frozen(proposal) else frozen_by(ports)
+    if where is not None:
+        why = f"{thread.statement}; it is not taken back, for the agent is frozen ({where})"
+        return Next("propose", thread.but(ending=IncidentState.FAILED, statement=why, proposal=None))
     index = thread.step - 1
     if proposal.steps[index].undo is None:
         return Next("undo", thread.but(step=index))

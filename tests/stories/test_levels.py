@@ -147,3 +147,42 @@ def test_outside_its_window_nothing_is_changed_and_inside_it_is(begin: Begin) ->
 
 def test_the_levels_are_in_rising_order() -> None:
     assert [level.rank for level in Level] == [0, 1, 2, 3]
+
+
+# --- frozen in the middle -------------------------------------------------------------------------------------------
+
+LLAMA = "Workload/research/job-llama"
+
+
+def requeueing(begin: Begin) -> Story:
+    """The gang is told to stop, and would be let in again once its pods are gone."""
+    told = cluster().nodes(*NODES).queue("research", gpus=96)
+    told.gang("llama", pods=8, queue="research", on=NODES[:8])
+    story = begin(told, autonomy={**ALONE, "actions": {"requeue_gang": "act_with_approval"}}).kernel_says("gpu-7")
+    story.answers("approve")
+    assert story.changes()[1:] == [f"patch {LLAMA}"]
+    return story
+
+
+def test_the_step_in_hand_ends_and_the_next_does_not_begin(begin: Begin) -> None:
+    story = requeueing(begin)
+    said(story, "frozen")
+    story.passes(minutes=10)
+    assert story.changes() == ["patch Node/gpu-7", f"patch {LLAMA}"]
+    (stopped,) = [o for o in story.records("outcome") if o["outcome"] == "failed"]
+    assert "stopped by a freeze (log): 1 of 2 steps are done, and stand as they are" in stopped["detail"]
+    assert any("stopped by a freeze" in message for message in story.told("oncall"))
+
+
+def test_without_a_freeze_the_next_step_is_done(begin: Begin) -> None:
+    assert requeueing(begin).passes(minutes=10).changes()[1:3] == [f"patch {LLAMA}", f"patch {LLAMA}"]
+
+
+def test_an_approval_from_before_the_freeze_starts_nothing(begin: Begin) -> None:
+    told = cluster().nodes(*NODES).queue("research", gpus=96)
+    told.gang("llama", pods=8, queue="research", on=NODES[:8])
+    story = begin(told, autonomy={**ALONE, "actions": {"requeue_gang": "act_with_approval"}}).kernel_says("gpu-7")
+    story.answers("approve", unheard=True)
+    said(story, "frozen")
+    story.passes(minutes=10)
+    assert story.changes() == ["patch Node/gpu-7"]
