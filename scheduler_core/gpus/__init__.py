@@ -13,11 +13,12 @@
 
 from scheduler_core.gpus.ask import MILLI, Ask
 from scheduler_core.gpus.classical import BestFit, Clustering, DotProduct, Packing, RandomFit, Spread
-from scheduler_core.gpus.defragment import Plan, Running, Step, carry_out, defragment
+from scheduler_core.gpus.defragment import Plan, Running, carry_out, defragment
 from scheduler_core.gpus.fgd import Fgd
 from scheduler_core.gpus.fleet import Fleet, GpuNode, Placement
 from scheduler_core.gpus.fragments import FragmentTable
 from scheduler_core.gpus.mix import Kind, Mix, kind_of, typical
+from scheduler_core.gpus.moves import Step
 from scheduler_core.gpus.placer import GpuPolicy, Placer
 from scheduler_core.gpus.watchkeeper import Watchkeeper
 

@@ -53,7 +53,7 @@ class _Row:
 class Placer:
     def __init__(self, fleet: Fleet, policy: GpuPolicy) -> None:
         self.fleet, self.policy = fleet, policy
-        self._all = np.arange(len(fleet))
+        self.rows = np.arange(len(fleet))
         self._rows: OrderedDict[object, _Row] = OrderedDict()
         self._journal: list[int] = []
         self._forgotten = 0  # changes that the journal no longer holds
@@ -69,6 +69,14 @@ class Placer:
         scores = self._scores(ask)
         row = self.policy.choose(scores) if len(scores) else NO_ROOM
         if row == NO_ROOM or scores[row] == NO_ROOM:
+            return None
+        placement = self.on(ask, row)
+        self.put_back(placement)
+        return placement
+
+    def place_at(self, ask: Ask, row: int) -> Placement | None:
+        """On this node, and only the GPU is the policy's choice."""
+        if not len(self.fleet.fitting(ask, np.array([row]))):
             return None
         placement = self.on(ask, row)
         self.put_back(placement)
@@ -101,7 +109,7 @@ class Placer:
             self._rows[ask.key] = row
             if len(self._rows) > ROWS_MAX:
                 self._rows.popitem(last=False)
-            self._score(row, ask, self._all)
+            self._score(row, ask, self.rows)
         else:
             self._rows.move_to_end(ask.key)
             changed = set(self._journal[row.seen - self._forgotten :])

@@ -1,6 +1,6 @@
 """A few moves make room: nothing is lost, gangs stay together, and a plan that wins nothing is none."""
 
-import itertools
+from collections import Counter
 
 import pytest
 from fleet_language import asks, cpu_only, fleet, fleets, node, share, whole
@@ -72,44 +72,109 @@ def test_no_more_moves_than_allowed_and_none_for_less_than_noise() -> None:
         defragment(placer, running, [], moves_max=-1)
 
 
-def most_by_one_move(on: Fleet, running: list[Placement], ask: Ask) -> bool:
-    """Could any single pod leave for another place so that `ask` fits? By trying all of it."""
+def test_whoever_finds_room_beside_the_one_that_moved_made_room_for_starts_without_a_move() -> None:
+    eater = Placement(cpu_only(cpu=15_000), 0)
+    placer = placer_with(eater, nodes=[node("gpus", gpus=4), node("cpus", gpus=0, cpu=16_000)])
+    plan = defragment(placer, [Running(eater)], [whole(1, cpu=4_000)] * 6)
+    assert (plan.moves, plan.gain_milli) == (1, 4000)
+
+
+def test_what_fits_as_things_are_is_no_gain_of_a_move() -> None:
+    eater = Placement(cpu_only(cpu=15_000), 0)
+    placer = placer_with(eater, nodes=[node("gpus", gpus=4), node("cpus", gpus=0, cpu=16_000)])
+    assert defragment(placer, [Running(eater)], [whole(1, cpu=500)] * 4) == Plan()
+
+
+def test_two_that_have_no_other_place_change_places() -> None:
+    """The one with much CPU sits beside a free GPU that lacks it; the one with little where CPU is idle."""
+    much, little = Placement(whole(1, cpu=15_000), 0, (0,)), Placement(whole(1, cpu=1_000), 1, (0,))
+    placer = placer_with(much, little, nodes=[node("tight", gpus=2), node("idle", gpus=1, cpu=64_000, model="B")])
+    waiting = [whole(1, cpu=8_000, models=("A",))]
+    plan = defragment(placer, [Running(much), Running(little)], waiting)
+    (step,) = plan.steps
+    assert {each.ask: each.node for each in step.placed_again} == {much.ask: 1, little.ask: 0}
+    assert [each.node for each in step.started] == [0]
+    assert defragment(placer, [Running(much), Running(little, stays=True)], waiting) == Plan()
+
+
+def test_the_move_that_wins_more_comes_first() -> None:
+    lonely, eater = Placement(share(400), 0, (0,)), Placement(cpu_only(cpu=15_000), 1)
+    nodes = [node("a", gpus=1), node("b", gpus=4), node("c", gpus=0), node("d", gpus=1)]
+    beside = Placement(share(500), 3, (0,))
+    placer = placer_with(lonely, eater, beside, nodes=nodes)
+    running = [Running(lonely), Running(eater), Running(beside, stays=True)]
+    plan = defragment(placer, running, [whole(1, cpu=4_000)] * 6, moves_max=1)
+    assert ([step.evicted for step in plan.steps], plan.gain_milli) == ([(eater,)], 4000)
+    assert defragment(placer, running, [whole(1, cpu=4_000)] * 6).gain_milli == 5000
+
+
+def can_start_by_one_move(on: Fleet, running: list[Placement], ask: Ask) -> bool:
+    """Could any single pod leave for another place so that `ask` fits where it was? By trying all of it."""
     placer = Placer(on, BestFit())
     for gone in running:
         placer.take_away(gone)
-        for row, gpu in itertools.product(on.fitting(ask, _rows(on)).tolist(), [0]):
-            put = placer.on(ask, row)
-            placer.put_back(put)
-            fits = len(on.fitting(gone.ask, _rows(on))) > gpu
+        put = placer.place_at(ask, gone.node)
+        fits = put is not None and len(on.fitting(gone.ask, placer.rows)) > 0
+        if put is not None:
             placer.take_away(put)
-            if fits and row == gone.node:
-                placer.put_back(gone)
-                return True
         placer.put_back(gone)
+        if fits:
+            return True
     return False
 
 
-def _rows(on: Fleet):
-    import numpy as np
-
-    return np.arange(len(on))
-
-
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(fleets, st.lists(asks, min_size=1, max_size=14), asks)
-def test_a_plan_is_found_when_one_move_is_enough_and_comes_true(
-    nodes: list[GpuNode], pods: list[Ask], waiting: Ask
-) -> None:
+def test_a_plan_is_found_whenever_one_move_is_enough(nodes: list[GpuNode], pods: list[Ask], waiting: Ask) -> None:
     placer = Placer(Fleet(nodes), BestFit())
     running = [placed for pod in pods if (placed := placer.place(pod)) is not None]
-    if not waiting.demand_milli or len(placer.fleet.fitting(waiting, _rows(placer.fleet))):
+    if not waiting.demand_milli or len(placer.fleet.fitting(waiting, placer.rows)):
         return
-    before = state(placer.fleet)
+    one = can_start_by_one_move(placer.fleet, running, waiting)
     plan = defragment(placer, [Running(each) for each in running], [waiting], noise_percent=0)
+    assert plan.steps or not one
+    assert plan.moves <= 1 or not one
+    assert plan.moves <= 2
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    fleets,
+    st.lists(st.tuples(asks, st.sampled_from([None, None, "llama", "bert"]), st.booleans()), min_size=1, max_size=16),
+    st.lists(asks, min_size=1, max_size=6),
+    st.integers(0, 6),
+)
+def test_whatever_is_planned_comes_true_and_nobody_is_left_out(
+    nodes: list[GpuNode], pods: list[tuple[Ask, str | None, bool]], waiting: list[Ask], moves_max: int
+) -> None:
+    placer = Placer(Fleet(nodes), BestFit())
+    running = [
+        Running(placed, gang, stays and gang is None)
+        for pod, gang, stays in pods
+        if (placed := placer.place(pod)) is not None
+    ]
+    before = state(placer.fleet)
+    plan = defragment(placer, running, waiting, moves_max, noise_percent=0)
     assert state(placer.fleet) == before
-    assert bool(plan.steps) == most_by_one_move(placer.fleet, running, waiting)
+    assert defragment(placer, running, waiting, moves_max, noise_percent=0) == plan
+    assert plan.moves <= moves_max
+    evicted = [gone for step in plan.steps for gone in step.evicted]
+    for each in running:
+        moves = Counter(evicted)[each.placement], Counter(r.placement for r in running)[each.placement]
+        assert moves[0] <= moves[1], "a pod moves once"
+        assert not each.stays or moves[0] < moves[1]
+    for gang in ("llama", "bert"):
+        members = Counter(each.placement for each in running if each.gang == gang)
+        others = Counter(each.placement for each in running if each.gang != gang)
+        for step in plan.steps:
+            gone = Counter(step.evicted)
+            assert members <= gone or gone <= others + members - members, "whole or not at all"
+    started = Counter(each.ask.key for step in plan.steps for each in step.started)
+    assert started <= Counter(ask.key for ask in waiting)
+    assert not any(len(placer.fleet.fitting(p.ask, placer.rows)) for step in plan.steps for p in step.started)
     allocated = placer.fleet.allocated_milli
     carry_out(placer, plan)  # `Conflict` if anything had no room
     assert placer.fleet.allocated_milli == allocated + plan.gain_milli
     for step in plan.steps:
         assert sorted(p.ask.key for p in step.evicted) == sorted(p.ask.key for p in step.placed_again)
+        assert step.started
