@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agent.cli import bench_audit
 from agent.cli.output import EXIT_USAGE, JsonOption, fail, say, show_json, show_table
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
@@ -24,7 +25,9 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "agent.bench.admission",
         "Single questions to the scheduler core: how long they take, what they cost.",
     ),
+    "audit": ("agent.bench.audit", bench_audit.LINE),
 }
+WITH_OPTIONS = ("audit",)  # these have a command of their own below
 
 SEEDS_MAX = 1000  # a run of all policies takes a few seconds a seed
 
@@ -117,6 +120,27 @@ def simulation(
         _show_measures(report)
 
 
+@app.command("audit", help=bench_audit.LINE, epilog=bench_audit.EXAMPLE)
+def audit(
+    sizes: bench_audit.SizesOption = "10000,100000,1000000",
+    dsn: bench_audit.DsnOption = None,
+    store: bench_audit.StoreOption = "all",
+    picture: bench_audit.PictureOption = None,
+    json: JsonOption = False,
+) -> None:
+    from agent.bench.audit import run
+
+    wanted, stores = bench_audit.sizes_of(sizes), bench_audit.stores_of(store)
+    with _progress() as tell:
+        report = run(wanted, dsn=dsn, stores=stores, tell=tell)
+    if picture is not None:
+        bench_audit.draw(report, picture)
+    if json:
+        show_json(report)
+    else:
+        _show_measures(report)
+
+
 def _command(name: str) -> Callable[[bool], None]:
     def command(json: JsonOption = False) -> None:
         report = _run(name)
@@ -129,7 +153,8 @@ def _command(name: str) -> Callable[[bool], None]:
 
 
 for _name, (_, _line) in BENCHMARKS.items():
-    app.command(_name, help=_line, epilog=f"Example: watchkeeper bench {_name} --json")(_command(_name))
+    if _name not in WITH_OPTIONS:
+        app.command(_name, help=_line, epilog=f"Example: watchkeeper bench {_name} --json")(_command(_name))
 
 
 def _run(name: str) -> dict[str, Any]:
