@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.house import ConfigOption, DbOption, House, WallClock, opened, person
+from agent.cli.approvals_link import link
+from agent.cli.house import ConfigOption, DbOption, House, WallClock, claims_here, opened, person, settings
 from agent.cli.output import (
     EXIT_NEEDS_PERSON,
     EXIT_REFUSED,
+    EXIT_USAGE,
     LIMIT_DEFAULT,
     JsonOption,
     LimitOption,
@@ -28,6 +31,7 @@ from agent.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from agent.answering import Decision
     from agent.domain.approval import ApprovalRequest
 
 app = typer.Typer(
@@ -79,7 +83,7 @@ def show(request: RequestArgument, json: JsonOption = False, config: ConfigOptio
     if json:
         show_json(as_json(found))
     else:
-        show_page(found)
+        show_page(found, config)
 
 
 @app.command(epilog='Example: watchkeeper approvals approve apr-1f2e3d4c --as alice --reason "seen on the node"')
@@ -87,13 +91,18 @@ def approve(
     request: RequestArgument,
     by: AsOption = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept in the log.")] = "",
+    break_glass: Annotated[
+        bool,
+        typer.Option("--break-glass", help="An emergency: without the others, who are all told. Give a reason."),
+    ] = False,
     digest: DigestOption = None,
     json: JsonOption = False,
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
     """Approves a request. It is done once everybody who must has approved."""
-    _answer(request, "approve", reason, Answering(by, digest, json, config, db))
+    decision: Decision = "break_glass" if break_glass else "approve"
+    _answer(request, decision, reason, _Options(by, digest, json, config, db))
 
 
 @app.command(epilog='Example: watchkeeper approvals reject apr-1f2e3d4c --as bob --reason "demo at noon"')
@@ -107,7 +116,24 @@ def reject(
     db: DbOption = None,
 ) -> None:
     """Rejects a request. One rejection ends it."""
-    _answer(request, "reject", reason, Answering(by, digest, json, config, db))
+    _answer(request, "reject", reason, _Options(by, digest, json, config, db))
+
+
+@app.command(epilog='Example: watchkeeper approvals edit apr-1f2e3d4c --set delay_s=600 --reason "after the demo"')
+def edit(
+    request: RequestArgument,
+    changes: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="A parameter, as JSON or text; null takes it out.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the log.")],
+    by: AsOption = None,
+    digest: DigestOption = None,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+    db: DbOption = None,
+) -> None:
+    """Changes what is asked. It is proposed, judged and asked anew, and you cannot approve it."""
+    _answer(request, "edit", reason, _Options(by, digest, json, config, db), _changes(changes))
 
 
 @app.command(epilog="Example: watchkeeper approvals watch --as alice")
@@ -121,33 +147,36 @@ def watch(by: AsOption = None, config: ConfigOption = None, db: DbOption = None)
             "Elsewhere use `approvals list` and `approvals approve`.",
             status=EXIT_NEEDS_PERSON,
         )
-    answering = person(by, config)
+    person(by, config)  # refused now rather than at the first answer
     with opened(config, db) as house:
-        Watcher(house.store.desk, answering, WallClock()).run()
+        Watcher(house.store.desk, settings(config).directory, claims_here(by), WallClock()).run()
 
 
-class Answering:
-    """The options that approve and reject share."""
+app.command(epilog="Example: watchkeeper approvals link alice slack T024BE7LD/U061F7AUR")(link)
+
+
+class _Options:
+    """The options that all answers share."""
 
     def __init__(self, by: str | None, digest: str | None, json: bool, config: Path | None, db: Path | None) -> None:
         self.by, self.digest, self.json, self.config, self.db = by, digest, json, config, db
 
 
-def _answer(request: str, decision: str, reason: str, options: Answering) -> None:
-    from agent.domain.approval import Answer
+def _answer(
+    request: str, decision: Decision, reason: str, options: _Options, changes: dict[str, Any] | None = None
+) -> None:
+    from agent.answering import Answering, Said
     from agent.ports import AnswerRefused
 
-    answering = person(options.by, options.config)
+    claims = claims_here(options.by)
     with opened(options.config, options.db) as house:
         found = _found(house, request)
         digest = options.digest or found.digest
         if found.digest.startswith(digest):
             digest = found.digest
-        answer = Answer(
-            by=answering.name, decision=decision, reason=reason, digest=digest, at=WallClock().now(), door="terminal"
-        )
+        answering = Answering(house.store.desk, settings(options.config).directory, WallClock())
         try:
-            standing = house.store.desk.answer(found.id, answer, answering)
+            standing = answering.answer(Said(found.id, digest, decision, reason, changes), claims)
         except AnswerRefused as refused:
             fail(f"{refused} [{refused.code}]", status=EXIT_REFUSED)
     if options.json:
@@ -158,17 +187,34 @@ def _answer(request: str, decision: str, reason: str, options: Answering) -> Non
         say(told(standing))
 
 
+def _changes(given: list[str]) -> dict[str, Any]:
+    """NAME=VALUE, where the value is JSON if it can be read as such."""
+    read: dict[str, Any] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            fail(f"--set {each!r} names no parameter.", "Write --set NAME=VALUE.", status=EXIT_USAGE)
+        try:
+            read[name] = loads(value)
+        except ValueError:
+            read[name] = value
+    return read
+
+
 def as_json(request: ApprovalRequest) -> dict[str, Any]:
-    return request.json_object() | {"digest": request.digest}
+    from agent.domain.approval import RequestState, missing
+
+    wanted = list(missing(request)) if request.state is RequestState.PENDING else []
+    return request.json_object() | {"digest": request.digest, "still_wanted": wanted}
 
 
-def show_page(request: ApprovalRequest) -> None:
+def show_page(request: ApprovalRequest, config: Path | None) -> None:
     from rich.text import Text
 
     from agent.cli.request_page import page
 
     out = console()
-    for line in page(request, WallClock().now()):
+    for line in page(request, WallClock().now(), settings(config).directory):
         out.print(Text(clean(line.text), style=line.style))
 
 

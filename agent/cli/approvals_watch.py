@@ -18,9 +18,11 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from agent.answering import Answering, Decision, Said
 from agent.cli.output import clean, console
 from agent.cli.request_page import Line, page, told
-from agent.domain.approval import Answer, ApprovalRequest, Person
+from agent.domain.approval import ApprovalRequest
+from agent.domain.identity import Claims, Directory
 from agent.ports import AnswerRefused, ApprovalDesk, Clock
 
 POLL_S = 0.5
@@ -35,9 +37,11 @@ FOOTER_LINES = 6
 class Watcher:
     """Shows the oldest pending request that was not skipped, and takes the answer."""
 
-    def __init__(self, desk: ApprovalDesk, person: Person, clock: Clock) -> None:
+    def __init__(self, desk: ApprovalDesk, directory: Directory, claims: Claims, clock: Clock) -> None:
         self._desk = desk
-        self._person = person
+        self._directory = directory
+        self._answering = Answering(desk, directory, clock)
+        self._claims = claims
         self._clock = clock
         self._skipped: set[str] = set()
         self._last = ""
@@ -64,28 +68,20 @@ class Watcher:
             self._skipped.add(current.id)
             self._last = f"{current.id}: left for later."
             return
-        decision = "approve" if key == "a" else "reject"
+        decision: Decision = "approve" if key == "a" else "reject"
         live.update(Text(f"Why do you {decision} {clean(current.id)}? (enter to go on)"), refresh=True)
         self._answer(current, decision, _line())
 
-    def _answer(self, current: ApprovalRequest, decision: str, reason: str) -> None:
+    def _answer(self, current: ApprovalRequest, decision: Decision, reason: str) -> None:
         """The digest is that of the page which the person saw."""
-        answer = Answer(
-            by=self._person.name,
-            decision=decision,
-            reason=reason,
-            digest=current.digest,
-            at=self._clock.now(),
-            door="terminal",
-        )
         try:
-            self._last = told(self._desk.answer(current.id, answer, self._person))
+            self._last = told(self._answering.answer(Said(current.id, current.digest, decision, reason), self._claims))
         except AnswerRefused as refused:
             self._last = f"Not counted: {refused} [{refused.code}]"
 
     def _screen(self, current: ApprovalRequest | None, waiting: int) -> Group:
         """What fits of the page, and below it always what was last done and the keys."""
-        lines = page(current, self._clock.now()) if current else [Line("Nothing waits for an answer.")]
+        lines = page(current, self._clock.now(), self._directory) if current else [Line("Nothing waits for an answer.")]
         body = self._wrapped(lines)
         self._top = self._top if self._top < len(body) else 0
         end = min(self._top + self._room(), len(body))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.adapters.store import Store
     from agent.config import Settings
     from agent.domain.approval import Person
+    from agent.domain.identity import Claims
     from audit.log import Log
 
 ConfigOption = Annotated[
@@ -123,19 +124,24 @@ def _is_ours(path: Path) -> None:
         fail(f"{path} holds no log of the agent.", "Name the file that the agent writes by --db.")
 
 
+def claims_here(name: str | None) -> Claims:
+    """Whoever is at this terminal, and as whom they want to answer."""
+    from agent.domain.identity import TERMINAL, Claims
+
+    login = login_name()
+    if name is None and login is None:
+        fail("Nobody is logged in by name here.", "Say who answers by --as NAME.")
+    return Claims(door=TERMINAL, account=login or "", named=name or "")
+
+
 def person(name: str | None, config: Path | None) -> Person:
     """The linked person who answers: `name`, or whoever is logged in. A name that nobody has linked does not count."""
-    name = name or login_name()
-    if name is None:
-        fail("Nobody is logged in by name here.", "Say who answers by --as NAME.")
-    people = {known.name: known for known in settings(config).identities}
-    if name not in people:
-        fail(
-            f"{name} is no person that the settings know, so this answer does not count.",
-            "Name the person and their groups under `identities` in the settings, or answer by --as NAME.",
-            status=EXIT_REFUSED,
-        )
-    return people[name]
+    from agent.domain.proposal import Refusal
+
+    found = settings(config).directory.person_of(claims_here(name))
+    if isinstance(found, Refusal):
+        fail(found.message, found.remedy, status=EXIT_REFUSED)
+    return found
 
 
 def settings(config: Path | None) -> Settings:

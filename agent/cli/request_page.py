@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from agent.cli.output import short_time
 from agent.compliance.predictions import predicted, without_it
 from agent.domain.approval import ApprovalRequest, RequestState, missing
+from agent.domain.identity import NOBODY, Directory
 from agent.domain.proposal import Proposal, Step, Verb
 
 EVIDENCE_SHOWN = 8
@@ -21,19 +22,28 @@ EVIDENCE_SHOWN = 8
 
 _NAMES_SHOWN = 6
 
+SAID = {
+    "approve": "approved",
+    "reject": "rejected",
+    "edit": "changed it",
+    "break_glass": "approved by BREAK-GLASS, without the others,",
+}
+
 
 class Line(NamedTuple):
     text: str
     style: str = ""
 
 
-def page(request: ApprovalRequest, now: datetime) -> list[Line]:
+def page(request: ApprovalRequest, now: datetime, directory: Directory = NOBODY) -> list[Line]:
+    """`directory` names who is in the groups that are asked; without it the groups alone are shown."""
     proposal = request.proposal
     lines = [
         Line(f"{request.id}  {request.state.value}  {_clock(request, now)}", "bold"),
         Line(f"{proposal.action} on {proposal.target}"),
         Line(f"incident {request.incident}{f', tenant {proposal.tenant}' if proposal.tenant else ''}"),
         Line(proposal.statement),
+        *([Line(f"changed by {', '.join(request.editors)}", "bold")] if request.editors else []),
     ]
     for heading, section in (
         ("What will change", _changes(proposal)),
@@ -42,7 +52,7 @@ def page(request: ApprovalRequest, now: datetime) -> list[Line]:
         ("What is predicted", _predicted(proposal)),
         ("What the policies say", _reasons(request)),
         ("What undo will do", _undo(proposal)),
-        ("Who answers", _answers(request)),
+        ("Who answers", _answers(request, directory)),
     ):
         lines += [Line(""), Line(heading, "bold"), *section]
     return [*lines, Line(""), Line(f"digest {request.digest}", "dim")]
@@ -100,8 +110,12 @@ def _evidence(proposal: Proposal) -> Iterator[Line]:
     yield Line(f"  by {proposal.source}, {proposal.confidence:.0%} sure")
     for item in proposal.evidence[:EVIDENCE_SHOWN]:
         yield Line(f"  {short_time(item.observed_at)}  {item.statement} ({item.source})")
+        links = item.data.get("links")
+        for link in links if isinstance(links, list) else ():
+            yield Line(f"    {link}")
     if len(proposal.evidence) > EVIDENCE_SHOWN:
         yield Line(f"  and {len(proposal.evidence) - EVIDENCE_SHOWN} more")
+    yield Line(f"  all of it: watchkeeper audit timeline {proposal.incident}")
 
 
 def _reach(proposal: Proposal) -> Iterator[Line]:
@@ -138,15 +152,30 @@ def _undo(proposal: Proposal) -> Iterator[Line]:
             yield Line(f"  {number}. {step.target}: {values}")
 
 
-def _answers(request: ApprovalRequest) -> Iterator[Line]:
-    for group in request.requirement.groups:
-        yield Line(f"  {group.count} of {group.name}")
+def _answers(request: ApprovalRequest, directory: Directory) -> Iterator[Line]:
+    """Who has answered, who is still needed, who is asked after them, and how long an approval is good for."""
     for answer in request.answers:
-        said = "approved" if answer.decision == "approve" else "rejected"
         reason = f": {answer.reason}" if answer.reason else ""
-        yield Line(f"  {answer.by} {said} at {short_time(answer.at)} by {answer.door}{reason}")
+        yield Line(f"  {answer.by} {SAID[answer.decision]} at {short_time(answer.at)} by {answer.door}{reason}")
+        if answer.changes:
+            yield Line(f"    {', '.join(f'{name} = {_short_json(value)}' for name, value in answer.changes.items())}")
     if request.state is RequestState.PENDING:
-        yield Line(f"  still wanted: {', '.join(missing(request))}")
+        wanted = missing(request)
+        for group in dict.fromkeys(wanted):
+            yield Line(f"  still wanted: {wanted.count(group)} of {group}{_who(group, request, directory)}", "bold")
+    for number in range(request.tier + 1, len(request.requirement.tiers) + 1):
+        tier = request.requirement.tier(number)
+        groups = " and ".join(f"{group.count} of {group.name}" for group in tier.groups)
+        yield Line(f"  if nobody answers in time: {groups}, for {tier.approve_within_s // 60} min")
+    yield Line(f"  nobody's answer is a no; a yes is good for {request.requirement.execute_within_s // 60} min")
+
+
+def _who(group: str, request: ApprovalRequest, directory: Directory) -> str:
+    """Those of the group who have not answered and may: who changed what is asked may not."""
+    out = {*request.editors, *(a.by for a in request.answers if a.tier == request.tier)}
+    names = [name for name in directory.members(group) if name not in out]
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
+    return f" ({shown})" if names else ""
 
 
 def _short_json(value: object) -> str:
@@ -158,4 +187,6 @@ def told(request: ApprovalRequest) -> str:
     about = f"{request.id}: {request.proposal.action} on {request.proposal.target}"
     if request.state is RequestState.PENDING:
         return f"{about}: counted. Still wanted: {', '.join(missing(request))}."
+    if request.state is RequestState.EDITED:
+        return f"{about}: edited. It is proposed and judged anew, and asked of somebody else under another id."
     return f"{about}: {request.state.value}."

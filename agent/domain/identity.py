@@ -118,3 +118,6 @@ def _all_different(pairs: Iterable[tuple[str, str]]) -> None:
         if (kind, value) in seen:
             raise ValueError(f"{kind} {value!r} belongs to two people; each person counts once, so it must be one")
         seen.add((kind, value))
+
+
+NOBODY = Directory()

@@ -14,6 +14,7 @@ from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import PastAction
+from agent.domain.signal import AlertBody, Body
 from agent.domain.thresholds import USUAL, Thresholds
 from agent.evidence.absent import absent_facts
 from agent.evidence.admission_loops import loop_facts
@@ -152,6 +153,20 @@ def _signals(incident: Incident) -> tuple[Evidence, ...]:
     """What opened it, in the sender's name; the log has the rest."""
     first = incident.signals[:1]
     return tuple(
-        Evidence(kind="signal", statement=f"{s.type} {s.subject}".strip(), source=s.source, observed_at=s.time)
+        Evidence(
+            kind="signal",
+            statement=f"{s.type} {s.subject}".strip(),
+            source=s.source,
+            observed_at=s.time,
+            data={"links": links} if (links := _links(s.body)) else {},
+        )
         for s in first
     )
+
+
+def _links(body: Body) -> list[str]:
+    """Where an alert says that there is more to see, by the names that everybody uses for it."""
+    if not isinstance(body, AlertBody):
+        return []
+    named = (body.annotations.get(name, "") for name in ("dashboard_url", "runbook_url"))
+    return [link for link in named if link.startswith(("https://", "http://")) and not set(link) & set(" \t\r\n")]
