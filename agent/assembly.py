@@ -150,7 +150,7 @@ def assemble(
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)
     refused = refused_by(ledger, world.clock)
-    forecaster = SchedulerForecaster()
+    forecaster = SchedulerForecaster(settings.reservations)
     reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger, in_turn=in_turn)
     ports = Ports(
         clock=world.clock,

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.domain.approval import Person, Rules
 from agent.domain.identity import Directory, Issuer
+from agent.domain.reservations import Reservations
 from agent.domain.thresholds import Thresholds
 
 DEFAULT_FILE = Path("watchkeeper.yaml")
@@ -77,6 +78,9 @@ class Settings(BaseSettings):
     call_when_away_s: int = Field(
         default=1800, ge=60, le=86400
     )  # policies or metrics away for so long: a person is called
+    reservations: Reservations | None = (
+        None  # starts held for large gangs in our own Queues; none: the queues hold none
+    )
     thresholds: Thresholds = Thresholds()  # from when on, or from how many on, something counts
     model_endpoint: str | None = Field(
         default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"

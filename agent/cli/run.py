@@ -166,7 +166,7 @@ def _world(settings: Settings) -> World:
     spec = load_scenario(settings.simulated_cluster or bundled("scenarios") / "demo.yaml").spec
     repair = {str(name): behaviour.model_dump() for name, behaviour in spec.repair.items()}
     seed = spec.seed if settings.simulated_seed is None else settings.simulated_seed
-    world = World(seed, datetime.now(UTC), spec.scrape_interval, repair)
+    world = World(seed, datetime.now(UTC), spec.scrape_interval, repair, reservations=settings.reservations)
     world.load(bodies(spec.cluster))
     return world
 

@@ -26,7 +26,8 @@ def world_of(scenario: Scenario, seed: int) -> World:
     """The world as the scenario begins, its clock at the first thing that the timeline tells."""
     spec = scenario.spec
     repair: dict[str, Any] = {str(operation): behaviour.model_dump() for operation, behaviour in spec.repair.items()}
-    world = World(seed, spec.start, spec.scrape_interval, repair, spec.world_metrics)
+    reservations = settings_of(scenario, Path(), ()).reservations
+    world = World(seed, spec.start, spec.scrape_interval, repair, spec.world_metrics, reservations)
     first = min((entry.at for entry in spec.timeline), default=timedelta(0))
     try:
         world.begin_at(spec.start + min(first, timedelta(0)))

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from agent.adapters.scheduler.kueue_words import in_kueues_words
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.adapters.scheduler.queues import queues_of
+from agent.adapters.scheduler.rules import scheduling
 from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.reservations import Reservations
 from scheduler_core.explain import explain
 from scheduler_core.preemption import Cause, next_preemption
 from scheduler_core.scheduler import run
@@ -17,7 +19,7 @@ from scheduler_core.settings import Settings
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment
 
-BY_QUOTA = Settings(place=False)
+BY_QUOTA = Settings(place=False)  # nodes are found when the pods exist
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,22 @@ class Admissions:
     preempted: dict[ObjectRef, tuple[Cause, ObjectRef]] = field(default_factory=dict)  # why, and for whom
 
 
-def _let_in(snapshot: Snapshot, now_s: float, names: Mapping[str, ObjectRef], result: Admissions) -> None:
-    for assignment in run(snapshot, now_s, BY_QUOTA).admitted:
+def _let_in(
+    snapshot: Snapshot, now_s: float, settings: Settings, names: Mapping[str, ObjectRef], result: Admissions
+) -> None:
+    for assignment in run(snapshot, now_s, settings).admitted:
         result.admitted[names[assignment.gang]] = assignment
 
 
-def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef], spared: Collection[ObjectRef] = ()) -> Admissions:
+def admit_waiting(
+    view: ClusterView,
+    waiting: Collection[ObjectRef],
+    spared: Collection[ObjectRef] = (),
+    reservations: Reservations | None = None,
+) -> Admissions:
     """`waiting` are gangs of this view that ask for quota; other gangs that hold none are left out.
 
-    `spared` are gangs that may not be sent back.
+    `spared` are gangs that may not be sent back; `reservations`: how queues of our own hold starts, if they do.
     """
     snapshot, queues, result = snapshot_of(view), queues_of(view), Admissions()
     names = {str(ref): ref for ref in waiting}
@@ -46,15 +55,16 @@ def admit_waiting(view: ClusterView, waiting: Collection[ObjectRef], spared: Col
     if_held = [ref for ref in waiting if str(ref) not in snapshot.gangs]
     result.waiting.update({ref: f"LocalQueue {view.gangs[ref].queue} is stopped" for ref in if_held})
     now_s = view.taken_at.timestamp()
-    _let_in(snapshot, now_s, names, result)
+    settings = BY_QUOTA if reservations is None else scheduling(snapshot, reservations)
+    _let_in(snapshot, now_s, settings, names, result)
     every, kept = {str(ref): ref for ref in view.gangs}, {str(ref) for ref in spared}
     while (found := next_preemption(snapshot, now_s, kept)) is not None:
         for victim in found.victims:
             result.preempted[every[victim.gang]] = (victim.cause, names[found.gang])
             snapshot.remove_gang(victim.gang)
-        _let_in(snapshot, now_s, names, result)
+        _let_in(snapshot, now_s, settings, names, result)
     for name, ref in names.items():
         if ref not in result.admitted and name in snapshot.gangs:
-            why = explain(snapshot, name, now_s, BY_QUOTA, kept)
+            why = explain(snapshot, name, now_s, settings, kept)
             result.waiting[ref] = in_kueues_words(snapshot.gang(name), why) if why else "it runs"
     return result

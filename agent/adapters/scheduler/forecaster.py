@@ -12,10 +12,12 @@ from agent.adapters.scheduler.amounts import amount
 from agent.adapters.scheduler.foretelling import prediction
 from agent.adapters.scheduler.gangs import pod_name
 from agent.adapters.scheduler.mapping import snapshot_of
+from agent.adapters.scheduler.rules import scheduling
 from agent.adapters.scheduler.run_times import ends_of
 from agent.adapters.scheduler.services import services
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
 from agent.domain.proposal import Prediction
+from agent.domain.reservations import Reservations
 from agent.ports import Relocation
 from scheduler_core.changes import (
     Activate,
@@ -40,8 +42,6 @@ from scheduler_core.snapshot import Snapshot
 from scheduler_core.waits import waits_at_most
 from scheduler_core.whatif import Effect, what_if
 
-AS_KUEUE = Settings(admit_by_quota=True)  # who is let in holds its quota, whether its pods find nodes or not
-
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -49,12 +49,15 @@ class _Asked:
 
     view: ClusterView
     snapshot: Snapshot
+    settings: Settings
     without: Effect  # what the scheduler does anyway
     ends: Mapping[str, float]  # when gangs that run must end
 
 
 class SchedulerForecaster:
-    def __init__(self) -> None:
+    def __init__(self, reservations: Reservations | None = None) -> None:
+        """`reservations`: as the queues of our own hold starts; None: they hold none."""
+        self._reservations = reservations
         self._asked: _Asked | None = None
 
     def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction:
@@ -62,23 +65,25 @@ class SchedulerForecaster:
         asked = self._asked_about(view)
         wanted = [each for change in changes for each in _changes(view, change)]
         now_s = view.taken_at.timestamp()
-        effect = what_if(asked.snapshot, wanted, now_s, settings=AS_KUEUE) if wanted else asked.without
+        effect = what_if(asked.snapshot, wanted, now_s, settings=asked.settings) if wanted else asked.without
         moved = {*effect.stopped, *(each.gang for each in effect.assignments)}  # what they had run counts no more
         ends = {name: end for name, end in asked.ends.items() if name not in moved}
-        waits_s = waits_at_most(asked.snapshot, wanted, effect.still_pending, ends, now_s, AS_KUEUE)
+        waits_s = waits_at_most(asked.snapshot, wanted, effect.still_pending, ends, now_s, asked.settings)
         told = prediction(asked.snapshot, asked.without, effect, waits_s)
         return told.model_copy(update={"services": services(view, asked.without, effect)})
 
     def _asked_about(self, view: ClusterView) -> _Asked:
         if self._asked is None or self._asked.view is not view:
             snapshot = snapshot_of(view)
-            without = what_if(snapshot, [], view.taken_at.timestamp(), settings=AS_KUEUE)
-            self._asked = _Asked(view, snapshot, without, ends_of(view))
+            settings = scheduling(snapshot, self._reservations)
+            without = what_if(snapshot, [], view.taken_at.timestamp(), settings=settings)
+            self._asked = _Asked(view, snapshot, settings, without, ends_of(view))
         return self._asked
 
     def seats(self, view: ClusterView, gang: ObjectRef, changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         wanted = [each for change in changes for each in _changes(view, change)]
-        effect = what_if(self._asked_about(view).snapshot, wanted, view.taken_at.timestamp(), settings=AS_KUEUE)
+        asked = self._asked_about(view)
+        effect = what_if(asked.snapshot, wanted, view.taken_at.timestamp(), settings=asked.settings)
         name = str(_gang(view, gang).ref)
         if name not in effect.started:
             return ()

@@ -11,6 +11,7 @@ from typing import Any
 from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.pod_sets import pod_sets_of
 from agent.adapters.scheduler.queues import Queues
+from agent.adapters.scheduler.run_times import walltime_of
 from agent.adapters.scheduler.shapes import shape_of
 from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState as DomainState, ObjectRef, Pod
@@ -50,6 +51,7 @@ def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
         created_s=seconds(gang.created_at),
         active=gang.state is not DomainState.SUSPENDED,
         held=queues.is_held(gang),
+        walltime_s=walltime_of(view, gang),
     )
 
 

@@ -31,6 +31,7 @@ from scheduler_core.quota import (
 )
 
 WATCHKEEPER = "watchkeeper.dev"
+OWN_QUEUE = "Queue/"  # what the core's names of our own queues begin with
 Raw = Mapping[str, Any]
 
 
@@ -47,7 +48,7 @@ class Queues:
         if gang.queue is None:
             return None
         if group_of(gang.ref.api_version) == WATCHKEEPER:
-            name: str | None = f"Queue/{gang.queue}"
+            name: str | None = f"{OWN_QUEUE}{gang.queue}"
         else:
             name = self.local.get((gang.ref.namespace or "", gang.queue))
         return name if any(each.name == name for each in self.queues) else None
@@ -184,7 +185,7 @@ def _own_queue(ref: ObjectRef, spec: Raw) -> Queue:
         for each in spec.get("quotas") or ()
     )
     return Queue(
-        name=f"Queue/{ref.name}",
+        name=f"{OWN_QUEUE}{ref.name}",
         quotas=tuple(quotas),
         cohort=spec.get("cohort") or None,
         stop_policy=_stop(spec),

@@ -24,6 +24,15 @@ def ends_of(view: ClusterView) -> dict[str, float]:
     return found
 
 
+def walltime_of(view: ClusterView, gang: Gang) -> int | None:
+    """How long after its start it must have ended: the sooner of what its queue and its job allow."""
+    allowed = [_whole(_part(view, gang.ref, "spec").get("maximumExecutionTimeSeconds"))]
+    job = gang.job or gang.ref
+    if job.kind == "Job":
+        allowed.append(_whole(_part(view, job, "spec").get("activeDeadlineSeconds")))
+    return min((each for each in allowed if each is not None), default=None)
+
+
 def _by_queue(view: ClusterView, ref: ObjectRef) -> float | None:
     spec, status = _part(view, ref, "spec"), _part(view, ref, "status")
     admitted = [c for c in status.get("conditions") or () if c.get("type") == "Admitted" and c.get("status") == "True"]

@@ -21,6 +21,7 @@ from agent.adapters.simulated.store import ObjectStore, Origin
 from agent.adapters.simulated.timers import Timers
 from agent.adapters.simulated.tsdb import SeriesStore
 from agent.domain.base import digest_of, rfc3339
+from agent.domain.reservations import Reservations
 from agent.ports import JsonObject
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # as Kubernetes: no vowels, so no words
@@ -35,6 +36,7 @@ class Control:
     faults: FaultBoard
     pinning: Pinning
     series: SeriesStore
+    reservations: Reservations | None = None  # as the queues of our own hold starts for large gangs
     overview: Overview = field(init=False)
     wake: Callable[[Key], None] = field(default=lambda key: None)  # the control plane's, once there is one
     _refused: dict[Key, None] = field(default_factory=dict)  # whose pods no quota had room for

@@ -31,6 +31,7 @@ from agent.adapters.simulated.tsdb import SeriesStore
 from agent.adapters.simulated.wellformed import check_wellformed
 from agent.adapters.simulated.world_metrics import WorldMetrics
 from agent.domain.cluster import ClusterView, ObjectRef
+from agent.domain.reservations import Reservations
 from agent.ports import JsonObject
 
 
@@ -42,6 +43,7 @@ class World:
         scrape_interval: timedelta,
         repair: Mapping[str, Any] | None = None,
         world_metrics: bool = False,
+        reservations: Reservations | None = None,
     ) -> None:
         self.clock = SimulatedClock(start)
         self.effects: list[Effect] = []
@@ -52,7 +54,8 @@ class World:
         self._pinning = Pinning()
         self._store = ObjectStore(seed, self.clock)
         self._series = SeriesStore(self._start, scrape_interval)
-        control = Control(seed, self._store, self.clock, self._timers, self._faults, self._pinning, self._series)
+        boards = (self._timers, self._faults, self._pinning, self._series)
+        control = Control(seed, self._store, self.clock, *boards, reservations)
         self._overview = control.overview
         self._plane = ControlPlane(control, controllers(control))
         control.wake = self._plane.wake

@@ -51,7 +51,7 @@ class Admitting:
         if not waiting:
             return
         pinned = [ref for ref, each in gangs.items() if self._control.pinning.pinned(each)]
-        result = admit_waiting(view, waiting, pinned)
+        result = admit_waiting(view, waiting, pinned, self._control.reservations)
         for ref, (cause, for_whom) in result.preempted.items():
             self._preempt(ref, cause, for_whom, view)
         for ref, assignment in result.admitted.items():
