@@ -24,7 +24,7 @@ class Issuer(Noun):
     issuer: str = Field(pattern=r"^https://[^\s?#]+$")  # exactly as it stands in `iss`
     audience: str = Field(min_length=1)  # a token for another service is none for this one
     keys_file: Path  # its JWK Set (RFC 7517), from its jwks_uri: whoever can write this file can be anybody
-    algorithms: tuple[Literal["RS256", "PS256", "ES256", "EdDSA"], ...] = ("RS256", "ES256")
+    algorithms: tuple[Literal["RS256", "PS256", "ES256"], ...] = ("RS256", "ES256")  # none of a shared secret
     leeway_s: int = Field(default=60, ge=0, le=300)  # clocks of two machines; more would lengthen every token's life
     groups_claim: str | None = None  # where it is trusted to tell groups; without it what a token says of them is air
     groups: dict[str, str] = {}  # our group by the issuer's; what is not here is none of ours
