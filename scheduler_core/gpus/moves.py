@@ -11,7 +11,7 @@ guessed anew. A guess that is too high costs a try, never a wrong step.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import inf
 
@@ -20,7 +20,9 @@ from scheduler_core.gpus.fleet import Placement
 from scheduler_core.gpus.partners import Partners
 from scheduler_core.gpus.placer import Placer
 
-TRIES_MAX = 4_000  # 0.2 ms each: a plan for a fleet of 1,200 nodes takes about a second, and at most two
+LOOKS_MAX = (
+    4_000  # 0.2 ms each, beside the guesses: a plan for a fleet of 1,200 nodes takes between one and two seconds
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class _Guess:
     cpu_milli: int
     unit: int
     swaps: bool
+    steps: int = field(compare=False)  # found when it was made: as long as there are no more, it is not stale
 
 
 class Search:
@@ -57,28 +60,30 @@ class Search:
                 self._on[row].append(unit)
         self._partners = Partners(placer, [(unit, pods[m[0]]) for unit, m in enumerate(units) if len(m) == 1])
         self._heap: list[_Guess] = []
+        self._found = 0
         self._homeless: set[object] = set()
         """Kinds of pods that had no place anywhere when last looked for."""
 
     def steps(self, moves_max: int) -> Iterator[Step]:
         self._guess(range(len(self._units)))
-        tries = 0
-        while self._heap and tries < TRIES_MAX and moves_max > 0:
+        looks = 0
+        while self._heap and looks < LOOKS_MAX and moves_max > 0:
             guess = heappop(self._heap)
             moves = len(self._units[guess.unit]) + guess.swaps
             if self._stays[guess.unit] or moves > moves_max or self._fell(guess):
                 continue
             step = None
-            tries += 1
+            looks += guess.swaps
             for way in self._ways(guess):
-                tries += 1
+                looks += 1
                 step = self._try(way)
                 if step is not None:
                     moves_max -= len(step.evicted)
                     yield step
                     break
-            if step is None and not guess.swaps and len(self._units[guess.unit]) == 1:
-                self._push(guess.unit, swaps=True)
+            if step is None and not guess.swaps and moves == 1:
+                gain = -guess.negative_gain // 2
+                heappush(self._heap, replace(guess, negative_gain=-gain, swaps=True))
 
     def undo(self, steps: Sequence[Step]) -> None:
         """The fleet as it was. The search is of no use afterwards."""
@@ -96,10 +101,12 @@ class Search:
         if gain:
             weight = sum(each.ask.demand_milli for each in members)
             cpu = sum(each.ask.cpu_milli for each in members)
-            heappush(self._heap, _Guess(-gain, weight, cpu, unit, swaps))
+            heappush(self._heap, _Guess(-gain, weight, cpu, unit, swaps, self._found))
 
     def _fell(self, guess: _Guess) -> bool:
         """Whether less would start now than when the guess was made; it is back in the heap then."""
+        if guess.steps == self._found:
+            return False
         members = [self._pods[pod] for pod in self._units[guess.unit]]
         if self._gain(members) // (len(members) + guess.swaps) >= -guess.negative_gain:
             return False
@@ -159,6 +166,7 @@ class Search:
         for unit, _ in way:
             self._stays[unit] = True
         self._homeless.clear()
+        self._found += 1
         self._guess(sorted({unit for each in (*evicted, *again) for unit in self._on[each.node]}))
         return Step(evicted, tuple(started), tuple(again))
 
