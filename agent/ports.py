@@ -264,9 +264,7 @@ class Ledger(Protocol):
 
     def find(self, unique_key: str) -> JsonObject | None: ...
 
-    def ours(self, intent_key: str) -> bool:
-        """May this worker go on with what was begun: did it begin it, or one that was there before and is no more?"""
-        ...
+    def ours(self, intent_key: str) -> bool: ...  # begun by this worker, or by one that is no more
 
     def past_actions(self, since: datetime) -> list[PastAction]: ...
 
@@ -338,9 +336,7 @@ class ApprovalDesk(Protocol):
         """Adds an answer. Raises AnswerRefused when it may not count (wrong digest, stranger, late, twice)."""
         ...
 
-    def refuse(self, request: str, answer: Answer, refusal: Refusal) -> NoReturn:
-        """Records an answer that does not count, and raises AnswerRefused."""
-        ...
+    def refuse(self, request: str, answer: Answer, refusal: Refusal) -> NoReturn: ...
 
     def time_out(self, request: str) -> ApprovalRequest:
         """The next tier is asked, or it expires, if the time of those who are asked is over."""
