@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler_core.model import Seconds
+from scheduler_core.quota_levers import Lever
 
 
 class Reason(StrEnum):
@@ -37,4 +38,5 @@ class Explanation:
     holders: tuple[str, ...] = ()  # gangs that hold what binds, those with most of it first
     nodes: tuple[str, ...] = ()  # nodes the remedy is about
     lacking: tuple[tuple[str, str, int], ...] = ()  # what must come free for it: node or queue, resource, how much
+    levers: tuple[Lever, ...] = ()  # of quota: the limits to raise, or the usage that must end, all of them together
     until_s: Seconds | None = None  # when it may try again, or starts at the latest

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from scheduler_core.cases.form import Amounts, Answer, Case, Entry, PodSetEntry, ShareEntry
-from scheduler_core.cases.quantities import told
 from scheduler_core.fungibility import Mode
 from scheduler_core.state import DomainCount
+from scheduler_core.units import told
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Kubernetes quantities, exactly: "500m" CPU, "4Gi", "1e3" become the core's integers, and back.
+"""Kubernetes quantities, exactly: "500m" CPU, "4Gi", "1e3" become the core's integers.
 
 CPU is counted in thousandths, everything else whole (bytes, devices, pods), as Kueue counts. The grammar is that of
 apimachinery's `resource.Quantity`. The kubernetes client has a parser too, but the core stands without clients.
@@ -11,13 +11,10 @@ from math import ceil, floor
 
 from scheduler_core.cases.fields import BadCase
 from scheduler_core.model import PODS, is_gpu
+from scheduler_core.units import BINARY, CPU, IN_BYTES, MILLI
 
 _FORM = re.compile(r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,3}))?")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
-_DIVISIBLE = ("memory", "ephemeral-storage", "storage")  # a fraction of a byte is rounded; half a device is an error
-CPU = "cpu"
-MILLI = 1000
 MOST = 2**63 - 1  # of Kubernetes' int64
 
 
@@ -29,8 +26,8 @@ def parse(value: object, where: str) -> Fraction:
         raise BadCase(where, f"{value!r} is not a Kubernetes quantity such as 4, 500m, 2Gi or 1e3")
     sign, digits, suffix, exponent = found.groups()
     number = Fraction(f"{digits}0" if digits.endswith(".") else digits) * (-1 if sign == "-" else 1)
-    if suffix in _BINARY:
-        return number * int(1024 ** _BINARY[suffix])
+    if suffix in BINARY:
+        return number * int(1024 ** BINARY[suffix])
     power = _DECIMAL[suffix] if suffix else int(exponent or 0)
     return number * int(10**power) if power >= 0 else number / int(10**-power)
 
@@ -41,7 +38,7 @@ def counted(resource: str, value: object, where: str, *, up: bool, negative: boo
     _require_unit(resource, value, where)
     if number < 0 and not negative:
         raise BadCase(where, f"{value!r} is negative")
-    if number.denominator != 1 and resource != CPU and resource not in _DIVISIBLE:
+    if number.denominator != 1 and resource != CPU and resource not in IN_BYTES:
         raise BadCase(where, f"{value!r} is not a whole number, and {resource} cannot be divided")
     number *= MILLI if resource == CPU else 1
     if abs(number) > MOST:
@@ -56,22 +53,12 @@ def _require_unit(resource: str, value: object, where: str) -> None:
     """
     if not isinstance(value, str):
         raise BadCase(where, f"{value!r} is a bare number: write {resource} as a text, such as '{value}' or '{value}m'")
-    in_bytes, divided = value.endswith(tuple(_BINARY)), value.endswith(("n", "u", "m"))
+    in_bytes, divided = value.endswith(tuple(BINARY)), value.endswith(("n", "u", "m"))
     if in_bytes and (resource in (CPU, PODS) or is_gpu(resource)):
         raise BadCase(where, f"{value!r} is an amount of bytes, and {resource} is not counted in bytes")
-    if divided and resource in _DIVISIBLE:
+    if divided and resource in IN_BYTES:
         raise BadCase(where, f"{value!r} is a part of a byte: {resource} is counted in whole bytes")
 
 
 def counted_all(entries: Mapping[str, tuple[object, str]], *, up: bool) -> dict[str, int]:
     return {resource: counted(resource, value, where, up=up) for resource, (value, where) in entries.items()}
-
-
-def told(resource: str, amount: int) -> str:
-    """The shortest way to write it."""
-    if resource == CPU:
-        return str(amount // MILLI) if amount % MILLI == 0 else f"{amount}m"
-    for suffix, power in reversed(_BINARY.items()):
-        if resource in _DIVISIBLE and amount and amount % 1024**power == 0:
-            return f"{amount // 1024**power}{suffix}"
-    return str(amount)

@@ -31,7 +31,7 @@ def assign(capacity: Capacity, asks: Sequence[Ask], settings: TopologySettings =
         if assumed is not capacity:
             for ask in (workers, leader):
                 if ask is not None:
-                    assumed.take(found[ask.name], ask.shape.requests)
+                    assumed.take_for_good(found[ask.name], ask.shape.requests)
     return {ask.name: found[ask.name] for ask in asks}
 
 

@@ -31,6 +31,7 @@ class Capacity:
     gates: Gates
     row_of: Mapping[str, int]  # of a resource
     size: Ints  # the same were nothing there at all
+    rest: Ints  # of that, what other pod sets of the gang that is being placed have not taken
 
     @classmethod
     def of(cls, forest: Forest) -> "Capacity":
@@ -47,7 +48,7 @@ class Capacity:
                     offered[row_of[PODS]][leaf] += UNCOUNTED
         bounded = [[min(quantity, QUANTITY_AT_MOST) for quantity in row] for row in offered]
         free = np.array(bounded, np.int64).reshape(len(resources), len(forest.nodes))
-        return cls(forest, resources, free, free.copy(), Gates(forest), row_of, free.copy())
+        return cls(forest, resources, free, free.copy(), Gates(forest), row_of, size := free.copy(), size)
 
     def fork(self) -> "Capacity":
         return replace(self, free=self.free.copy())
@@ -99,6 +100,14 @@ class Capacity:
                 raise Conflict("PodSet", assignment.pod_set, "topology", why)
         for row, quantity in rows:
             self.free[row, leaves] -= _amounts(quantity, counts)
+
+    def take_for_good(self, assignment: Assignment, requests: Requests) -> None:
+        """What the gang itself stands on can never come free for its other pod sets."""
+        self.take(assignment, requests)
+        rest = self.rest = self.rest.copy()  # forks share it
+        leaves, counts = self._leaves(assignment, known=False)
+        for row, quantity in self._rows(requests):
+            rest[row, leaves] -= _amounts(quantity, counts)
 
     def _change(self, assignment: Assignment, requests: Requests, sign: int) -> None:
         leaves, counts = self._leaves(assignment, known=False)

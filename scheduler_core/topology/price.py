@@ -64,8 +64,8 @@ class Ground:
 
 
 def offered(capacity: Capacity) -> Ints:
-    """What the nodes have, whoever has it now; never less than is free."""
-    return np.maximum(capacity.size, capacity.free)
+    """What could be the pod set's, whoever has it now; never less than is free."""
+    return np.maximum(capacity.rest, capacity.free)
 
 
 def prices(ground: Ground, leaf: int, led: bool, started: bool, at_most: int) -> list[Unit]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, combinations
 
+import numpy as np
+
 from scheduler_core.topology.capacity import Capacity
 from scheduler_core.topology.counts import leaves_of
 from scheduler_core.topology.failure import Searched
@@ -131,7 +133,7 @@ def _too_large(capacity: Capacity, ask: Ask, search: Searched) -> TooLarge | Bar
     if wanted is None:
         strange = sorted(name for name, each in ask.shape.requests.items() if each and name not in capacity.row_of)
         return TooLarge(ask.name, strange[0], ask.shape.requests[strange[0]], 0)
-    size = offered(capacity)
+    size = np.maximum(capacity.size, capacity.free)
     able = gate.copy()
     for row, quantity in wanted:
         able &= size[row] >= quantity

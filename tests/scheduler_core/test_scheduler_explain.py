@@ -147,7 +147,7 @@ CASES = [
         Reason.WAITING_FOR_QUOTA,
         24,
         8,
-        "16 default/nvidia.com/gpu must come free; they are held by large, small",
+        "16 default/nvidia.com/gpu in queue r must come free, held by large; or raise the nominal quota of cohort all",
     ),
     (others_leave, Reason.WAITING_FOR_PREEMPTED, 16, 0, "the next cycle sends them back"),
     (

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from scheduler_core.cases.fields import BadCase
-from scheduler_core.cases.quantities import counted, parse, told
+from scheduler_core.cases.quantities import counted, parse
 from scheduler_core.cases.times import parse_time
+from scheduler_core.units import told
 
 READ = [
     ("0", 0),
