@@ -110,13 +110,11 @@ class _Walk:
     def group(self, members: Sequence[Want]) -> _Misfit | None:
         """One pod set, or those that share a topology group."""
         amounts = [_amounts(want) for want in members]
-        total: dict[str, int] = {}
-        for each in amounts:
-            for resource, amount in each.items():
-                total[resource] = total.get(resource, 0) + amount
+        total = amounts[0] if len(amounts) == 1 else _sum(amounts)
         found: dict[str, _Found] = {}
+        group_of = self._search.queue.group_of
         for resource in sorted(total):
-            group = self._search.queue.group_of(resource)
+            group = group_of(resource)
             if group is None:
                 if self._is_missed(resource, total[resource]):
                     return _Misfit(Reason.NO_MATCHING_FLAVOR, f"the queue has no quota for {resource}")
@@ -132,6 +130,8 @@ class _Walk:
 
     def _torn(self, want: Want) -> _Misfit | None:
         """A pod stands in one place: of its flavors one has a topology, where that is asked for, and never two."""
+        if not self._search.books.topologies and not asks_for_topology(want.pod_set):
+            return None
         known, told = self._search.books.flavors, self._flavors[want.pod_set.name].values()
         placed = sorted({name for name in told if name in known and known[name].topology is not None})
         if len(placed) > 1:
@@ -202,7 +202,7 @@ class _Walk:
     def _terms(self, flavor: str, wanted: Mapping[str, int]) -> tuple[dict[str, Terms], Terms, _Misfit | None]:
         """By resource, and the worst of them."""
         rules, worst, terms, misfit = self._search.queue.fungibility, BEST, {}, None
-        for resource, amount in sorted(wanted.items()):
+        for resource, amount in sorted(wanted.items()) if len(wanted) > 1 else wanted.items():
             terms[resource], found = self._terms_of(FlavorResource(flavor, resource), amount)
             if is_better(worst, terms[resource], rules):
                 worst, misfit = terms[resource], found
@@ -235,6 +235,14 @@ class _Walk:
 
 def _amounts(want: Want) -> dict[str, int]:
     return {resource: amount * want.count for resource, amount in with_pod(want.pod_set.requests).items()}
+
+
+def _sum(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for each in amounts:
+        for resource, amount in each.items():
+            total[resource] = total.get(resource, 0) + amount
+    return total
 
 
 def _nothing(group: ResourceGroup) -> _Misfit:

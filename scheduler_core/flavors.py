@@ -28,7 +28,8 @@ class Choice:
     borrows: bool
 
 
-class Want(NamedTuple):
+@dataclass(slots=True)  # not frozen: that makes a new one four times as dear, and a cycle makes thousands
+class Want:
     """So many pods of a pod set."""
 
     pod_set: PodSet
@@ -84,10 +85,10 @@ def suits(flavor: Flavor, pod_set: PodSet) -> str:
     for key, value in pod_set.node_selector.items():
         if flavor.node_labels.get(key, value) != value:
             return f"its label {key} is not {value}"
-    if not _affine(flavor, pod_set):
+    if pod_set.required_node_affinity and not _affine(flavor, pod_set):
         return "its labels do not match the node affinity"
-    known = (*pod_set.tolerations, *flavor.tolerations)
     for taint in flavor.node_taints:
+        known = (*pod_set.tolerations, *flavor.tolerations)
         if taint.effect != "PreferNoSchedule" and not any(toleration.tolerates(taint) for toleration in known):
             return f"its taint {taint.key} is not tolerated"
     return ""
@@ -97,7 +98,7 @@ def _affine(flavor: Flavor, pod_set: PodSet) -> bool:
     """Any term will do; one that says nothing about the flavor's keys allows every flavor."""
     labels, terms = flavor.node_labels, pod_set.required_node_affinity
     known = ([each for each in term.match_expressions if each.key in labels] for term in terms)
-    return not terms or any(all(each.matches(labels) for each in term) for term in known)
+    return any(all(each.matches(labels) for each in term) for term in known)
 
 
 def asks_for_topology(pod_set: PodSet) -> bool:

@@ -106,7 +106,8 @@ class _Cycle:
         self._desk.mend(self._now_s)
 
         # 2. The heads of the queues, each weighed on the state as it is.
-        heads = [self.nominate(name) for name in self._desk.lines.heads(self._desk.settings.heads)]
+        names = self._desk.lines.heads(self._desk.settings.heads)
+        heads = [self.nominate(name, seats_later=self._one_by_one) for name in names]
 
         # 3. One after the other: let in, or others sent back for it, or neither.
         for index in self._order(heads):
@@ -119,12 +120,12 @@ class _Cycle:
         self.result.evaluations = self._nominating.evaluations
         return self.result
 
-    def nominate(self, name: str) -> Nomination:
+    def nominate(self, name: str, *, seats_later: bool = False) -> Nomination:
         snapshot = self._desk.snapshot
         gang = snapshot.gang(name)
         when = turn(gang, snapshot.state_of(name))  # what its local queue used counts within its queue alone
         at_most, tried = self._desk.preemptors.get(name), self._desk.tried.get(name)
-        return self._nominating.nominate(gang, when, at_most=at_most, tried=tried)
+        return self._nominating.nominate(gang, when, at_most=at_most, tried=tried, seats_later=seats_later)
 
     def _order(self, heads: list[Nomination]) -> Iterator[int]:
         first = self._desk.preemptors
@@ -136,6 +137,11 @@ class _Cycle:
 
     def _decide(self, head: Nomination) -> None:
         self._desk.tried.pop(head.name, None)
+        if head.unseated and self._has_quota(head):
+            head = self._nominating.seat(head, replace(self._ground, spared=self._desk.spared | self._gone))
+            if head.mode is Mode.FIT:  # nothing has changed since
+                self._admit(head)
+                return
         head, overlapped = self._weighed_again(head)
         if head.mode is Mode.NO_FIT:
             self._park(head)

@@ -6,6 +6,7 @@ full size and then, by halves, at the largest that does.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from scheduler_core.assigning import Oracle, Search, Tried, assign
@@ -29,6 +30,7 @@ from scheduler_core.topology import Failure
 from scheduler_core.victims import Cause, Victim
 
 _NOBODY: frozenset[str] = frozenset()
+_AS_IT_IS = nullcontext()
 
 
 class Nomination(NamedTuple):
@@ -46,6 +48,7 @@ class Nomination(NamedTuple):
     reason: Reason | None = None  # why it cannot be let in at once
     detail: str = ""
     tried: Tried = {}  # where the search for flavors ended
+    unseated: bool = False  # it has quota; whether it has seats is asked when its turn comes
 
     @property
     def name(self) -> str:
@@ -72,7 +75,8 @@ def victims_of(ground: Ground, bid: Bid) -> tuple[Victim, ...]:
 
 
 class Nominating:
-    """Weighs gangs on one ground. `evaluations` counts how often a gang was weighed at one size."""
+    """Weighs gangs on one ground. `evaluations` counts how often a gang was weighed whole at one size: its flavors and
+    quota, and its seats or whom it would send back."""
 
     def __init__(self, snapshot: Snapshot, ground: Ground, sites: Sites) -> None:
         self._snapshot, self._ground, self._sites = snapshot, ground, sites
@@ -87,15 +91,21 @@ class Nominating:
         at_most: Counts | None = None,
         ground: Ground | None = None,
         tried: Tried | None = None,
+        seats_later: bool = False,
     ) -> Nomination:
         """On no other flavors than `only`, at no larger size than `at_most`, going on after `tried`, where given.
 
         A size that others were sent back for is not exceeded afterwards: what a gang may take back from others at a
-        small size it may have to give back at a large one, and so on for ever.
+        small size it may have to give back at a large one, and so on for ever. With `seats_later`, who has quota for
+        all of it is not seated yet (`seat`): of many that are weighed on one state, most would find their seats taken.
         """
         least, most = least_counts(self._snapshot, gang), at_most or most_counts(self._snapshot, gang)
         weigh = _Weighing(self._snapshot, ground or self._ground, self._sites, gang, when, only, tried or {})
+        weigh.seats_later = seats_later
         best = weigh.at(most)
+        if best.unseated:
+            return best
+        weigh.seats_later = False
         if not best.does and least != most:
             smaller = list(sizes(gang, least, most))[1:]
             low, high = 0, len(smaller) - 1
@@ -108,6 +118,16 @@ class Nominating:
                     low = middle + 1
         self.evaluations += weigh.times
         return best
+
+    def seat(self, head: Nomination, ground: Ground) -> Nomination:
+        """The other half of it, now that its turn has come: seats, or whom it would send back for them."""
+        if least_counts(self._snapshot, head.gang) != head.counts:
+            again = self.nominate(head.gang, head.turn, only=head.flavors, at_most=head.counts, ground=ground)
+            return again._replace(tried=head.tried)
+        weigh = _Weighing(self._snapshot, ground, self._sites, head.gang, head.turn, head.flavors, head.tried)
+        found = weigh.seat(head)
+        self.evaluations += weigh.times
+        return found
 
 
 class _Weighing:
@@ -128,17 +148,26 @@ class _Weighing:
         self._queued_s = queued_since_s(gang, snapshot.state_of(gang.name))
         self._by_quota: dict[object, tuple[Victim, ...]] = {}  # what is wanted -> whom quota alone would send back
         self.times = 0
+        self.seats_later = False
 
     def at(self, counts: Counts) -> Nomination:
         self.times += 1
         if self._gang.queue is None:
-            return self._seated(Nomination(self._gang, self._turn, Mode.FIT, counts), None)
+            return self.seated(Nomination(self._gang, self._turn, Mode.FIT, counts))
         queue = self._ground.queues[self._gang.queue]
-        held = self._snapshot.charge_of(self._gang.name)
-        if not held:
+        with self._without_its_own(queue):
             return self._with_flavors(queue, counts)
-        with self._ground.pencil.without([(("queue", queue.name), held)]):
-            return self._with_flavors(queue, counts)
+
+    def seat(self, found: Nomination) -> Nomination:
+        """It has quota, at the size that was found."""
+        self.times += 1
+        with self._without_its_own(None if found.gang.queue is None else self._ground.queues[found.gang.queue]):
+            return self.seated(found._replace(unseated=False))
+
+    def _without_its_own(self, queue: Queue | None) -> AbstractContextManager[None]:
+        """It is weighed with all that it has, as though it had nothing yet."""
+        held = None if queue is None else self._snapshot.charge_of(self._gang.name)
+        return _AS_IT_IS if not held or queue is None else self._ground.pencil.without([(("queue", queue.name), held)])
 
     def _with_flavors(self, queue: Queue, counts: Counts) -> Nomination:
         pencil = self._ground.pencil
@@ -148,13 +177,20 @@ class _Weighing:
         assigned = assign(Search(books, queue, self._possibility(queue), fair_sharing, self._only, self._tried), wants)
         found = Nomination(
             self._gang, self._turn, assigned.mode, counts, assigned.flavors, assigned.usage, assigned.borrowing,
-            reason=assigned.reason, detail=assigned.detail, tried=assigned.tried,
+            reason=Reason.WAITING_FOR_QUOTA if assigned.mode is Mode.PREEMPT else assigned.reason,
+            detail=assigned.detail, tried=assigned.tried,
         )  # fmt: skip
         if found.mode is Mode.FIT:
-            found = self._seated(found, queue)
-        if found.mode is Mode.PREEMPT:
-            found = self._with_victims(found, queue, assigned.short | self._on_sites(assigned.usage))
-        return found
+            return found._replace(unseated=True) if self.seats_later and self._sites else self.seated(found)
+        return self._with_victims(found, queue, assigned.short) if found.mode is Mode.PREEMPT else found
+
+    def seated(self, found: Nomination) -> Nomination:
+        """Who has quota, with seats, or with those who would have to leave them."""
+        if not self._sites:
+            return found
+        queue = None if found.gang.queue is None else self._ground.queues[found.gang.queue]
+        found = self._seated(found, queue)
+        return self._with_victims(found, queue, frozenset()) if queue and found.mode is Mode.PREEMPT else found
 
     def _on_sites(self, usage: Charge) -> frozenset[FlavorResource]:
         """With a topology all of it is short: whoever holds any may stand where the gang would."""
@@ -162,8 +198,6 @@ class _Weighing:
 
     def _seated(self, found: Nomination, queue: Queue | None) -> Nomination:
         """Quota is there. Where no seats are, sending others back may help, unless an empty cluster had none either."""
-        if not self._sites:
-            return found
         seats = self._sites.find(self._gang, found.counts, found.flavors)
         if not isinstance(seats, Failure):
             return found._replace(seats=seats)
@@ -174,6 +208,7 @@ class _Weighing:
         return found._replace(mode=mode, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
 
     def _with_victims(self, found: Nomination, queue: Queue, short: frozenset[FlavorResource]) -> Nomination:
+        short |= self._on_sites(found.usage)
         if found.reason is not Reason.TOPOLOGY_PLACEMENT_FAILED and self._sites:
             seats = self._sites.find(self._gang, found.counts, found.flavors, empty=True)
             if isinstance(seats, Failure):
@@ -181,8 +216,10 @@ class _Weighing:
         bid = Bid(self._gang, queue, self._queued_s, found.usage, short, self._placed_without(found))
         victims = self._victims(bid)
         if not victims:
-            return found._replace(reason=found.reason or Reason.WAITING_FOR_QUOTA)
-        return found._replace(victims=victims, seats=self._seats_without(found, [each.gang for each in victims]))
+            return found
+        seats = self._seats_without(found, [each.gang for each in victims])
+        seated = None if found.reason is Reason.WAITING_FOR_QUOTA else found.reason
+        return found._replace(victims=victims, seats=seats, reason=seated)
 
     def _victims(self, bid: Bid) -> tuple[Victim, ...]:
         """A gang of one resource is asked the same twice: for the flavor, and for the choice as a whole."""

@@ -223,14 +223,25 @@ class Queue:
             raise Invalid("Queue", self.name, "preemption.borrow", why)
 
     def flavors_of(self, resource: str) -> tuple[str, ...]:
-        return tuple(quota.flavor for quota in self.quotas if quota.resource == resource)
+        return self._flavors_by_resource.get(resource, ())
+
+    @cached_property
+    def _flavors_by_resource(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for quota in self.quotas:
+            found[quota.resource] = (*found.get(quota.resource, ()), quota.flavor)
+        return found
 
     @cached_property
     def resource_groups(self) -> tuple[ResourceGroup, ...]:
         return self.groups or _merged(self.quotas)
 
     def group_of(self, resource: str) -> ResourceGroup | None:
-        return next((group for group in self.resource_groups if resource in group.resources), None)
+        return self._group_by_resource.get(resource)
+
+    @cached_property
+    def _group_by_resource(self) -> Mapping[str, ResourceGroup]:
+        return {resource: group for group in self.resource_groups for resource in group.resources}
 
 
 def _merged(quotas: Iterable[Quota]) -> tuple[ResourceGroup, ...]:
