@@ -10,7 +10,7 @@ from agent.cli.audit_anchoring import checkpoint, kept_at, signer_of, witness
 from agent.cli.audit_export import export, prove
 from agent.cli.audit_migrate import migrate
 from agent.cli.audit_query import query
-from agent.cli.audit_removal import redact, retain
+from agent.cli.audit_removal import redact, redact_copies, retain
 from agent.cli.audit_report import report
 from agent.cli.checking import verdict_of
 from agent.cli.house import ConfigOption, DbOption, log_place, opened, settings
@@ -44,6 +44,7 @@ app.command(epilog="Example: watchkeeper audit migrate postgresql://owner@db/aud
 app.command(epilog="Example: watchkeeper audit query --kind outcome --since 3d --json")(query)
 app.command(epilog="Example: watchkeeper audit report --month 2026-10 --into report")(report)
 app.command(epilog='Example: watchkeeper audit redact 17 --reason "ticket 4711" --yes')(redact)
+app.command("redact-copies", epilog="Example: watchkeeper audit redact-copies")(redact_copies)
 app.command(epilog="Example: watchkeeper audit retain --days 400 --yes")(retain)
 app.command(epilog="Example: watchkeeper audit witness --key w.key --log VKEY --state w.db")(witness)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,7 +31,11 @@ def redact(
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
-    """Erases what is sealed in a record: names, reasons, quoted lines. The record and every proof stay."""
+    """Erases what is sealed in a record: names, reasons, quoted lines. The record and every proof stay.
+
+    What the agent keeps beside the log is written anew from what is left. Where that is not at hand (the redactor is
+    somewhere else than the agent), `audit redact-copies` does it there.
+    """
     if (index is None) == (person is None):
         fail("Say which record, or which person by --person.", status=EXIT_USAGE)
     if not reason.strip():
@@ -41,14 +46,50 @@ def redact(
         found = list(_of_person(house.log, person)) if person is not None else [(index or 0, places or None)]
         _closed_incidents_only(house, [each for each, _ in found])
         done = [_redacted(house.log, each, where, reason) for each, where in found] if yes else []
+        copies = _copies_follow(house, config, [each for each, _ in done]) if yes else ""
         left = [] if yes else [(each, list(where or _at_hand(house.log, each))) for each, where in found]
     if json:
         named = [{"index": each, "places": where} for each, where in left]
-        show_json({"erased": [{"index": each, "places": where} for each, where in done], "would_erase": named})
+        erased = [{"index": each, "places": where} for each, where in done]
+        show_json({"erased": erased, "would_erase": named, "copies": copies})
         return
     for each, where in done or left:
         say(f"record {each}: {', '.join(where) or 'nothing that can be erased'}")
-    say(f"Erased in {len(done)} records." if yes else "Nothing was erased. Add --yes to erase it for ever.")
+    say(f"Erased in {len(done)} records. {copies}" if yes else "Nothing was erased. Add --yes to erase it for ever.")
+
+
+def redact_copies(json: JsonOption = False, config: ConfigOption = None, db: DbOption = None) -> None:
+    """Writes the agent's own copies anew for every incident of which something was erased. Harmless to repeat."""
+    with opened(config, db) as house:
+        indexes = sorted({record.payload["redacts"] for record in house.log.query(kind="redaction")})
+        copies = _copies_follow(house, config, indexes)
+    if json:
+        show_json({"copies": copies})
+    else:
+        say(copies)
+
+
+def _copies_follow(house: House, config: Path | None, indexes: list[int]) -> str:
+    """The agent's projections of these records' incidents, and the threads that it has ended; a sentence on how far."""
+    from agent.adapters.checkpoints import flush_erased
+    from agent.adapters.ledger import REDACTED
+    from audit.errors import NoSuchRecord
+    from audit.sealing import filled
+
+    if not house.has_store:
+        return "The agent's own copies are not here: run `watchkeeper audit redact-copies` where it runs."
+    about: set[str] = set()
+    for index in indexes:
+        try:
+            about.add(house.log.get(index).attributes.get("incident", ""))
+        except NoSuchRecord:  # dropped since, and the incident with it
+            continue
+    for incident in sorted(about - {""}):
+        records = (filled(record, REDACTED) for record in house.log.query(incident=incident))
+        house.store.rewrite_projections(incident, records)
+    whole = house.store.flush_erased() & flush_erased(house.path.with_name(house.path.stem + "-threads.db"))
+    left = "" if whole else " The agent reads at this moment: run `audit redact-copies` again to empty its journals."
+    return f"The agent's copies of {len(about - {''})} incidents say so, too.{left}"
 
 
 def _redacted(log: Log, index: int, places: list[str] | None, reason: str) -> tuple[int, list[str]]:
@@ -123,6 +164,9 @@ def retain(
         try:
             sealed = sensitive_places("retention", actor, {}, {})
             dropped = drop(house.log, wanted, actor=actor, now=now, reason=reason, sealed=sealed) if yes else None
+            if dropped and house.has_store:
+                house.store.drop_closed(now - timedelta(days=wanted))
+                house.store.flush_erased()
         except RetentionRefused as error:
             fail(
                 f"Nothing was dropped: {error}.", "Open the log as its owner, by WATCHKEEPER_LOG.", status=EXIT_REFUSED

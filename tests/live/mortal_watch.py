@@ -94,9 +94,9 @@ class Conductor:
 
 
 class Watch:
-    """`policy_data` goes over the bundled policies' own."""
+    """`policy_data` goes over the bundled policies' own; `log` is where the log lies, if not in the agent's file."""
 
-    def __init__(self, folder: Path, scenario: Path, policy_data: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, scenario: Path, policy_data: dict[str, Any], log: str | None = None) -> None:
         self.folder, self.database = folder, folder / "watchkeeper.db"
         self.start = datetime.now(UTC).replace(microsecond=0) - BEFORE_NOW
         self.conductor = Conductor(_beginning_at(load_scenario(scenario), self.start))
@@ -107,7 +107,9 @@ class Watch:
         self._server = Server(self._socket, {**ports, "conductor": self.conductor, "pager": self.pager})
         self._settings = folder / "watchkeeper.yaml"
         people = [{"name": "alice", "groups": ["gpu-oncall"]}]
+        self.log_place = log or self.database
         settings = {"database": str(self.database), "identities": people, "policy_data": policy_data}
+        settings |= {"log": log} if log else {}
         self._settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     def start_agent(self, *dies_at: str) -> "subprocess.Popen[bytes]":
@@ -136,14 +138,17 @@ class Watch:
         return Counter(f"{effect.verb} {effect.ref}" for effect in list(self.conductor.world.effects))
 
     def told(self) -> Testimony:
-        log = Log.open(self.database)
+        log = Log.open(self.log_place)
         try:
             return testimony(log.query(), self.start)
         finally:
             log.close()
 
     def fsck(self) -> int:
-        command = [sys.executable, "-m", "audit.fsck", str(self.database), "--deep"]
+        if self.log_place == self.database:
+            command = [sys.executable, "-m", "audit.fsck", str(self.database), "--deep"]
+        else:
+            command = [WATCHKEEPER, "audit", "fsck", "--config", str(self._settings)]
         return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
     def close(self) -> None:

@@ -33,6 +33,11 @@ class Postgresql:
     def url(self, role: str, database: str = "audit") -> str:
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def data(self) -> Path:
+        """The server's own files."""
+        return self._data
+
     def start(self) -> None:
         options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1"
         self._run("pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-o", options, "-w", "start")

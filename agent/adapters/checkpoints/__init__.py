@@ -7,6 +7,7 @@ checkpoint can name no class to be built when it is read back.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,8 @@ def open_checkpointer(path: str | Path, durability: Durability = "full") -> Sqli
     """A checkpointer on that file. `close` it; `delete_thread(incident)` forgets a thread that has ended."""
     connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, check_same_thread=False)
     connection.execute(f"PRAGMA synchronous={'FULL' if durability == 'full' else 'OFF'}")
+    # A thread that has ended is deleted; what it quoted is overwritten, too.
+    connection.execute(f"PRAGMA secure_delete={'ON' if durability == 'full' else 'OFF'}")
     saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
     saver.setup()
     return saver
@@ -30,3 +33,16 @@ def open_checkpointer(path: str | Path, durability: Durability = "full") -> Sqli
 
 def close(saver: SqliteSaver) -> None:
     saver.conn.close()
+
+
+def flush_erased(path: Path) -> bool:
+    """Leaves nothing of threads that have ended in the file or its write-ahead log. False while somebody holds it."""
+    if not path.is_file():
+        return True
+    with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute("VACUUM")
+            return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        except sqlite3.OperationalError:
+            return False

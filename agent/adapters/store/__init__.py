@@ -7,9 +7,11 @@ processes (the agent, a person's command line) use one file at once.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from agent.adapters.store import projections
+from agent.adapters.store.chat import SqlChat
 from agent.adapters.store.database import Database, Durability
 from agent.adapters.store.desk import SqlApprovalDesk
 from agent.adapters.store.inbox import SqlInbox
@@ -22,7 +24,7 @@ __all__ = ["Durability", "IncidentRow", "Recorded", "Store"]
 
 
 class Store:
-    """One file's `inbox`, `timers`, `incidents` and `desk`."""
+    """One file's `inbox`, `timers`, `incidents`, `desk` and `chat`."""
 
     def __init__(self, database: Database, clock: Clock, ledger: Ledger) -> None:
         self._database = database
@@ -30,6 +32,7 @@ class Store:
         self.timers = SqlTimers(database)
         self.incidents = SqlIncidents(database, clock)
         self.desk = SqlApprovalDesk(database, ledger, clock)
+        self.chat = SqlChat(database)
 
     @classmethod
     def open(cls, path: str | Path, *, clock: Clock, ledger: Ledger, durability: Durability = "full") -> Store:
@@ -39,6 +42,18 @@ class Store:
     def rebuild_projections(self, log: Iterable[Recorded]) -> None:
         """Replaces incidents and approvals by what the log says."""
         projections.rebuild(self._database, log)
+
+    def rewrite_projections(self, incident: str, log: Iterable[Recorded]) -> None:
+        """Replaces what is projected of one incident by what its records say now."""
+        projections.rewrite(self._database, incident, log)
+
+    def drop_closed(self, before: datetime) -> int:
+        """Lets go of incidents that were closed before that; how many."""
+        return projections.drop_closed(self._database, before)
+
+    def flush_erased(self) -> bool:
+        """Whether what was overwritten is gone from the write-ahead log, too; a reader may keep it for a while."""
+        return self._database.flush_erased()
 
     def close(self) -> None:
         self._database.close()

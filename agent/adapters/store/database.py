@@ -78,6 +78,18 @@ class Database:
         ):
             yield connection
 
+    def flush_erased(self) -> bool:
+        """Empties the write-ahead log, which still has what was overwritten; False while a reader holds it."""
+        with self._errors():
+            cursor = self._bystander.cursor()
+            try:
+                row: Any = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                return bool(row[0] == 0)
+            except sqlite3.Error as error:
+                raise StoreUnavailable(f"{self._path}: {error}") from error
+            finally:
+                cursor.close()
+
     def close(self) -> None:
         self._bystander.close()
         self._engine.dispose()
@@ -95,13 +107,15 @@ class Database:
         full = self._durability == "full"
         cursor.execute(f"PRAGMA synchronous={'FULL' if full else 'OFF'}")
         cursor.execute(f"PRAGMA fullfsync={'ON' if full else 'OFF'}")
+        cursor.execute(f"PRAGMA secure_delete={'ON' if full else 'OFF'}")  # what was erased is overwritten, too
         cursor.close()
 
     def _create_tables(self) -> None:
         if not self._has_tables():
             with self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection, connection.begin():
-                if not inspect(connection).has_table(versions.name):
-                    metadata.create_all(connection)
+                new = not inspect(connection).has_table(versions.name)
+                metadata.create_all(connection)  # a file from before a table was thought of gets it now
+                if new:
                     connection.execute(insert(versions).values(version=SCHEMA_VERSION))
         with self._engine.connect() as connection:
             version = connection.scalar(select(versions.c.version))
@@ -110,7 +124,7 @@ class Database:
 
     def _has_tables(self) -> bool:
         with self._engine.connect() as connection:
-            return inspect(connection).has_table(versions.name)
+            return set(metadata.tables) <= set(inspect(connection).get_table_names())
 
 
 def _begin(connection: Connection) -> None:

@@ -12,12 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete, select
 
 from agent.adapters.store import changes, desk, incidents
 from agent.adapters.store.database import Database
 from agent.adapters.store.incidents import IncidentRow
-from agent.adapters.store.schema import PROJECTIONS
+from agent.adapters.store.schema import (
+    PROJECTIONS,
+    incidents as incident_table,
+    requests as request_table,
+    stored_time,
+)
 from agent.domain.approval import ApprovalRequest, RequestState, ended
 from agent.domain.incident import Incident, IncidentState
 from agent.domain.proposal import Proposal, Refusal
@@ -54,17 +59,43 @@ class Projected:
 
 def rebuild(database: Database, log: Iterable[Recorded]) -> Projected:
     """Replaces the projections by what the log says, in one transaction."""
-    projected = Projected()
-    for record in log:
-        projected.see(record)
+    projected = _folded(log)
     with database.writing() as connection:
         for table in PROJECTIONS:
             connection.execute(delete(table))
-        for row in projected.incidents.values():
-            incidents.write(connection, row)
-        for request in projected.requests.values():
-            desk.write(connection, request)
+        _write(connection, projected)
     return projected
+
+
+def rewrite(database: Database, incident: str, log: Iterable[Recorded]) -> None:
+    """Replaces what is projected of one incident: what was erased from its records goes here, too."""
+    projected = _folded(log)
+    with database.writing() as connection:
+        connection.execute(delete(incident_table).where(incident_table.c.id == incident))
+        connection.execute(delete(request_table).where(request_table.c.incident == incident))
+        _write(connection, projected)
+
+
+def drop_closed(database: Database, before: datetime) -> int:
+    """Removes incidents that were closed before that, with their requests, when the log has let go of them."""
+    old = select(incident_table.c.id).where(incident_table.c.closed_at < stored_time(before))
+    with database.writing() as connection:
+        connection.execute(delete(request_table).where(request_table.c.incident.in_(old)))
+        return connection.execute(delete(incident_table).where(incident_table.c.id.in_(old))).rowcount
+
+
+def _folded(log: Iterable[Recorded]) -> Projected:
+    projected = Projected()
+    for record in log:
+        projected.see(record)
+    return projected
+
+
+def _write(connection: Connection, projected: Projected) -> None:
+    for row in projected.incidents.values():
+        incidents.write(connection, row)
+    for request in projected.requests.values():
+        desk.write(connection, request)
 
 
 def _incident(projected: Projected, payload: Any, _at: datetime) -> None:

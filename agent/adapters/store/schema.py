@@ -65,6 +65,20 @@ requests = Table(
     Index("agent_requests_requested", "requested_at", "id"),
 )
 
+chat_threads = Table(
+    "agent_chat_threads",
+    metadata,
+    Column("about", Text, primary_key=True),  # an incident's or a request's id
+    Column("message", Text, nullable=False),  # the chat's own id of the message
+)
+
+chat_cursor = Table(
+    "agent_chat_cursor",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("next_index", Integer, nullable=False),  # of the log: what is before it was told
+)
+
 PROJECTIONS = (incidents, requests)
 """What can be rebuilt from the log; the inbox and the timers cannot."""
 
