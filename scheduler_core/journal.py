@@ -33,17 +33,18 @@ class Journal:
         self._marks = 0
 
     def put(self, table: dict[K, V], key: K, value: V) -> None:
-        self._record(table, key)
+        if self._marks:
+            self._record(table, key)
         table[key] = value
 
     def drop(self, table: dict[K, V], key: K) -> None:
         if key in table:
-            self._record(table, key)
+            if self._marks:
+                self._record(table, key)
             del table[key]
 
     def _record(self, table: dict[K, V], key: K) -> None:
-        if self._marks:
-            self._entries.append((table, key, table.get(key, _ABSENT)))
+        self._entries.append((table, key, table.get(key, _ABSENT)))
 
     def mark(self) -> Mark:
         self._marks += 1

@@ -90,7 +90,7 @@ class _Cycle:
         self._desk, self._now_s = desk, now_s
         snapshot = desk.snapshot
         self._now = Pencil(snapshot.quota_tree, snapshot.usage)  # victims of this cycle still hold what they have
-        self._after = Pencil(snapshot.quota_tree, snapshot.usage)  # once they have left
+        self._after = self._now  # once they have left; the same sheet until somebody is sent back
         self._ground = Ground(self._now, desk.holders, snapshot.queues, now_s, desk.settings, desk.spared)
         self._nominating = Nominating(snapshot, self._ground, desk.sites)
         self._gone: set[str] = set()
@@ -205,6 +205,8 @@ class _Cycle:
 
     def _send_back_for(self, head: Nomination) -> None:
         """It waits for its victims, or for those of another that leave enough for it, too."""
+        if head.victims and self._after is self._now:
+            self._after = self._now.copy()
         for victim in head.victims:
             holder = self._desk.holders.named(victim.gang)
             self._after.take(holder.queue, holder.charge)
@@ -245,7 +247,8 @@ class _Cycle:
     def _pencil_in(self, head: Nomination, charge: Charge) -> None:
         if head.place is not None:
             self._now.add(head.place, charge)
-            self._after.add(head.place, charge)
+            if self._after is not self._now:
+                self._after.add(head.place, charge)
 
     def _keep(self, name: str, seats: Seats) -> None:
         if seats:

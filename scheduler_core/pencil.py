@@ -20,6 +20,9 @@ class Pencil:
         self.usage: dict[tuple[Place, FlavorResource], int] = dict(usage)
         self._over: dict[tuple[Place, FlavorResource], set[Place]] | None = None
 
+    def copy(self) -> "Pencil":
+        return Pencil(self.tree, self.usage)
+
     def add(self, queue: Place, charge: Charge, sign: int = 1) -> None:
         """As `QuotaTree.charge` counts it, written in place."""
         usage, over = self.usage, self._over

@@ -66,9 +66,6 @@ class _Candidates(NamedTuple):
     of_others: _Line
     of_own_queue: _Line
 
-    def __bool__(self) -> bool:
-        return bool(self.of_own_queue) or bool(self.hierarchical) or bool(self.of_others)
-
     def in_order(self) -> Iterator[_Candidate]:
         kinds = (self.hierarchical, self.of_others, self.of_own_queue)
         for kind in kinds:
@@ -86,9 +83,10 @@ def classical(ground: Ground, bid: Bid) -> tuple[Victim, ...]:
     for borrowing in _attempts(ground, bid, found):
         causes: dict[str, Cause] = {}
         others_stay = borrowing and not bid.queue.preemption.borrow  # all of them go only where it does not borrow
-        candidates = found._replace(of_others=_NOBODY) if others_stay else found
-        if not candidates:
+        of_others = _NOBODY if others_stay else found.of_others
+        if not (found.of_own_queue or found.hierarchical or of_others):
             continue
+        candidates = _Candidates(found.hierarchical, of_others, found.of_own_queue)
         allowed = _still_allowed(ground, bid, candidates.in_order(), borrowing, causes)
         taken = Removal(ground, bid, borrowing).enough(allowed)
         if taken:
