@@ -1,8 +1,8 @@
 """How the cluster's queues are scheduled, as far as the core is to foresee it or to stand in for it.
 
 Kueue lets in by quota, and who is let in holds it, whether its pods find nodes or not. The queues of our own do the
-same unless the site holds starts in them (`Reservations`): then a gang of theirs needs its nodes at once, and the core's
-rules of backfilling go for them alone. Nobody else's scheduler knows of a start that is held.
+same unless the site holds starts in them (`Reservations`): then a gang of theirs needs its nodes at once, and the rules
+of backfilling go for them alone. Nobody else's scheduler knows of a start that is held.
 """
 
 from dataclasses import replace

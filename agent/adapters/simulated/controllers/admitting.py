@@ -1,7 +1,8 @@
 """Queues let gangs in by quota: Kueue's Workloads and our own Gangs alike.
 
 Only a change that could let somebody in asks for a round: a gang that arrived, was switched on or gave its quota back,
-a queue that changed. What follows for an admitted gang's job and pods is `workloads.py`'s business.
+a queue that changed; where starts are held for large gangs, whatever makes room on a node, too, since then a gang needs
+its nodes at once. What follows for an admitted gang's job and pods is `workloads.py`'s business.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from agent.adapters.scheduler.admitting import admit_waiting
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
+from agent.adapters.simulated.controllers.scheduling import makes_room
 from agent.adapters.simulated.evictions import NOT_READY, evict, forgotten, queued_at
 from agent.adapters.simulated.gangs import GANG_KINDS, holds_quota, is_active, is_gang, is_workload
 from agent.adapters.simulated.keys import ref_of
@@ -37,6 +39,8 @@ class Admitting:
     def wants(self, change: Change) -> Iterable[Key]:
         if change.key.kind in _QUEUE_KINDS:
             return () if change.status_only else (ADMIT,)
+        if self._control.reservations is not None and makes_room(change):
+            return (ADMIT,)
         if not is_gang(change.key):
             return ()
         gave_back = _has_quota(change.before) and not _has_quota(change.after)
