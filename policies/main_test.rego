@@ -77,8 +77,10 @@ test_what_nobody_allows_is_denied if {
 }
 
 test_a_missing_fact_leaves_nothing_but_deny if {
-	every path in [["now"], ["phase"], ["proposal", "action"], ["proposal", "blast_radius"], ["facts", "nodes"],
-		["standing"], ["standing", "frozen"], ["standing", "levels"], ["facts", "windows"]] {
+	every path in [
+		["now"], ["phase"], ["proposal", "action"], ["proposal", "blast_radius"], ["facts", "nodes"],
+		["standing"], ["standing", "frozen"], ["standing", "levels"], ["facts", "windows"],
+	] {
 		decided := verdict(json_without(data.watchkeeper.examples.cordon, path))
 		decided.decision == "deny"
 		data.watchkeeper.examples.codes(decided.reasons) == {"main.no_verdict"}

@@ -4,6 +4,7 @@
 package watchkeeper.lib
 
 well_formed if {
+	is_string(input.now)
 	now_ns > 0
 	input.phase in {"propose", "execute"}
 	proposal_well_formed
@@ -18,17 +19,22 @@ well_formed if {
 
 proposal_well_formed if {
 	some proposal in [input.proposal]
+	is_string(proposal.id)
+	is_string(proposal.incident)
 	is_string(proposal.action)
 	is_string(proposal.target.kind)
 	is_string(proposal.target.name)
 	is_object(proposal.parameters)
-	is_array(proposal.blast_radius.nodes)
-	is_array(proposal.blast_radius.gangs)
-	is_array(proposal.blast_radius.workloads)
+	are_strings(proposal.blast_radius.nodes)
+	are_strings(proposal.blast_radius.gangs)
+	are_strings(proposal.blast_radius.workloads)
+	is_number(proposal.blast_radius.pods)
 	is_boolean(proposal.destructive)
 	is_string(proposal.tenant)
 	is_string(proposal.source)
 	is_number(proposal.confidence)
+	proposal.confidence >= 0
+	proposal.confidence <= 1
 	is_number(proposal.notice_s)
 }
 
@@ -72,12 +78,14 @@ facts_well_formed if {
 		is_object(namespace.annotations)
 	}
 	every touched in facts.touched {
+		is_string(touched.ref)
 		is_object(touched.annotations)
 	}
 	every gang in facts.gangs {
 		gang_well_formed(gang)
 	}
 	workload_well_formed(facts.workload)
+	idle_well_formed(facts.idle)
 	is_array(facts.budgets)
 	every budget in facts.budgets {
 		is_string(budget.ref)
@@ -86,6 +94,20 @@ facts_well_formed if {
 	}
 	is_array(facts.conflicts)
 	is_array(facts.windows)
+}
+
+idle_well_formed(idle) if is_null(idle)
+
+idle_well_formed(idle) if {
+	is_array(idle.witnesses)
+	is_array(idle.contradictions)
+}
+
+are_strings(names) if {
+	is_array(names)
+	every name in names {
+		is_string(name)
+	}
 }
 
 workload_well_formed(workload) if is_null(workload)
@@ -102,18 +124,20 @@ budget_well_formed(allowed) if is_number(allowed)
 
 gang_well_formed(gang) if {
 	is_string(gang.ref)
+	is_number(gang.running)
 	is_number(gang.touched)
 	is_boolean(gang.whole)
 	is_boolean(gang.healthy)
 }
 
 past_well_formed(past) if {
+	is_string(past.at)
 	time.parse_rfc3339_ns(past.at) > 0
 	is_string(past.action)
 	is_string(past.target.kind)
 	is_string(past.target.name)
-	is_array(past.nodes)
-	is_array(past.gangs)
-	is_array(past.workloads)
+	are_strings(past.nodes)
+	are_strings(past.gangs)
+	are_strings(past.workloads)
 	is_boolean(past.undo)
 }

@@ -15,7 +15,7 @@ from agent.adapters.opa import OpaPolicyEngine
 from agent.adapters.rego import EmbeddedPolicyEngine
 from agent.adapters.rego.archive import bundle_archive
 from agent.resources import bundled
-from tests.policies.conformance.compare import said
+from tests.policies.conformance.compare import said, same
 from tests.policies.conformance.draw import draw_input, draw_limits
 
 INPUTS = 10_000
@@ -34,14 +34,15 @@ def test_both_engines_say_the_same(number: int, tmp_path: Path, started: Callabl
     running = Opa(tmp_path, bundle_archive(embedded.bundle))
     started(running.server)
     server = OpaPolicyEngine(POLICIES, limits, server=running.place(timeout_s=30))
-    differ = {}
+    differ, otherwise = {}, 0
     for seed in range(number, INPUTS, LIMITS):
         given = draw_input(seed)
         here, there = said(embedded, given), said(server, given)
-        if here != there:
+        if not same(here, there):
             differ[seed] = (here, there)
+        otherwise += here != there
     assert differ == {}
-    print(f"limits {number}: {INPUTS // LIMITS} inputs, equal", file=sys.stderr)
+    print(f"limits {number}: {INPUTS // LIMITS} inputs, {otherwise} refused in other words", file=sys.stderr)
 
 
 def test_the_policies_pass_their_own_tests_and_no_line_is_left_out() -> None:

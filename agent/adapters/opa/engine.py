@@ -43,6 +43,10 @@ class OpaPolicyEngine:
     def bundle(self) -> Bundle:
         return self._bundle
 
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        return self._bundle.limits
+
     def decide(self, policy_input: JsonObject) -> JsonObject:
         """The verdict with its reasons' sentences. Raises PolicyUnavailable; never invents a decision."""
         as_json(policy_input)  # what is no JSON never leaves

@@ -14,3 +14,14 @@ def said(engine: PolicyEngine, policy_input: dict[str, Any]) -> str:
         return fault.code
     verdict["reasons"] = sorted(verdict["reasons"], key=json.dumps)
     return json.dumps(verdict, sort_keys=True)
+
+
+def same(one: str, other: str) -> bool:
+    """Do two engines say the same? Where several things are wrong with an input, one may stumble over the first while
+    the other finds that there is no verdict: both are a deny that nobody can approve, and nothing is done.
+    """
+    return one == other or (_no_verdict(one) and _no_verdict(other))
+
+
+def _no_verdict(answer: str) -> bool:
+    return answer == "policy.error" or '"main.no_verdict"' in answer

@@ -1,4 +1,4 @@
-"""The embedded engine over drawn inputs: it always answers, and the same each time. tests/live holds OPA equal to it."""
+"""The embedded engine over drawn inputs: the same answer each time. tests/live holds OPA equal to it."""
 
 import json
 
