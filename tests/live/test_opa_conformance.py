@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opa_server import Opa, opa
@@ -49,12 +50,19 @@ def test_the_policies_pass_their_own_tests_and_no_line_is_left_out() -> None:
     run = asked("test", "--coverage", POLICIES.name)
     assert run.returncode == 0, run.stdout[-3000:]
     files = json.loads(run.stdout)["files"]
-    missed = {
-        name: [f"{lines['start']['row']}-{lines['end']['row']}" for lines in found["not_covered"]]
-        for name, found in files.items()
-        if found.get("not_covered") and not name.endswith("_test.rego")
-    }
+    missed = {name: _missed(name, found) for name, found in files.items() if not name.endswith("_test.rego")}
+    missed = {name: lines for name, lines in missed.items() if lines}
     assert missed == {}
+
+
+def _missed(name: str, found: dict[str, Any]) -> list[int]:
+    """Lines that no test reached. Of several rules that fill one map OPA marks the first head alone as reached: a head
+    counts by the first line of its body."""
+    covered = {row for lines in found["covered"] for row in range(lines["start"]["row"], lines["end"]["row"] + 1)}
+    text = (POLICIES.parent / name).read_text().splitlines()
+    spans = [(lines["start"]["row"], lines["end"]["row"]) for lines in found.get("not_covered", ())]
+    rows = [row for first, last in spans for row in range(first, last + 1)]
+    return [row for row in rows if not (text[row - 1].endswith("if {") and row + 1 in covered)]
 
 
 def test_as_many_tests_run_there_as_here() -> None:

@@ -180,3 +180,9 @@ test_frozen_it_does_nothing_but_tell_and_uncordon if {
 	deny(object.union(notify, ice), at({"default": "act"})) == set()
 	deny(object.union(uncordon, ice), at({"default": "act"})) == set()
 }
+
+test_a_tenant_speaks_for_itself if {
+	raised := at({"default": "suggest", "tenants": {"research": "act"}})
+	allow(of_research, raised) == {"autonomy.act"}
+	deny(cordon, raised) == {"autonomy.suggest"}
+}
