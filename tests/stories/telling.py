@@ -15,10 +15,12 @@ from starlette.testclient import TestClient
 
 from agent.adapters.inbound.server import Doors
 from agent.adapters.simulated.world import World
+from agent.answering import Answering, Decision, Said
 from agent.assembly import Agent, assemble, refused_by
 from agent.config import Settings
 from agent.domain.approval import Answer, ApprovalRequest, Person
 from agent.domain.cluster import ObjectRef, node_ref
+from agent.domain.identity import Claims
 from agent.ports import Notifier, Reasoner
 from agent.scenarios.outages import OF_THE_WORLD, Outages
 from agent.scenarios.process import Process
@@ -184,11 +186,14 @@ class Story:
         model: str | None = None,
         model_key_file: Path | None = None,
         in_turn: bool = True,
+        people: Sequence[Person] = ON_CALL,
+        house_rules: Json | None = None,
         **policy_data: Any,
     ) -> None:
         """`repair`: how the site's repair system does with an operation; `model`: an endpoint.
 
-        `in_turn`: time stands still while the model thinks. The rest goes over the policies' own data.
+        `in_turn`: time stands still while the model thinks. `people` and `house_rules` are settings. The rest goes over
+        the policies' own data.
         """
         self.pager = pager or Pager()
         self.world = World(7, START, timedelta(seconds=15), repair or {})
@@ -200,7 +205,8 @@ class Story:
         self._outages = Outages(self.world.clock)
         self._settings = Settings(
             database=self.database,
-            identities=ON_CALL,
+            identities=tuple(people),
+            **(house_rules or {}),
             world="simulated",
             policy_data=policy_data,
             playbooks=playbooks,
@@ -311,6 +317,14 @@ class Story:
         answer = Answer(**said, at=self.now, door="terminal")
         self.agent.ports.desk.answer(request.id, answer, next(each for each in ON_CALL if each.name == by))
         return self if unheard else self.passes(seconds=0)
+
+    def says(self, decision: Decision, *, by: str, reason: str = "seen", **changes: Any) -> Self:
+        """As every door does it: by an account, through the one service. Raises AnswerRefused."""
+        request = self.asked()[0]
+        answering = Answering(self.agent.ports.desk, self._settings.directory, self.world.clock)
+        said = Said(request.id, request.digest, decision, reason, changes or None)
+        answering.answer(said, Claims(door="terminal", account=by))
+        return self.passes(seconds=0)
 
     # --- what became of it --------------------------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ import pytest
 from step_field import STEPS, proposal
 
 from agent.domain.approval import ApprovalRequest, RequestState
+from agent.domain.counting import SKEW_S
+from agent.domain.thread import Edit
 from agent.domain.verdict import ApprovalRequirement, ApproverGroup, Decision, Obligations, Reason, Verdict
 from agent.ports import JsonObject, PolicyUnavailable
-from agent.stages.judge import approval_covers, decision, engine_failed
+from agent.stages.judge import approval_covers, asked_anew, decision, engine_failed
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 CORDON, EVICT = proposal(STEPS["patch"]), proposal(STEPS["evict"])
@@ -62,6 +64,35 @@ def test_what_an_approval_covers(asked: ApprovalRequest | None, now: Verdict, wh
     covered, said = approval_covers(asked, CORDON, now, NOW)
     assert covered is (why == "")
     assert why in said
+
+
+def test_a_clock_that_went_back_covers_nothing() -> None:
+    covered, said = approval_covers(request(age_s=-SKEW_S), CORDON, verdict(), NOW)
+    assert covered
+    covered, said = approval_covers(request(age_s=-SKEW_S - 1), CORDON, verdict(), NOW)
+    assert not covered and "clocks disagree" in said
+
+
+EDIT = Edit(
+    remedy="cordon_node Node/gpu-1",
+    changes={"delay_s": 60},
+    editors=("alice",),
+    requirement=ApprovalRequirement(
+        groups=(ApproverGroup(name="gpu-oncall", count=2),), approve_within_s=60, execute_within_s=60
+    ),
+)
+
+
+def test_what_the_policies_would_allow_is_asked_for_once_a_person_has_changed_it() -> None:
+    allowed = verdict("autonomy.act").model_copy(update={"decision": Decision.ALLOW})
+    edited = CORDON.model_copy(update={"edited_by": ("alice",)})
+    asked = asked_anew(allowed, edited, EDIT)
+    assert (asked.decision, asked.approval) == (Decision.ESCALATE, EDIT.requirement)
+    assert [reason.code for reason in asked.reasons] == ["autonomy.act", "approval.edited"]
+    assert asked_anew(allowed, CORDON, EDIT) == allowed
+    denied = verdict("freeze.active").model_copy(update={"decision": Decision.DENY})
+    assert asked_anew(denied, edited, EDIT) == denied
+    assert asked_anew(verdict(), edited, EDIT) == verdict()
 
 
 class Engine:
