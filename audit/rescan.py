@@ -131,8 +131,10 @@ class _Look:
             return False
         self._compare(record, (index, kind, at, actor, unique_key, attributes))
         self._time(index, record.at)
+        if record.index != as_index(index):
+            return False  # and what parts it has, and what it says of others, is another record's affair
         self.removals.see(*self._parts.opened(record, parts))
-        return record.index == as_index(index)
+        return True
 
     def finish(self) -> None:
         self._attributes.report_rest()
