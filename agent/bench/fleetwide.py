@@ -7,10 +7,20 @@ from statistics import mean
 from typing import Any
 
 from agent.bench.openb import arrivals
-from agent.bench.policies import MAKERS
 from agent.bench.replay import replay
 from agent.bench.trials import Trial
-from scheduler_core.gpus import Ask, Fleet, GpuNode, Mix, Placer, Running, Watchkeeper, carry_out, defragment
+from scheduler_core.gpus import (
+    Ask,
+    Fleet,
+    GpuNode,
+    Mix,
+    Placer,
+    Running,
+    Watchkeeper,
+    carry_out,
+    defragment,
+    gpu_policy,
+)
 
 PERCENT = 100
 MOVED_FROM = ("bestfit", "fgd")
@@ -39,7 +49,7 @@ def moves(trials: list[Trial], mix: Mix) -> dict[str, Any]:
 
 def _moved(name: str, trial: Trial, mix: Mix) -> tuple[int, float, float]:
     fleet = Fleet(trial.nodes)
-    policy = MAKERS[name](fleet, mix, Random(trial.seed))  # noqa: S311 - a benchmark's dice
+    policy = gpu_policy(name, fleet, mix, Random(trial.seed))  # noqa: S311 - a benchmark's dice
     came = _until_full(trial.asks, fleet.capacity_milli)
     filled = replay(Placer(fleet, policy), came)
     before = fleet.allocated_milli
@@ -81,5 +91,5 @@ def _cost_us(name: str, size: int, nodes: list[GpuNode], pods: list[Ask], mix: M
     chance.shuffle(order)
     fleet = Fleet([replace(node, name=f"{node.name}-{i}") for i, node in enumerate(islice(cycle(order), size))])
     asks = arrivals(pods, fleet.capacity_milli, FILLED, chance)
-    run = replay(Placer(fleet, MAKERS[name](fleet, mix, chance)), asks)
+    run = replay(Placer(fleet, gpu_policy(name, fleet, mix, chance)), asks)
     return run.cpu_s * US_PER_S / max(1, len(asks))

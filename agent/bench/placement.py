@@ -9,10 +9,9 @@ from typing import Any
 from agent.bench import fleetwide
 from agent.bench.bound import bound_percent
 from agent.bench.measures import machine
-from agent.bench.policies import MAKERS
 from agent.bench.replay import Replay, replay
 from agent.bench.trials import Trace, Trial
-from scheduler_core.gpus import Fleet, FragmentTable, Mix, Placer, typical
+from scheduler_core.gpus import GPU_POLICIES, Fleet, FragmentTable, Mix, Placer, gpu_policy, typical
 
 TOLD_PERCENT = (20, 40, 60, 80, 90, 95, 100, 110, 120, 130)
 FULL = 100  # percent of the GPUs asked for: where the published figures are compared
@@ -38,7 +37,7 @@ def run(
     nodes: Path,
     pods: Path,
     *,
-    policies: Sequence[str] = tuple(MAKERS),
+    policies: Sequence[str] = tuple(GPU_POLICIES),
     seeds: Sequence[int] = range(42, 52),
     demand: float = 1.3,
     fleetwide_too: bool = False,
@@ -82,7 +81,7 @@ def run(
 
 def play(name: str, trial: Trial, mix: Mix) -> Replay:
     fleet = Fleet(trial.nodes)
-    policy = MAKERS[name](fleet, mix, Random(trial.seed))  # noqa: S311 - dice again
+    policy = gpu_policy(name, fleet, mix, Random(trial.seed))  # noqa: S311 - dice again
     return replay(Placer(fleet, policy), trial.asks, FragmentTable(mix, fleet), TOLD_PERCENT)
 
 

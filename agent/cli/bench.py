@@ -180,12 +180,12 @@ def _placement(
     nodes, pods = _files("Placement is measured", nodes, pods)
     from agent.bench.openb import TraceError
     from agent.bench.placement import run
-    from agent.bench.policies import MAKERS
+    from scheduler_core.gpus import GPU_POLICIES
 
-    names = list(MAKERS) if policy == "all" else policy.split(",")
-    unknown = [name for name in names if name not in MAKERS]
+    names = list(GPU_POLICIES) if policy == "all" else policy.split(",")
+    unknown = [name for name in names if name not in GPU_POLICIES]
     if unknown:
-        fail(f"There is no policy {unknown[0]!r}.", f"They are {', '.join(MAKERS)}, and all.", status=EXIT_USAGE)
+        fail(f"There is no policy {unknown[0]!r}.", f"They are {', '.join(GPU_POLICIES)}, and all.", status=EXIT_USAGE)
     numbers = _seeds(seeds)
     try:
         with _progress() as tell:

@@ -12,7 +12,7 @@
 """
 
 from scheduler_core.gpus.ask import MILLI, Ask
-from scheduler_core.gpus.classical import BestFit, Clustering, DotProduct, Packing, RandomFit, Spread
+from scheduler_core.gpus.classical import BestFit, Binpack, Clustering, DotProduct, Packing, RandomFit, Spread
 from scheduler_core.gpus.defragment import Plan, Running, carry_out, defragment
 from scheduler_core.gpus.fgd import Fgd
 from scheduler_core.gpus.fleet import Fleet, GpuNode, Placement
@@ -20,12 +20,15 @@ from scheduler_core.gpus.fragments import FragmentTable
 from scheduler_core.gpus.mix import Kind, Mix, kind_of, typical
 from scheduler_core.gpus.moves import Step
 from scheduler_core.gpus.placer import GpuPolicy, Placer
+from scheduler_core.gpus.policies import GPU_POLICIES, gpu_policy
 from scheduler_core.gpus.watchkeeper import Watchkeeper
 
 __all__ = [
+    "GPU_POLICIES",
     "MILLI",
     "Ask",
     "BestFit",
+    "Binpack",
     "Clustering",
     "DotProduct",
     "Fgd",
@@ -46,6 +49,7 @@ __all__ = [
     "Watchkeeper",
     "carry_out",
     "defragment",
+    "gpu_policy",
     "kind_of",
     "typical",
 ]

@@ -21,6 +21,7 @@ class Ask:
     gpu_milli: int = 0  # of each GPU; less than 1000 only of a single one
     models: tuple[str, ...] = ()  # any of these; empty: any
     mig: str | None = None  # a profile, such as 3g.20gb, in place of GPUs
+    linked: bool = False  # all its GPUs in one island (`islands`)
     name: str = ""  # whose it is, for errors; two pods that ask the same are one kind of pod
 
     def __post_init__(self) -> None:
@@ -32,8 +33,10 @@ class Ask:
             raise Invalid("Ask", self.name, "gpu_milli", f"{self.gpu_milli} of each of {self.gpus} GPUs")
         if self.gpus > 1 and self.gpu_milli < MILLI:
             raise Invalid("Ask", self.name, "gpu_milli", f"{self.gpu_milli} of each of {self.gpus}: only one is shared")
-        if any(not model for model in self.models):
-            raise Invalid("Ask", self.name, "models", "one of them is empty")
+        if self.linked and self.gpus < 2:
+            raise Invalid("Ask", self.name, "linked", f"{self.gpus} GPUs: only several have a link between them")
+        if not isinstance(self.models, tuple) or not all(isinstance(model, str) and model for model in self.models):
+            raise Invalid("Ask", self.name, "models", f"{self.models!r} is no tuple of names")
         if self.mig is not None:
             self._require_profile(self.mig)
 
@@ -55,6 +58,6 @@ class Ask:
         return self.gpus * self.gpu_milli if self.mig is None else PROFILE_MILLI[self.mig]
 
     @cached_property
-    def key(self) -> tuple[int, int, int, int, tuple[str, ...], str]:
+    def key(self) -> tuple[int, int, int, int, tuple[str, ...], str, bool]:
         """What the pod is like: pods with the same key can take each other's place."""
-        return (self.cpu_milli, self.memory_mib, self.gpus, self.gpu_milli, self.models, self.mig or "")
+        return (self.cpu_milli, self.memory_mib, self.gpus, self.gpu_milli, self.models, self.mig or "", self.linked)

@@ -1,4 +1,4 @@
-"""The policies that FGD is compared with: random, dotprod, clustering, packing, bestfit; and plain spread.
+"""The policies that FGD is compared with: random, dotprod, clustering, packing, bestfit; and plain binpack and spread.
 
 Their definitions are those of the simulator that the paper's figures come from (hkust-adsl/kubernetes-scheduler-
 simulator), scores cut to whole numbers of 0 to 100 as the Kubernetes scheduler does: with finer scores other nodes win.
@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 
 from scheduler_core.gpus.ask import MILLI, Ask
-from scheduler_core.gpus.fleet import Fleet, Ints
+from scheduler_core.gpus.fleet import GPUS_PER_NODE_MAX, Fleet, Ints
 from scheduler_core.gpus.placer import NO_ROOM
 
 SCORE_MAX = 100
@@ -42,6 +42,16 @@ class BestFit(_Deterministic):
         cpu = (fleet.cpu_left[rows] - ask.cpu_milli) * (0.5 / CPU_UNIT_MILLI)
         gpu = (fleet.total_left[rows] - ask.demand_milli) * (0.5 / GPU_UNIT_MILLI)
         return _whole((1 - cpu - gpu) * SCORE_MAX)
+
+
+class Binpack(_Deterministic):
+    """The node with least left of its GPUs, whatever else it has left, and its tightest GPU."""
+
+    name = "binpack"
+
+    def scores(self, fleet: Fleet, ask: Ask, rows: Ints) -> Ints:
+        fullest: Ints = GPUS_PER_NODE_MAX * MILLI - fleet.total_left[rows]
+        return fullest
 
 
 class Spread(_Deterministic):

@@ -21,7 +21,9 @@ from scheduler_core.gpus.moves import Search, Step
 from scheduler_core.gpus.placer import Placer
 
 MOVES_MAX = 100  # each restarts somebody's pod; more is a reorganisation
-NOISE_PERCENT = 0.75  # of the fleet's GPUs: what the luck of the arrivals makes up (by seed 0.1 to 0.5 either way), and a little
+NOISE_PERCENT = (
+    0.75  # of the fleet's GPUs: what the luck of the arrivals makes up (by seed 0.1 to 0.5 either way), and a little
+)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from scheduler_core.gpus.ask import Ask
 from scheduler_core.gpus.fleet import Fleet, Placement
+from scheduler_core.gpus.islands import choose, most_free
 
 
 @dataclass
@@ -19,11 +20,12 @@ class Room:
     memory_mib: int
     model: str
     left: list[int]  # milli of each GPU
+    islands: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, fleet: Fleet, row: int) -> "Room":
-        model = fleet.nodes[row].model
-        return cls(int(fleet.cpu_left[row]), int(fleet.memory_left[row]), model, fleet.left[row].tolist())
+        node, left = fleet.nodes[row], fleet.left[row].tolist()
+        return cls(int(fleet.cpu_left[row]), int(fleet.memory_left[row]), node.model, left, node.islands)
 
     def without(self, gone: Placement) -> None:
         """As if the pod had left. What a MIG slice gives back is not counted: its GPU may be cut still."""
@@ -42,7 +44,10 @@ class Room:
         enough = [gpu for gpu, milli in enumerate(left) if milli >= ask.gpu_milli]
         if len(enough) < ask.gpus:
             return False
-        for gpu in (min(enough, key=left.__getitem__),) if ask.shares else enough[: ask.gpus]:
+        if ask.linked and self.islands and most_free(left, self.islands) < ask.gpus:
+            return False
+        whole = choose(left, self.islands or (len(left),), 0 if ask.shares else ask.gpus)
+        for gpu in (min(enough, key=left.__getitem__),) if ask.shares else whole:
             left[gpu] -= ask.gpu_milli
         self.cpu_milli -= ask.cpu_milli
         self.memory_mib -= ask.memory_mib

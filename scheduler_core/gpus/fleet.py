@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from scheduler_core.errors import Conflict, Duplicate, Invalid, Unknown, require_name, require_whole
 from scheduler_core.gpus.ask import MILLI, Ask
+from scheduler_core.gpus.islands import most_free, one_island
 from scheduler_core.gpus.mig import GEOMETRIES, best_start
 
 Ints = npt.NDArray[np.int64]
@@ -28,6 +29,7 @@ class GpuNode:
     gpus: int
     model: str
     mig: str | None = None  # which MIG geometry its GPUs have; None: they are not partitioned
+    islands: tuple[int, ...] = ()  # how many GPUs each has (`islands`), in their order; none: all are linked alike
 
     def __post_init__(self) -> None:
         require_name("GpuNode", self.name)
@@ -37,6 +39,10 @@ class GpuNode:
             raise Invalid("GpuNode", self.name, "gpus", f"{self.gpus} is more than {GPUS_PER_NODE_MAX}")
         if self.gpus and not self.model:
             raise Invalid("GpuNode", self.name, "model", "is empty on a node with GPUs")
+        for size in self.islands:
+            require_whole("GpuNode", self.name, "islands", size)
+        if self.islands and (min(self.islands) < 1 or sum(self.islands) != self.gpus):
+            raise Invalid("GpuNode", self.name, "islands", f"{self.islands} are not {self.gpus} GPUs")
         if self.mig is not None and self.mig not in GEOMETRIES:
             raise Unknown("GpuNode", self.name, "mig", f"no geometry {self.mig!r}; there are {', '.join(GEOMETRIES)}")
 
@@ -67,6 +73,8 @@ class Fleet:
         self.total_left: Ints = self.left.sum(axis=1)
         self.most_left: Ints = self.left.max(axis=1, initial=0)
         self.free: Ints = (self.left == MILLI).sum(axis=1)
+        self.linked_free: Ints = np.array([max(node.islands, default=node.gpus) for node in nodes], dtype=np.int64)
+        """Free GPUs of the island that has most of them."""
         self.kinds = np.zeros((len(nodes), width + 1), dtype=np.int64)
         """Pods by what they take: column 0 those that share a GPU, column n those with n whole ones."""
         self.slices = np.zeros((len(nodes), width), dtype=np.int64)
@@ -91,7 +99,7 @@ class Fleet:
         if ask.shares:
             fits &= self.most_left[rows] >= ask.gpu_milli
         elif ask.gpus:
-            fits &= self.free[rows] >= ask.gpus
+            fits &= (self.linked_free if ask.linked else self.free)[rows] >= ask.gpus
         return rows[fits]
 
     def _with_slice(self, profile: str, rows: Ints) -> Ints:
@@ -133,6 +141,8 @@ class Fleet:
             raise Conflict("GpuNode", name, "gpus", f"{placement.gpus} are not {ask.gpus} GPUs")
         elif any(gpu >= self.gpus[row] or self.left[row, gpu] < ask.gpu_milli for gpu in placement.gpus):
             raise Conflict("GpuNode", name, "gpus", f"{placement.gpus} have no room for {ask.gpu_milli} each")
+        elif ask.linked and not one_island(placement.gpus, self.nodes[row].islands):
+            raise Conflict("GpuNode", name, "islands", f"{placement.gpus} are not in one of {self.nodes[row].islands}")
 
     def _require_slice(self, placement: Placement, profile: str) -> None:
         row, name = placement.node, self.nodes[placement.node].name
@@ -165,6 +175,8 @@ class Fleet:
         self.total_left[row] = sum(values)
         self.most_left[row] = max(values)
         self.free[row] = values.count(MILLI)
+        sizes = self.nodes[row].islands
+        self.linked_free[row] = most_free(values, sizes) if sizes else self.free[row]
 
 
 def _require_unique(names: Iterable[str]) -> None:

@@ -13,8 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from scheduler_core.gpus.ask import MILLI, Ask
+from scheduler_core.gpus.ask import Ask
 from scheduler_core.gpus.fleet import Fleet, Ints, Placement
+from scheduler_core.gpus.islands import choose
 
 ROWS_MAX = 1024  # kinds of pods remembered: 80 MB at 10,000 nodes; the one not seen for longest is forgotten
 JOURNAL_MAX = 16_384  # changes remembered; a row that lags more is made anew, which costs about as much
@@ -99,8 +100,8 @@ class Placer:
             return Placement(ask, row, (found[0],), found[1])
         if ask.shares:
             return Placement(ask, row, (self.policy.gpu(self.fleet, ask, row),))
-        free = [gpu for gpu, left in enumerate(self.fleet.left[row].tolist()) if left == MILLI] if ask.gpus else []
-        return Placement(ask, row, tuple(free[: ask.gpus]))
+        left = self.fleet.left[row].tolist() if ask.gpus else []
+        return Placement(ask, row, choose(left, self.fleet.nodes[row].islands or (len(left),), ask.gpus))
 
     def _scores(self, ask: Ask) -> Ints:
         row = self._rows.get(ask.key)

@@ -10,9 +10,8 @@ import pytest
 from agent.bench.bound import bound_percent
 from agent.bench.openb import TraceError, arrivals, read_nodes, read_pods
 from agent.bench.placement import run
-from agent.bench.policies import MAKERS
 from agent.bench.replay import replay
-from scheduler_core.gpus import Ask, BestFit, Fleet, GpuNode, Placer
+from scheduler_core.gpus import GPU_POLICIES, Ask, BestFit, Fleet, GpuNode, Placer
 
 NODE_HEAD, POD_HEAD = "sn,cpu_milli,memory_mib,gpu,model", "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos"
 
@@ -44,8 +43,8 @@ def pods(tmp_path: Path) -> Path:
 
 def test_the_report_has_every_policy_and_the_bound_holds(nodes: Path, pods: Path) -> None:
     report, curves = run(nodes, pods, seeds=[1, 2])
-    assert set(curves) == set(MAKERS)
-    for name in MAKERS:
+    assert set(curves) == set(GPU_POLICIES)
+    for name in GPU_POLICIES:
         told = report[name]
         assert {"60", "80", "100", "130"} <= set(told["allocated_percent"])
         assert told["allocated_percent"]["100"] <= report["bound_percent"]["100"]

@@ -10,7 +10,16 @@ from scheduler_core.gpus import Ask, BestFit, Fleet, GpuNode, Placement, Placer
 
 
 def state(of: Fleet) -> list[list[int]]:
-    arrays = (of.cpu_left, of.memory_left, of.total_left, of.most_left, of.free, of.left.ravel(), of.kinds.ravel())
+    arrays = (
+        of.cpu_left,
+        of.memory_left,
+        of.total_left,
+        of.most_left,
+        of.free,
+        of.linked_free,
+        of.left.ravel(),
+        of.kinds.ravel(),
+    )
     return [*(array.tolist() for array in arrays), of.slices.ravel().tolist(), [of.allocated_milli]]
 
 
@@ -88,7 +97,11 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(placement: Placement, 
         (lambda: Ask(1000, 0, 2, 0), "Ask", "gpu_milli"),
         (lambda: Ask(1000, 0, 0, 500), "Ask", "gpu_milli"),
         (lambda: Ask("4", 0), "Ask", "cpu_milli"),
+        (lambda: Ask(1000, 0, 1, -500), "Ask", "gpu_milli"),
+        (lambda: Ask(1000, 0, -1, 1000), "Ask", "gpus"),
         (lambda: Ask(1000, models=("",)), "Ask", "models"),
+        (lambda: Ask(1000, models="A100"), "Ask", "models"),
+        (lambda: GpuNode("n", 1000, 1000, 8, "A", islands=(4, "4")), "GpuNode", "islands"),
         (lambda: Ask(1000, mig="9g.1tb"), "Ask", "mig"),
         (lambda: Ask(1000, gpus=1, gpu_milli=1000, mig="3g.20gb"), "Ask", "mig"),
         (lambda: GpuNode("n", 1000, 1000, -1, "A"), "GpuNode", "gpus"),
@@ -96,6 +109,10 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(placement: Placement, 
         (lambda: GpuNode("n", 1000, 1000, 1, ""), "GpuNode", "model"),
         (lambda: GpuNode("", 1000, 1000, 1, "A"), "GpuNode", "name"),
         (lambda: GpuNode("n", 1000, 1000, 1, "A", mig="Z9"), "GpuNode", "mig"),
+        (lambda: GpuNode("n", 1000, 1000, 8, "A", islands=(4, 3)), "GpuNode", "islands"),
+        (lambda: GpuNode("n", 1000, 1000, 4, "A", islands=(4, 0)), "GpuNode", "islands"),
+        (lambda: GpuNode("n", 1000, 1000, 4, "A", islands=(5, -1)), "GpuNode", "islands"),
+        (lambda: Ask(1000, 0, 1, 1000, linked=True), "Ask", "linked"),
         (lambda: fleet(node("n"), node("n")), "GpuNode", "name"),
     ],
 )

@@ -18,11 +18,13 @@ from fleet_language import (
 )
 from hypothesis import given, settings, strategies as st
 
+from scheduler_core.errors import Unknown
 from scheduler_core.gpus import (
+    GPU_POLICIES,
     Ask,
     BestFit,
+    Binpack,
     Clustering,
-    DotProduct,
     Fgd,
     Fleet,
     FragmentTable,
@@ -32,29 +34,17 @@ from scheduler_core.gpus import (
     Packing,
     Placement,
     Placer,
-    RandomFit,
     Spread,
-    Watchkeeper,
+    gpu_policy,
     typical,
 )
 
-POLICIES = {
-    "random": lambda on, mix: RandomFit(Random(1)),
-    "dotprod": lambda on, mix: DotProduct(),
-    "clustering": lambda on, mix: Clustering(),
-    "packing": lambda on, mix: Packing(),
-    "bestfit": lambda on, mix: BestFit(),
-    "spread": lambda on, mix: Spread(),
-    "fgd": lambda on, mix: Fgd(mix, on),
-    "watchkeeper": lambda on, mix: Watchkeeper(on),
-}
-
 
 def policy(name: str, on: Fleet, pods: list[Ask]) -> GpuPolicy:
-    return POLICIES[name](on, typical(pods))
+    return gpu_policy(name, on, typical(pods), Random(1))
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", GPU_POLICIES)
 @settings(max_examples=60, deadline=None)
 @given(nodes=fleets, pods=st.lists(asks, min_size=1, max_size=25))
 def test_nothing_is_over_allocated_and_nothing_that_fits_is_refused(
@@ -77,7 +67,7 @@ def test_nothing_is_over_allocated_and_nothing_that_fits_is_refused(
             assert used == 1000 - on.left[row, gpu] <= 1000
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", GPU_POLICIES)
 @settings(max_examples=25, deadline=None)
 @given(nodes=fleets, pods=st.lists(asks, min_size=1, max_size=25))
 def test_the_same_input_gives_the_same_places(name: str, nodes: list[GpuNode], pods: list[Ask]) -> None:
@@ -89,7 +79,7 @@ def test_the_same_input_gives_the_same_places(name: str, nodes: list[GpuNode], p
     assert run() == run()
 
 
-@pytest.mark.parametrize("name", [name for name in POLICIES if name not in ("random", "watchkeeper")])
+@pytest.mark.parametrize("name", [name for name in GPU_POLICIES if name not in ("random", "watchkeeper")])
 @settings(max_examples=40, deadline=None)
 @given(nodes=fleets, pods=st.lists(asks, min_size=1, max_size=20), chance=st.randoms(use_true_random=False))
 def test_remembered_scores_are_those_of_a_fresh_look(name: str, nodes: list[GpuNode], pods: list[Ask], chance) -> None:
@@ -168,6 +158,25 @@ def test_spread_takes_the_emptiest() -> None:
     on.take(Placement(share(300), 1, (0,)))
     on.take(Placement(share(300), 0, (1,)))
     assert Placer(on, Spread()).place(share(400)) == Placement(share(400), 1, (1,))
+
+
+def test_binpack_takes_the_node_with_least_gpu_left_whatever_cpu_it_has() -> None:
+    on = fleet(node("less cpu", gpus=4, cpu=8_000), node("less gpu", gpus=4, cpu=128_000))
+    on.take(Placement(share(300), 1, (0,)))
+    on.take(Placement(share(600), 1, (2,)))
+    assert Placer(on, Binpack()).place(share(400)) == Placement(share(400), 1, (2,))
+    assert Placer(on, Binpack()).place(whole(3)) == Placement(whole(3), 0, (0, 1, 2))
+
+
+def test_a_policy_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(Unknown, match="GpuPolicy 'best'") as refused:
+        policy("best", fleet(node()), [])
+    assert refused.value.field == "name"
+
+
+@pytest.mark.parametrize("name", GPU_POLICIES)
+def test_a_policy_goes_by_the_name_that_it_has(name: str) -> None:
+    assert policy(name, fleet(node()), []).name == name
 
 
 def test_clustering_keeps_pods_of_one_size_together() -> None:
