@@ -5,14 +5,18 @@ A peer's figure stands beside ours for scale, never as a race won: what was meas
 
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 MS_PER_S = 1000
+CPU_INFO = Path("/proc/cpuinfo")
+GIT_TIMEOUT_S = 10  # it reads a few files
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,40 @@ def told(benchmark: str, measures: list[Measure], peers: list[Peer], notes: list
 
 def machine() -> dict[str, Any]:
     return {
+        "cpu": _cpu(),
         "cpus": os.cpu_count(),
         "architecture": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
+        "commit": _commit(),
         "clock": "CPU seconds of this process",
     }
+
+
+def _cpu() -> str:
+    """Its name as the system tells it."""
+    try:
+        told = CPU_INFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = ""
+    names = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def _commit() -> str:
+    """Of the source that ran, where it is a checkout; `+` where files differ from it."""
+    here = Path(__file__).parent
+    try:
+        head = _git(here, "rev-parse", "--short", "HEAD")
+        return head + ("+" if _git(here, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _git(where: Path, *words: str) -> str:
+    command = ["git", "-C", str(where), *words]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT_S)  # noqa: S603 -- fixed words
+    return ran.stdout.strip()
 
 
 def cpu_s(action: Callable[[], T]) -> tuple[float, T]:

@@ -12,20 +12,21 @@ PEERS = [
         "its baseline load, 15,000 workloads",
         "351 s, the mean of 5 runs",
         "wall time in its CI with an API server; workloads run 0.2 to 1 s of real time, quota is 56 % used",
-        "kubernetes-sigs/kueue test/performance/scheduler/configs/baseline/rangespec.yaml",
+        "kubernetes-sigs/kueue test/performance/scheduler/configs/baseline/rangespec.yaml at ff69552",
     ),
     Peer(
         "Kueue",
         "its large-scale load, 50,000 workloads",
         "1,179 s, the mean of 19 runs",
         "wall time in its CI with an API server; quota is 39 % used",
-        "kubernetes-sigs/kueue test/performance/scheduler/configs/large-scale/rangespec.yaml",
+        "kubernetes-sigs/kueue test/performance/scheduler/configs/large-scale/rangespec.yaml at ff69552",
     ),
     Peer(
         "Kueue",
         "a scheduling cycle with topology and preemption",
         "40 s",
-        "a report from use: about 2,000 nodes, 700 workloads to preempt, many simulated preemptions; before the fixes",
+        "a report from use, 2026-07-17: about 2,000 nodes, 700 workloads to preempt, many simulated preemptions; before "
+        "the fixes that it asks for",
         "kubernetes-sigs/kueue issue 13148",
     ),
 ]
@@ -36,7 +37,9 @@ def run(*, small: Load = BASELINE, large: Load = LARGE, size: Size | None = None
     cycle = full_cycle(size)
     measures = [*_load(small), *_load(large), *_cycle(cycle, size)]
     notes = [
-        "A decision is one gang weighed at one size; answers for gangs like it (parked with it) are not counted.",
+        "A decision is one gang of a cycle's heads weighed whole at one size, by flavors, quota, seats and whom it "
+        "would send back, and let in or not. Gangs that are parked along with one like it are not counted, and nothing "
+        "is answered from a cache.",
         "Ours is CPU time of cycles in memory, without an API server; Kueue's figures contain one.",
         f"The cycle: {_told(cycle)}.",
     ]
@@ -69,7 +72,7 @@ def _cycle(ran: FullCycle, size: Size) -> list[Measure]:
     )
     return [
         Measure("full cycle", ran.cycle_cpu_s, "s", conditions, at_most=1),
-        Measure("full cycle: evaluations", ran.result.evaluations, "gangs weighed", "none answered from a cache"),
+        Measure("full cycle: full evaluations", ran.result.evaluations, "gangs weighed", "none answered from a cache"),
         Measure("full cycle: reading it", ran.desk_cpu_s, "s", "heaps, holders and topology from the snapshot, before"),
     ]
 

@@ -1,6 +1,7 @@
 """`watchkeeper bench`: measures, and says on what. It shows what `agent.bench` found and decides nothing.
 
-A benchmark that needs no files is one line in `BENCHMARKS`: a module of `agent.bench` with `run() -> dict`.
+A benchmark is one row of `BENCHMARKS`: a module of `agent.bench` with `run`. `bench all` runs every row; a row without
+options of its own gets its command from the table.
 """
 
 from __future__ import annotations
@@ -9,25 +10,36 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from agent.bench.measures import machine
+from agent.bench.numbers import numbers
 from agent.cli import bench_audit
+from agent.cli.bench_measures import show_machine, show_measures, show_numbers
 from agent.cli.output import EXIT_USAGE, JsonOption, fail, say, show_json, show_table
 
-BENCHMARKS: dict[str, tuple[str, str]] = {
-    "queue": (
+
+class Benchmark(NamedTuple):
+    module: str  # of `agent.bench`, with `run(...) -> dict`
+    line: str
+    of_trace: bool = False  # it asks for --nodes and --pods
+    own_command: bool = False  # it has options, and its command stands below
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "placement": Benchmark("agent.bench.placement", "", of_trace=True, own_command=True),
+    "queue": Benchmark(
         "agent.bench.queue",
         "Queues under load: Kueue's published loads, and one cycle over a thousand waiting gangs.",
     ),
-    "admission": (
-        "agent.bench.admission",
-        "Single questions to the scheduler core: how long they take, what they cost.",
+    "admission": Benchmark(
+        "agent.bench.admission", "Single questions to the scheduler core: how long they take, what they cost."
     ),
-    "audit": ("agent.bench.audit", bench_audit.LINE),
+    "simulation": Benchmark("agent.bench.simulation", "", of_trace=True, own_command=True),
+    "audit": Benchmark("agent.bench.audit", bench_audit.LINE, own_command=True),
 }
-WITH_OPTIONS = ("audit",)  # these have a command of their own below
 
 SEEDS_MAX = 1000  # a run of all policies takes a few seconds a seed
 
@@ -76,21 +88,47 @@ def placement(
 
 @app.command("all", epilog="Example: watchkeeper bench all --nodes nodes.csv --pods pods.csv --json")
 def everything(
-    nodes: NodesOption = None, pods: PodsOption = None, seeds: SeedsOption = "42-51", json: JsonOption = False
+    nodes: NodesOption = None,
+    pods: PodsOption = None,
+    seeds: SeedsOption = "42-51",
+    sizes: bench_audit.SizesOption = "10000,100000",
+    json: JsonOption = False,
 ) -> None:
-    """All benchmarks, one after the other."""
-    report, curves = _placement(nodes, pods, "all", seeds, 1.3, more=True)
-    reports: dict[str, Any] = {"placement": report}
-    for name in BENCHMARKS:
-        reports[name] = _run(name)
+    """All benchmarks, one after the other; those of a trace where --nodes and --pods are given.
+
+    With --json, `numbers` holds every number that has a wish, and `left_out` what was not run and why.
+    """
+    files = None if nodes is None and pods is None else _files("Placement is measured", nodes, pods)
+    ran = {name: each for name, each in BENCHMARKS.items() if files or not each.of_trace}
+    reports = {name: _one_of_all(name, files, seeds, sizes) for name in ran}
+    wished = numbers(reports)
     if json:
-        show_json(reports)
+        left_out = {name: "it needs --nodes FILE --pods FILE" for name in BENCHMARKS if name not in ran}
+        show_json({"machine": machine(), "numbers": wished, **reports, "left_out": left_out})
         return
-    _show_placement(report, list(curves))
-    for name in BENCHMARKS:
-        say()
+    for name, report in reports.items():
         say(name, style="bold")
-        _show_measures(reports[name])
+        if name == "placement":
+            _show_placement(report, [each for each in report if "placements_per_s" in report[each]])
+        else:
+            show_measures(report)
+        say()
+    say("Every number that has a wish", style="bold")
+    show_numbers(wished)
+
+
+def _one_of_all(name: str, files: tuple[Path, Path] | None, seeds: str, sizes: str) -> dict[str, Any]:
+    """As its own command runs it without options."""
+    if name == "placement" and files is not None:
+        return _placement(*files, "all", seeds, 1.3, more=True)[0]
+    if name == "audit":
+        return _run(name, bench_audit.sizes_of(sizes))
+    from agent.bench.openb import TraceError
+
+    try:
+        return _run(name, *(files or ()) if BENCHMARKS[name].of_trace else ())
+    except TraceError as error:
+        fail(f"{error}.")
 
 
 @app.command(epilog="Example: watchkeeper bench simulation --nodes nodes.csv --pods pods.csv --load 1.2")
@@ -117,7 +155,7 @@ def simulation(
     if json:
         show_json(report)
     else:
-        _show_measures(report)
+        show_measures(report)
 
 
 @app.command("audit", help=bench_audit.LINE, epilog=bench_audit.EXAMPLE)
@@ -138,7 +176,7 @@ def audit(
     if json:
         show_json(report)
     else:
-        _show_measures(report)
+        show_measures(report)
 
 
 def _command(name: str) -> Callable[[bool], None]:
@@ -147,20 +185,20 @@ def _command(name: str) -> Callable[[bool], None]:
         if json:
             show_json(report)
         else:
-            _show_measures(report)
+            show_measures(report)
 
     return command
 
 
-for _name, (_, _line) in BENCHMARKS.items():
-    if _name not in WITH_OPTIONS:
-        app.command(_name, help=_line, epilog=f"Example: watchkeeper bench {_name} --json")(_command(_name))
+for _name, _each in BENCHMARKS.items():
+    if not _each.own_command:
+        app.command(_name, help=_each.line, epilog=f"Example: watchkeeper bench {_name} --json")(_command(_name))
 
 
-def _run(name: str) -> dict[str, Any]:
+def _run(name: str, *words: object) -> dict[str, Any]:
     with _progress() as tell:
         tell(name)
-        report: dict[str, Any] = importlib.import_module(BENCHMARKS[name][0]).run()
+        report: dict[str, Any] = importlib.import_module(BENCHMARKS[name].module).run(*words)
     return report
 
 
@@ -256,19 +294,7 @@ def _show_placement(report: dict[str, Any], policies: Sequence[str]) -> None:
         costs = ", ".join(f"{cost:,.0f} us at {int(size):,} nodes" for size, cost in told["us_per_placement"].items())
         say(f"A placement by {name} takes {costs}.")
     ran = report["ran_on"]
+    show_machine(ran)
     if "bound_percent" in report:
         say(f"No policy that takes every pod that fits passes {report['bound_percent']['100']:.2f} % at 100 %.")
     say(f"{ran['nodes']:,} nodes, {ran['gpus']:,} GPUs, {len(ran['seeds'])} runs; PODS/S is CPU time of one process.")
-
-
-def _show_measures(report: dict[str, Any]) -> None:
-    said = {True: "yes", False: "no", None: ""}
-    rows = [
-        (each["name"], f"{each['value']:,.3g} {each['unit']}", said[each["holds"]], each["conditions"])
-        for each in report["measures"]
-    ]
-    show_table(("WHAT", "MEASURED", "AS WISHED", "CONDITIONS"), rows, nothing="Nothing was measured.")
-    for peer in report["peers"]:
-        say(f"{peer['who']}, {peer['what']}: {peer['figure']} ({peer['conditions']}; {peer['source']})")
-    for note in report["notes"]:
-        say(note)

@@ -1,12 +1,16 @@
 """`watchkeeper bench`: its JSON, its table, its picture, and what it says to wrong usage."""
 
+import importlib
 import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from agent.cli.bench import app
+from agent.bench.measures import machine
+from agent.bench.numbers import numbers
+from agent.cli.bench import BENCHMARKS, app
+from agent.cli.bench_measures import show_measures
 
 NODES = "sn,cpu_milli,memory_mib,gpu,model\n" + "".join(f"n{i},64000,65536,4,T4\n" for i in range(4))
 PODS = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec\n" + "".join(
@@ -66,3 +70,45 @@ def test_a_file_that_is_no_trace_is_status_1(files: list[str], tmp_path: Path) -
     done = bench(*files)
     assert done.exit_code == 1
     assert "pods.csv: line 1" in done.stderr
+
+
+def test_every_row_of_the_table_has_a_command_and_a_module() -> None:
+    commands = {each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands}
+    assert set(BENCHMARKS) <= commands
+    for each in BENCHMARKS.values():
+        assert callable(importlib.import_module(each.module).run)
+
+
+MEASURE = {
+    "name": "a rate", "value": 5.0, "unit": "/s", "conditions": "on a word that is long " * 6, "at_most": None,
+    "at_least": 10, "holds": False,
+}  # fmt: skip
+REPORT = {
+    "machine": {**machine(), "cpu": "A CPU"},
+    "measures": [MEASURE, {**MEASURE, "name": "unwished", "at_least": None, "holds": None}],
+    "peers": [{"who": "P", "what": "w", "figure": "1 s", "conditions": "c", "source": "s"}],
+    "notes": ["n"],
+}
+
+
+def test_measures_fit_80_columns_and_say_whether_the_wish_is_met(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    show_measures(REPORT)
+    shown = capsys.readouterr().out
+    assert "a rate: 5 /s  (at least 10: NOT MET)" in shown
+    assert "Ran on: A CPU" in shown and "commit" in shown and "source: s" in shown
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
+
+
+def test_the_numbers_are_those_with_a_wish_and_the_rates_of_placement(files: list[str]) -> None:
+    placement = json.loads(bench(*files, "--policy", "bestfit,fgd", "--seeds", "1", "--json").stdout)
+    placement["growth"] = {"fgd": {"us_per_placement": {"1000": 100.0, "10000": 300.0}}}
+    placement["defragment"] = {"bestfit": {"moves": [90, 100], "points_won": [1.5, 0.9]}}
+    found = {each["name"]: each for each in numbers({"placement": placement, "queue": REPORT})}
+    assert list(found) == [
+        "placement: bestfit", "placement: fgd", "placement: fgd, as fleets grow", "defragment a bestfit fill", "a rate",
+    ]  # fmt: skip
+    assert [found[name]["holds"] for name in list(found)[2:]] == [False, False, False]
+    assert found["placement: fgd, as fleets grow"]["value"] == 3

@@ -54,12 +54,13 @@ def test_a_report_has_our_numbers_with_the_wish_and_the_peers_with_their_conditi
 
 
 def test_single_questions_are_answered_within_a_report():
-    report = admission.run(nodes=50, gpus=80, large_nodes=20, times=2)
+    report = admission.run(nodes=50, gpus=80, large_nodes=20, topology_nodes=40, topology_pods=48, times=2)
     names = [each["name"] for each in report["measures"]]
     assert [name for name in names if name.startswith("unschedulable")] == [
         "unschedulable, with its reason (full)",
         "unschedulable, with its reason (scattered)",
     ]
+    assert "one topology gang, whole cycle (preferred)" in names
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""How a benchmark's measures are shown: on what they ran, each with its wish and its conditions, then the peers'.
+
+Conditions stand under their number and not in a column beside it: a terminal of 80 columns has no room for both.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agent.cli.output import console, say
+
+WIDTH_AT_MOST = 100
+SAID = {True: "met", False: "NOT MET"}
+
+Report = Mapping[str, Any]
+
+
+def show_machine(machine: Report) -> None:
+    parts = [machine["cpu"], f"{machine['cpus']} cores", f"{machine['system']} {machine['architecture']}"]
+    parts += [f"Python {machine['python']}", f"commit {machine['commit']}", machine["clock"]]
+    _paragraph("Ran on: " + ", ".join(parts) + ".")
+
+
+def show_measures(report: Report) -> None:
+    show_machine(report["machine"])
+    say()
+    show_numbers(report["measures"])
+    if report["peers"]:
+        say()
+        say("What others report", style="bold")
+    for peer in report["peers"]:
+        _paragraph(f"{peer['who']}, {peer['what']}: {peer['figure']}")
+        _paragraph(f"{peer['conditions']}; source: {peer['source']}", "    ", "dim")
+    if report["notes"]:
+        say()
+    for note in report["notes"]:
+        _paragraph(note)
+
+
+def show_numbers(measures: Iterable[Report]) -> None:
+    for each in measures:
+        say(f"{each['name']}: {_figure(each['value'])} {each['unit']}{_wish(each)}")
+        if each["conditions"]:
+            _paragraph(each["conditions"], "    ", "dim")
+
+
+def _wish(each: Report) -> str:
+    for word in ("at_most", "at_least"):
+        if each[word] is not None:
+            return f"  ({word.replace('_', ' ')} {_figure(each[word])}: {SAID[each['holds']]})"
+    return ""
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+
+
+def _paragraph(text: str, indent: str = "", style: str = "") -> None:
+    width = min(console().width, WIDTH_AT_MOST)
+    for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent or "  "):
+        say(line, style=style)
