@@ -17,6 +17,7 @@ from agent.adapters.playbooks.library import load_playbooks
 from agent.adapters.prometheus.detect import Surveyor
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.store import Store
+from agent.adapters.store.chat import SqlChat
 from agent.adapters.switch import FreezeSwitch
 from agent.blindness import Blindness
 from agent.chance import InOrder, NoBoundaries
@@ -75,6 +76,7 @@ class Agent:
     ports: Ports
     watch: Watch
     log: Log
+    chat: SqlChat
     policies: PoliciesInForce
     _observer: Observer
     _surveyor: Surveyor
@@ -184,6 +186,7 @@ def assemble(
         ports=ports,
         watch=Watch(ports, Workflow(ports, checkpointer), order or InOrder()),
         log=log,
+        chat=store.chat,
         policies=engine,
         _observer=Observer(world.cluster, refused),
         _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger, settings.thresholds),

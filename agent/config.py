@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agent.domain.approval import Person, Rules
 from agent.domain.identity import Directory, Issuer
 from agent.domain.reservations import Reservations
+from agent.domain.slack import SlackSettings
 from agent.domain.thresholds import Thresholds
 
 DEFAULT_FILE = Path("watchkeeper.yaml")
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     world: Literal["live", "simulated"] = "live"
     cluster: str = "default"
     identities: tuple[Person, ...] = ()
+    slack: SlackSettings | None = None  # a door and a place to be told
     issuers: tuple[Issuer, ...] = ()  # OpenID providers by whose tokens people are known at the HTTP doors
     single_operator: str | None = None  # the only person there is: fills every place of an approval alone
     break_glass: tuple[str, ...] = ()  # groups whose members may approve alone in an emergency; nobody may by default

@@ -63,6 +63,7 @@ def _serve(settings: Settings) -> None:
     from agent.adapters.notify import LogNotifier
     from agent.adapters.playbooks.expressions import PlaybookError
     from agent.assembly import assemble, refused_by
+    from agent.cli.slack import slack_parts
     from agent.ports import Fault
     from agent.scenarios.format import ScenarioInvalid
     from audit.errors import LogError
@@ -75,6 +76,7 @@ def _serve(settings: Settings) -> None:
     except (PlaybookError, Fault, ScenarioInvalid, LogError, OSError) as error:
         fail(f"It cannot start: {error}")
     anchoring = _anchoring(settings, agent)
+    slack = slack_parts(settings, agent, bell.set)
     ready = threading.Event()
     doors = Doors(
         inbox=agent.ports.inbox,
@@ -82,8 +84,13 @@ def _serve(settings: Settings) -> None:
         wake=bell.set,
         on_refused=refused_by(agent.ports.ledger, agent.ports.clock),
         not_ready=lambda: agent.policies.not_ready() if ready.is_set() else "the agent is starting",
-        details=lambda: {**agent.policies.details(), **({"anchors": anchoring.standing()} if anchoring else {})},
+        details=lambda: {
+            **agent.policies.details(),
+            **({"anchors": anchoring.standing()} if anchoring else {}),
+            **({"slack": slack.publisher.away or "told"} if slack else {}),
+        },
         token=_token(settings),
+        more_routes=slack.routes if slack else (),
     )
     host, _, port = settings.listen.rpartition(":")
     try:
@@ -97,12 +104,16 @@ def _serve(settings: Settings) -> None:
         log.warning("the doors are open to everybody who reaches %s: set inbound_token_file", settings.listen)
     if anchoring:
         anchoring.start()
+    if slack:
+        slack.start()
     ready.set()
     stopping = _stop_on_signals(bell)
     try:
         _watch(settings, simulated, agent, bell, stopping)
     finally:
         serving.stop()
+        if slack:
+            slack.stop()
         if anchoring:
             anchoring.stop()
         agent.close()

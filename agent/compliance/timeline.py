@@ -119,6 +119,22 @@ def _refused(payload: Payload) -> str:
     return f"Refused what came in by {payload['door']}{place}: {_stop(payload['reason'])}"
 
 
+def _level_changed(payload: Payload) -> str:
+    who, why = payload.get("by") or "The agent", _stop(payload["reason"])
+    about = f"{payload.get('action', '')}{'' if payload.get('tenant', '*') == '*' else ' of ' + payload['tenant']}"
+    told = {
+        "granted": f"{who} granted {about} level {payload.get('to')}",
+        "demoted": f"{who} lowered {about} to {payload.get('to')}",
+        "withdrawn": f"{who} put {about} back to what the files say",
+        "wrong": f"{who} called {payload.get('proposal')} wrong",
+        "frozen": f"{who} froze the agent",
+        "thawed": f"{who} ended the freeze",
+        "breaker_tripped": "The breaker tripped",
+        "breaker_reset": f"{who} reset the breaker",
+    }
+    return f"{told[payload['change']]}: {why}"
+
+
 def _policy_loaded(payload: Payload) -> str:
     return f"Loaded the policies with digest {payload['digest'][:DIGEST_CHARACTERS]}."
 
@@ -175,6 +191,7 @@ _TELLERS: dict[str, Callable[[Payload], str]] = {
     "verification": _verification,
     "incident_closed": _incident_closed,
     "refused": _refused,
+    "level_changed": _level_changed,
     "policy_loaded": _policy_loaded,
     "policy_refused": _policy_refused,
     "heartbeat": _heartbeat,

@@ -6,7 +6,7 @@ rest of that delivery is stored all the same. 503 with Retry-After when the inbo
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
@@ -52,6 +52,7 @@ class Doors:
     details: Callable[[], Mapping[str, object]] = dict
     token: str | None = None
     limits: Limits = LIMITS
+    more_routes: Sequence[Route] = ()  # of doors that check who is there themselves
     _gauges: Gauges = field(default_factory=dict)
     _gauges_lock: Lock = field(default_factory=Lock)
 
@@ -67,7 +68,7 @@ class Doors:
             Route(f"/v1/{door}", self._endpoint(door, media_types, deliver), methods=["POST"])
             for door, (media_types, deliver) in doors.items()
         ]
-        routes += [Route("/healthz", _healthy), Route("/readyz", self._ready)]
+        routes += [Route("/healthz", _healthy), Route("/readyz", self._ready), *self.more_routes]
         handlers = {Problem: _answer_problem, HTTPException: _answer_http, 500: _answer_fault}
         return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
 
@@ -120,7 +121,7 @@ class Doors:
             self._check_token(request)
             try:
                 _check_media_type(request, media_types)
-                body = await _body(request, self.limits.max_body_bytes)
+                body = await read_body(request, self.limits.max_body_bytes)
                 return await run_in_threadpool(deliver, request.headers, body)
             except Malformed as error:
                 refusal = malformed([error], 0)
@@ -183,7 +184,7 @@ def _check_media_type(request: Request, accepted: tuple[str, ...]) -> None:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail, place="Content-Encoding")
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
     """The body, read no further than the limit whatever Content-Length says."""
     chunks, size = [], 0
     try:

@@ -1,0 +1,34 @@
+"""The SDK's clients, with time-outs and as much retrying as is good while somebody waits. What fails after that is told
+at the publisher's next look.
+"""
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
+
+CALL_TIMEOUT_S = 10  # of one call; Slack answers in fractions of a second, or is away
+RATE_LIMIT_RETRIES = 2  # each after the pause that Slack asks for
+
+
+def web_client(token: str, api_url: str) -> WebClient:
+    retries = [ConnectionErrorRetryHandler(), RateLimitErrorRetryHandler(RATE_LIMIT_RETRIES)]
+    return WebClient(token, api_url, timeout=CALL_TIMEOUT_S, retry_handlers=retries)
+
+
+class SocketMode:
+    """The connection over which Slack's presses come where nothing can reach us. It mends itself once it stood; until
+    then it is tried with every look."""
+
+    def __init__(self, app: App, token: str, api_url: str) -> None:
+        self._handler = SocketModeHandler(app, token, web_client=web_client(token, api_url))
+        self._connected = False
+
+    def keep(self) -> None:
+        """Raises SlackClientError or OSError while Slack is away."""
+        if not self._connected:
+            self._handler.connect()  # type: ignore[no-untyped-call]
+            self._connected = True
+
+    def close(self) -> None:
+        self._handler.close()  # type: ignore[no-untyped-call]
