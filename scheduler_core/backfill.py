@@ -38,11 +38,18 @@ class Backfilled:
 
 
 def backfill(
-    snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, rules: Rules | None = None
+    snapshot: Snapshot,
+    now_s: Seconds,
+    settings: Settings = DEFAULTS,
+    rules: Rules | None = None,
+    never: set[object] | None = None,
 ) -> Backfilled:
-    """Starts what may start now. Until something ends or comes, asking again starts nothing more."""
+    """Starts what may start now. Until something ends or comes, asking again starts nothing more.
+
+    `never`: what not even an empty cluster holds, kept from look to look by whoever knows that nodes and quota stay.
+    """
     how = settings if rules is None else replace(settings, backfill=rules)
-    return _Look(snapshot, now_s, how, how.backfill or EASY).run()
+    return _Look(snapshot, now_s, how, how.backfill or EASY, never=never).run()
 
 
 @dataclass
@@ -59,6 +66,7 @@ class _Look:
     resized: list[Resized] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)  # queues of strict order whose head waits
     in_vain: dict[object, Seconds] = field(default_factory=dict)  # what did not start -> the soonest end of such a one
+    never: set[object] | None = None
     unpromised: set[tuple[object, bool]] = field(
         default_factory=set
     )  # what could be promised nothing, in patience or not
@@ -115,12 +123,15 @@ class _Look:
     def _reserve(self, gang: Gang, kind: object) -> None:
         waited_s = self.now_s - queued_since_s(gang, self.snapshot.state_of(gang.name))
         patient = self.rules.patience_s is not None and waited_s >= self.rules.patience_s
-        if (kind, patient) in self.unpromised:
+        if (kind, patient) in self.unpromised or (self.never is not None and kind in self.never):
             return
         kept = [each.promise for each in self.held]
-        found = reserve(self.snapshot, gang.name, self.now_s, self.settings, kept, patient=patient)
+        asked = (self.snapshot, gang.name, self.now_s, self.settings)
+        found = reserve(*asked, kept, patient=patient)
         if found is None:
             self.unpromised.add((kind, patient))
+            if self.never is not None and not kept and reserve(*asked, patient=True) is None:
+                self.never.add(kind)
         else:
             self.held.append(found)
 

@@ -18,8 +18,9 @@ There c ends before b's turn comes and goes ahead; d would not, and waits. The c
 
 from scheduler_core.simulation.engine import ARRIVALS_LIMIT, simulate
 from scheduler_core.simulation.load import Arrival, Life
-from scheduler_core.simulation.orders import ORDERS, Order, Step, by_name
+from scheduler_core.simulation.orders import ORDERS, by_name
 from scheduler_core.simulation.result import ClassTold, Moment, Result
+from scheduler_core.simulation.step import Order, Step
 
 __all__ = [
     "ARRIVALS_LIMIT",

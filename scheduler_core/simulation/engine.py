@@ -4,15 +4,17 @@ Ends come before arrivals of the same time, so that what comes finds what has en
 anew: what it had done is lost. The snapshot is afterwards as it was.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
 from scheduler_core.errors import Duplicate, Invalid
-from scheduler_core.model import Seconds, gpus
+from scheduler_core.model import Gang, Seconds, gpus
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.simulation.load import Arrival, Life
-from scheduler_core.simulation.orders import Order, Step, share_of
+from scheduler_core.simulation.orders import share_of
 from scheduler_core.simulation.result import Moment, Result, jain
+from scheduler_core.simulation.step import KeepsBooks, Order, Step
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.state import Phase
 
@@ -54,6 +56,7 @@ class _Run:
             for each in arrivals
         }
         self._moments: list[Moment] = []
+        self._wanting: Counter[str] = Counter()  # queue -> its gangs that run or wait
         self._used = self._preemptions = self._looks = self._started = 0
 
     def until(self, until_s: Seconds | None) -> Result:
@@ -70,13 +73,27 @@ class _Run:
 
     def _happen(self, at_s: Seconds, what: int, start: int, name: str) -> None:
         if what == COME:
-            self._snapshot.add_gang(self._arrivals[name].gang)
+            self._come(self._arrivals[name].gang, at_s)
             self._never_started[name] = None
+            self._wanting[self._arrivals[name].gang.queue or ""] += 1
         elif what == END and self._starts.get(name) == start:
             del self._starts[name]
-            self._snapshot.remove_gang(name)
+            self._go(name, at_s)
+            self._wanting[self._arrivals[name].gang.queue or ""] -= 1
             self._lives[name].ended_s = at_s
             self._used -= self._lives[name].gpus
+
+    def _come(self, gang: Gang, now_s: Seconds) -> None:
+        if isinstance(self._order, KeepsBooks):
+            self._order.come(self._snapshot, gang, now_s)
+        else:
+            self._snapshot.add_gang(gang)
+
+    def _go(self, name: str, now_s: Seconds) -> None:
+        if isinstance(self._order, KeepsBooks):
+            self._order.go(self._snapshot, name, now_s)
+        else:
+            self._snapshot.remove_gang(name)
 
     def _look(self, now_s: Seconds) -> None:
         self._looks += 1
@@ -119,7 +136,6 @@ class _Run:
                 life.promised_s = promise.start_s
 
     def _moment(self, now_s: Seconds) -> Moment:
-        wanting = {self._snapshot.gangs[name].queue or "" for name in (*self._starts, *self._snapshot.pending_gangs())}
-        shares = [share_of(self._snapshot, queue) for queue in sorted(wanting)]
+        shares = [share_of(self._snapshot, queue) for queue, gangs in sorted(self._wanting.items()) if gangs]
         waiting = len(self._snapshot.gangs) - len(self._starts)
         return Moment(now_s, self._used, waiting, jain(shares), max(shares, default=0.0))

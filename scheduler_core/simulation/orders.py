@@ -1,35 +1,24 @@
 """Who goes first: the ways of scheduling that a simulation compares. One function each, listed at the end of the file.
 
-`fifo` and `fair` are the plain ones that every comparison starts from; `backfill` holds times for large gangs; `cycle`
-is the core's own scheduler with all its rules, preemption included, as far as its queues say so.
+`fifo` and `fair` are the plain ones that every comparison starts from; `backfill` holds starts for large gangs; `cycle`
+is the core's own scheduler with all its rules as far as its queues and its settings say so; `queues` are the admission
+cycles as Kueue runs them, topology, preemption and all (`at_desk.py`), with fair sharing or without.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 
 from scheduler_core.aging import line
 from scheduler_core.backfill import asks, backfill
 from scheduler_core.backfill_rules import CONSERVATIVE, EASY, Rules
 from scheduler_core.errors import Unknown
 from scheduler_core.model import Gang, Seconds
-from scheduler_core.reservation import Promise
-from scheduler_core.scheduler import run
 from scheduler_core.settings import Settings
+from scheduler_core.settling import settle
+from scheduler_core.simulation.at_desk import AtDesk
+from scheduler_core.simulation.step import Order, Step
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import commit, try_start
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one look at the cluster decided."""
-
-    started: tuple[str, ...] = ()
-    sent_back: tuple[str, ...] = ()
-    promises: tuple[Promise, ...] = ()
-
-
-Order = Callable[[Snapshot, Seconds, Settings], Step]
 
 
 def fifo(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
@@ -86,17 +75,27 @@ def share_of(snapshot: Snapshot, queue: str) -> float:
     return max((snapshot.usage.get((place, key), 0) / nominal for key, nominal in own), default=0.0)
 
 
-def reserving(rules: Rules, snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
-    """Backfilling under these rules."""
-    found = backfill(snapshot, now_s, settings, rules)
-    promises = tuple(each.promise for each in found.reservations)
-    return Step(tuple(each.gang for each in found.started), promises=promises)
+@dataclass
+class Reserving:
+    """Backfilling under these rules. In a simulation nodes and quota stay: what never fits is asked about once."""
+
+    rules: Rules
+    never: set[object] = field(default_factory=set)
+
+    def __call__(self, snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
+        found = backfill(snapshot, now_s, settings, self.rules, self.never)
+        promises = tuple(each.promise for each in found.reservations)
+        return Step(tuple(each.gang for each in found.started), promises=promises)
 
 
 def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
-    """The core's scheduler, until nothing changes."""
-    result = run(snapshot, now_s, settings)
-    return Step(tuple(each.gang for each in (*result.completed, *result.admitted)), result.drained)
+    """The core's own scheduler, preemption and, where the settings say so, reservations included."""
+    settled = settle(snapshot, now_s, settings)
+    started = [each.gang for result in settled.results for each in (*result.completed, *result.admitted)]
+    gone = [victim.gang for each in settled.preemptions for victim in each.victims]
+    drained = [name for result in settled.results for name in result.drained]
+    promises = tuple(each.promise for each in settled.results[-1].reservations)
+    return Step(tuple(started), tuple(dict.fromkeys((*gone, *drained))), promises)
 
 
 def _start(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -> bool:
@@ -107,18 +106,21 @@ def _start(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -
     return True
 
 
-ORDERS: tuple[tuple[str, Order], ...] = (
-    ("fifo", fifo),
-    ("best-effort", best_effort),
-    ("fair", fair),
-    ("backfill", partial(reserving, EASY)),
-    ("conservative", partial(reserving, CONSERVATIVE)),
-    ("cycle", cycle),
+ORDERS: tuple[tuple[str, Callable[[], Order]], ...] = (
+    ("fifo", lambda: fifo),
+    ("best-effort", lambda: best_effort),
+    ("fair", lambda: fair),
+    ("backfill", lambda: Reserving(EASY)),
+    ("conservative", lambda: Reserving(CONSERVATIVE)),
+    ("cycle", lambda: cycle),
+    ("queues", lambda: AtDesk(Settings())),
+    ("queues-fair", lambda: AtDesk(Settings(fair_sharing=True))),
 )
 
 
 def by_name(name: str) -> Order:
-    for each, function in ORDERS:
+    """A fresh one: some remember what they have learnt of their cluster."""
+    for each, make in ORDERS:
         if each == name:
-            return function
+            return make()
     raise Unknown("Order", name, "name", f"the orders are {', '.join(each for each, _ in ORDERS)}")

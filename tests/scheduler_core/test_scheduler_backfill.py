@@ -12,7 +12,7 @@ from scheduler_core.backfill import backfill
 from scheduler_core.backfill_rules import Rules
 from scheduler_core.reservation import Promise, keeps, reserve
 from scheduler_core.simulation import Arrival, by_name, simulate
-from scheduler_core.simulation.orders import reserving
+from scheduler_core.simulation.orders import Reserving
 
 BEST = Settings()
 
@@ -164,7 +164,7 @@ def test_no_gang_that_goes_ahead_ever_delays_a_promised_start(gpus, load, quota,
     """All of one priority, so that nothing comes before a gang by right; ends are as they were told."""
     snapshot = cluster(*gpus, queues=queues_for(gpus, quota))
     before = snapshot.contents()
-    result = simulate(snapshot, list(arrivals(load)), lambda *each: reserving(Rules(depth=depth), *each))
+    result = simulate(snapshot, list(arrivals(load)), Reserving(Rules(depth=depth)))
     assert snapshot.contents() == before
     for name, life in result.lives.items():
         if life.promised_s is not None:
@@ -175,7 +175,7 @@ def test_no_gang_that_goes_ahead_ever_delays_a_promised_start(gpus, load, quota,
 @given(sizes, loads, st.integers(1, 4), st.sampled_from([1, 3]))
 def test_whatever_is_known_of_walltimes_each_look_keeps_what_it_promises(gpus, load, quota, depth):
     def look(snapshot, now_s, how):
-        step = reserving(Rules(depth=depth), snapshot, now_s, how)
+        step = Reserving(Rules(depth=depth))(snapshot, now_s, how)
         assert keeps(snapshot, step.promises, now_s, how)
         return step
 

@@ -106,16 +106,16 @@ few_gangs = st.lists(
 def test_whatever_the_order_everything_that_fits_runs_once_and_nothing_is_over_full(load, named):
     """The same load twice gives the same lives, and the cluster is afterwards as it was."""
     arrivals = [
-        comes(f"g{number:02}", gpus, at_s, runs_s, walltime_s=runs_s, priority=priority)
+        comes(f"g{number:02}", gpus, at_s, runs_s, walltime_s=runs_s, priority=priority, queue="q")
         for number, (gpus, at_s, runs_s, priority) in enumerate(load)
     ]
-    snapshot = cluster()
+    snapshot = cluster(8, [Queue(name="q", quotas=(Quota(resource=GPU, nominal=8),))])
     before = snapshot.contents()
-    result = simulate(snapshot, arrivals, named[1])
+    result = simulate(snapshot, arrivals, named[1]())
     assert snapshot.contents() == before
     assert result.starved == ()
     assert all(moment.gpus_used <= 8 for moment in result.moments)
     for each in arrivals:
         life = result.lives[each.gang.name]
         assert life.ended_s == life.started_s + each.runs_s and life.started_s >= each.at_s
-    assert simulate(snapshot, arrivals, named[1]).lives == result.lives
+    assert simulate(snapshot, arrivals, named[1]()).lives == result.lives
