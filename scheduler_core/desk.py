@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from scheduler_core.assigning import Tried
+from scheduler_core.checks import verdict
+from scheduler_core.elastic import Resized
 from scheduler_core.holders import Holders, holder_of
 from scheduler_core.lines import Lines, UsageOf, nothing_used
 from scheduler_core.model import Gang, Seconds
@@ -15,12 +17,13 @@ from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.sites import Seats, Sites, domains
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment, Counts
-from scheduler_core.state import Admission, Eviction, changed
+from scheduler_core.state import Admission, CheckState, Eviction, changed
 from scheduler_core.topology import Failure
 
 PREEMPTED = "Preempted"
 NODE_FAILURES = "NodeFailures"
-LOSES_ITS_PLACE = ("PodsReadyTimeout", "AdmissionCheck")  # sent back for this, a gang waits anew; others keep their age
+ADMISSION_CHECK = "AdmissionCheck"
+LOSES_ITS_PLACE = ("PodsReadyTimeout", ADMISSION_CHECK)  # sent back for this, a gang waits anew; others keep their age
 
 
 class Desk:
@@ -47,6 +50,8 @@ class Desk:
         off = (name for name, gang in sorted(snapshot.gangs.items()) if not gang.active)
         self._switched_off = tuple(name for name in off if snapshot.state_of(name).admission is not None)
         self._under: dict[Place, frozenset[str]] = {}  # root of a cohort tree -> its queues
+        self.elastic = {name for name, gang in snapshot.gangs.items() if gang.elastic}
+        self._checked = {name for name, queue in snapshot.queues.items() if queue.checks}
 
     @property
     def leaving(self) -> bool:
@@ -58,11 +63,14 @@ class Desk:
     def arrive(self, gang: Gang, now_s: Seconds) -> None:
         self.snapshot.add_gang(gang)
         self.lines.arrive(gang.name, now_s)
+        if gang.elastic:
+            self.elastic.add(gang.name)
 
     def leave(self, name: str, now_s: Seconds) -> None:
         """It finished or was deleted; what it held is free for others."""
         queue = self.snapshot.gang(name).queue
         self.snapshot.remove_gang(name)
+        self.elastic.discard(name)
         self._forget(name)
         self._freed(queue)
 
@@ -109,6 +117,36 @@ class Desk:
             self.send_back(name, now_s, "Deactivated")
         gone, self._switched_off = (*held, *self._switched_off), ()
         return tuple(sorted(gone))
+
+    def resize(self, name: str, admission: Admission, seats: Seats) -> Resized:
+        """It holds so much from now on; what it gives up is free at once."""
+        gang, state = self.snapshot.gang(name), self.snapshot.state_of(name)
+        before = {} if state.admission is None else dict(state.admission.counts)
+        admission = replace(admission, usage={}, topology=domains(seats))
+        self.snapshot.restore(name, replace(state, admission=admission))
+        self.sites.hold(name, seats)
+        self._hold(name)
+        if any(admission.counts[each] < count for each, count in before.items()):
+            self._freed(gang.queue)
+        return Resized(name, before, dict(admission.counts))
+
+    def check(self, now_s: Seconds) -> tuple[str, ...]:
+        """What admission checks say of those that hold quota: who is to try again, and who never. They are sent off."""
+        gone = []
+        for holder in [each for queue in sorted(self._checked) for each in self.holders.in_queue(("queue", queue))]:
+            gang, state = self.snapshot.gang(holder.name), self.snapshot.state_of(holder.name)
+            said = CheckState.READY if holder.evicted or state.admission is None else verdict(self.snapshot, gang)
+            if said is CheckState.RETRY:
+                returns = state.returns + 1
+                at_s = now_s + self.settings.backoff.delay_s(returns)
+                self.snapshot.restore(holder.name, replace(state, returns=returns, requeue_at_s=at_s))
+                said = CheckState.REJECTED if self.settings.backoff.exhausted(returns) else said
+            if said in (CheckState.RETRY, CheckState.REJECTED):
+                self.send_back(holder.name, now_s, ADMISSION_CHECK)
+                gone.append(holder.name)
+            if said is CheckState.REJECTED:
+                self.snapshot.replace_gang(gang.with_active(False))
+        return tuple(gone)
 
     def mend(self, now_s: Seconds) -> tuple[str, ...]:
         """Gangs that lost nodes get other seats for those pods, or are sent back. Says who got some."""

@@ -4,7 +4,7 @@ A gang that was let in smaller than it asked to be, or that has grown, holds a s
 surplus costs nobody a restart, so it is asked for before anybody is sent back: by gangs of the same queue with at least
 its priority, and by those of the cohort who take back what is their own and was lent to its queue. For that no reclaim
 policy is asked: nobody is preempted, and who grows into a loan must not keep the lender out. Gangs that are placed by a
-topology keep the size that they were let in with.
+topology keep their size here; in the Kueue cycle (`resizing.py`) they are resized with their seats.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -64,11 +64,11 @@ def resize(snapshot: Snapshot, name: str, counts: Counts) -> Resized:
 
 def grow(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> tuple[Resized, ...]:
     """The more important first, each as far as quota and nodes go."""
-    found = (_grown(snapshot, gang, now_s, settings) for gang in sorted(_growing(snapshot), key=_importance))
+    found = (_grown(snapshot, gang, now_s, settings) for gang in sorted(_growing(snapshot), key=importance))
     return tuple(each for each in found if each is not None)
 
 
-def _importance(gang: Gang) -> tuple[int, Seconds, str]:
+def importance(gang: Gang) -> tuple[int, Seconds, str]:
     return (-gang.priority, gang.created_s, gang.name)
 
 
@@ -107,14 +107,18 @@ def _room_at(
     snapshot: Snapshot, gang: Gang, admission: Admission, counts: Counts, now_s: Seconds, settings: Settings
 ) -> Assignment | None:
     """On the flavors that it has."""
-    if gang.queue is not None:
-        queue, wanted = snapshot.queues[gang.queue], dict[FlavorResource, int]()
-        for each in gang.pod_sets:
-            add_usage(wanted, queue, each.requests, counts[each.name], admission.flavors.get(each.name, {}))
-        books, place = books_without(snapshot, gang), ("queue", queue.name)
-        if any(amount > books.tree.available(place, key, books.usage) for key, amount in wanted.items()):
-            return None
-    return start_at(snapshot, gang, counts, now_s, settings)
+    return start_at(snapshot, gang, counts, now_s, settings) if has_quota(snapshot, gang, admission, counts) else None
+
+
+def has_quota(snapshot: Snapshot, gang: Gang, admission: Admission, counts: Counts) -> bool:
+    """May it hold so many pods on the flavors that it has?"""
+    if gang.queue is None:
+        return True
+    queue, wanted = snapshot.queues[gang.queue], dict[FlavorResource, int]()
+    for each in gang.pod_sets:
+        add_usage(wanted, queue, each.requests, counts[each.name], admission.flavors.get(each.name, {}))
+    books, place = books_without(snapshot, gang), ("queue", queue.name)
+    return all(amount <= books.tree.available(place, key, books.usage) for key, amount in wanted.items())
 
 
 # -- shrinking ---------------------------------------------------------------------------------------------------------

@@ -68,6 +68,10 @@ def _stopped(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> Explanation | No
     if not gang.active:
         tried = f" after {state.returns} returns to the queue" if state.returns else ""
         return Explanation(Reason.SUSPENDED, f"it is not active{tried}", "activate it")
+    closed = _closed(snapshot, gang)
+    if closed is not None:
+        told, remedy = closed
+        return Explanation(Reason.SUSPENDED, told, remedy)
     held = _held(snapshot, gang)
     if held is not None:
         told, remedy = held
@@ -84,18 +88,26 @@ def _stopped(snapshot: Snapshot, gang: Gang, now_s: Seconds) -> Explanation | No
 
 
 def _held(snapshot: Snapshot, gang: Gang) -> tuple[str, str] | None:
-    """What somebody keeps closed to it, and the remedy: its way in, a gate, its queue, a check."""
+    """What somebody keeps closed to it alone, and the remedy: a check, a gate."""
     queue = None if gang.queue is None else snapshot.queues[gang.queue]
     if queue is not None and lacks_checks(snapshot, gang):
         checks = ", ".join(queue.checks)
         return f"it holds quota and waits for {checks}", f"see what keeps {checks}"
     if snapshot.phase(gang.name) is not Phase.PENDING:
         return None
-    if gang.held:
-        return "its way into the queue is closed", "open it"
     if gang.gates:
         gates = ", ".join(sorted(gang.gates))
         return f"it waits at {gates}", f"lift {gates}"
+    return None
+
+
+def _closed(snapshot: Snapshot, gang: Gang) -> tuple[str, str] | None:
+    """A stop policy of its local queue or its queue, and the remedy. What is let in already may run."""
+    queue = None if gang.queue is None else snapshot.queues[gang.queue]
+    if snapshot.phase(gang.name) is not Phase.PENDING:
+        return None
+    if gang.held:
+        return "its way into the queue is closed (stop policy of its local queue)", "open it"
     if queue is not None and queue.stop_policy is not StopPolicy.NONE:
         return f"queue {queue.name} admits nothing (stop policy {queue.stop_policy})", "resume the queue"
     return None
@@ -146,4 +158,5 @@ def _of_nodes(snapshot: Snapshot, demands: Sequence[Demand], settings: Settings)
         found.wanted,
         found.available,
         nodes=found.nodes,
+        lacking=found.lacking,
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from scheduler_core.assigning import left_to_try
 from scheduler_core.bid import Ground
 from scheduler_core.desk import Desk
+from scheduler_core.elastic import Resized
 from scheduler_core.explanation import Reason
 from scheduler_core.fairness import classical_order, fair_order
 from scheduler_core.fungibility import Mode
@@ -21,6 +22,7 @@ from scheduler_core.model import Seconds
 from scheduler_core.nomination import Nominating, Nomination
 from scheduler_core.pencil import Pencil
 from scheduler_core.quota import Policy, by_key
+from scheduler_core.resizing import grow, shrink
 from scheduler_core.settings import CYCLES_LIMIT
 from scheduler_core.sites import Seats
 from scheduler_core.start import Assignment
@@ -39,17 +41,19 @@ class Round:
     why: dict[str, Reason] = field(default_factory=dict)  # heads that were not let in
     parked: list[str] = field(default_factory=list)  # heads; all that are like them are parked with them
     evaluations: int = 0
+    resized: list[Resized] = field(default_factory=list)  # elastic gangs that follow the size they wish for
     searching: bool = False  # somebody has flavors left to look at, and comes again at once
 
     @property
     def changed(self) -> bool:
-        return bool(self.admitted or self.preempted or self.parked or self.searching)
+        return bool(self.admitted or self.preempted or self.parked or self.searching or self.resized)
 
     def add(self, other: "Round") -> None:
         self.admitted += other.admitted
         self.preempted.update(other.preempted)
         self.why.update(other.why)
         self.parked += other.parked
+        self.resized += other.resized
         self.evaluations += other.evaluations
 
 
@@ -77,7 +81,10 @@ def _run(desk: Desk, now_s: Seconds, cycles: int | None, total: Round, returns: 
 
 
 def cycle(desk: Desk, now_s: Seconds) -> Round:
-    return _Cycle(desk, now_s).run()
+    resized = shrink(desk)  # before anything is weighed: what they give up is there for all
+    result = _Cycle(desk, now_s).run()
+    result.resized[:0] = resized
+    return result
 
 
 def decide(desk: Desk, name: str, now_s: Seconds) -> Nomination:
@@ -103,6 +110,7 @@ class _Cycle:
         self._desk.lines.wake_on_time(self._now_s)
         self._desk.lines.turn_anew()
         self._desk.drain(self._now_s)
+        self._desk.check(self._now_s)
         self._desk.mend(self._now_s)
 
         # 2. The heads of the queues, each weighed on the state as it is.
@@ -118,6 +126,10 @@ class _Cycle:
             self._desk.sites.leave(name)
         self._desk.sites.cycle_ends()
         self.result.evaluations = self._nominating.evaluations
+
+        # 5. What nobody else could use, elastic gangs grow into.
+        if not (self.result.admitted or self.result.preempted or self.result.searching or self._desk.leaving):
+            self.result.resized += grow(self._desk)
         return self.result
 
     def nominate(self, name: str, *, seats_later: bool = False) -> Nomination:
@@ -145,6 +157,8 @@ class _Cycle:
         head, overlapped = self._weighed_again(head)
         if head.mode is Mode.NO_FIT:
             self._park(head)
+        elif head.gang.preemption_gates and head.victims:
+            self._park(head, Reason.HELD)
         elif head.mode is Mode.PREEMPT and not head.victims:
             self._reserve(head)
             self._park(head)
@@ -220,8 +234,8 @@ class _Cycle:
         self._desk.preemptors[head.name] = head.counts
         self.result.why[head.name] = Reason.WAITING_FOR_PREEMPTED
 
-    def _park(self, head: Nomination) -> None:
-        self.result.why[head.name] = head.reason or Reason.WAITING_FOR_QUOTA
+    def _park(self, head: Nomination, why: Reason | None = None) -> None:
+        self.result.why[head.name] = why or head.reason or Reason.WAITING_FOR_QUOTA
         self._desk.preemptors.pop(head.name, None)
         if left_to_try(head.tried):
             self._desk.tried[head.name] = head.tried

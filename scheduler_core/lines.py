@@ -202,7 +202,8 @@ class Lines:
 
 def _asks(gang: Gang) -> object:
     """Equal for gangs of one queue that fit alike."""
-    return gang.queue, gang.priority, tuple(_asks_in(each) for each in gang.pod_sets), gang.excluded_nodes
+    pod_sets = tuple(_asks_in(each) for each in gang.pod_sets)
+    return gang.queue, gang.priority, pod_sets, gang.excluded_nodes, bool(gang.preemption_gates)
 
 
 def _asks_in(each: PodSet) -> object:

@@ -200,6 +200,7 @@ class Gang:
     uid: str = ""  # breaks the last tie between gangs; empty: the name does
     local_queue: str | None = None  # whose usage it counts to, where several share one queue
     gates: frozenset[str] = frozenset()  # it is not looked at before all of these are lifted
+    preemption_gates: frozenset[str] = frozenset()  # closed ones: nobody is sent back for it before all are lifted
     walltime_s: Seconds | None = (
         None  # it must have ended so long after its start; None: nobody knows, it may run for ever
     )
@@ -219,6 +220,7 @@ class Gang:
             raise Duplicate("Gang", self.name, "pod_sets", "two pod sets share a pod's name")
         object.__setattr__(self, "excluded_nodes", frozenset(self.excluded_nodes))
         object.__setattr__(self, "gates", frozenset(self.gates))
+        object.__setattr__(self, "preemption_gates", frozenset(self.preemption_gates))
 
     @property
     def minimum(self) -> int:

@@ -13,7 +13,9 @@ from scheduler_core.model import Node, PodShape, gpus, is_gpu
 from scheduler_core.placement import Demand, Free, place, room_for, with_pod
 from scheduler_core.policies import policy
 from scheduler_core.settings import Settings
+from scheduler_core.shortage_relief import Lacking, to_free
 from scheduler_core.snapshot import Snapshot
+from scheduler_core.units import told
 
 NAMES_LIMIT = 8  # names told in one sentence
 
@@ -36,6 +38,7 @@ class Shortage:
     wanted: int = 0
     available: int = 0
     nodes: tuple[str, ...] = ()  # the ones the remedy is about
+    lacking: Lacking = ()  # what must come free there
 
 
 def shortage(snapshot: Snapshot, demands: Sequence[Demand], settings: Settings) -> Shortage:
@@ -49,7 +52,7 @@ def shortage(snapshot: Snapshot, demands: Sequence[Demand], settings: Settings) 
         found = _unmatched(snapshot, demand) or _too_large(snapshot, demand)
         if found is not None:
             return found
-    return _too_few(snapshot, wanted)
+    return _too_few(snapshot, wanted, to_free(snapshot, wanted, settings))
 
 
 def _fits(snapshot: Snapshot, demands: Sequence[Demand], settings: Settings, nodes: dict[str, Node]) -> bool:
@@ -98,10 +101,10 @@ def _unmatched(snapshot: Snapshot, demand: Demand) -> Shortage | None:
         if each is None or each is Barrier.EXCLUDED:
             return None
         found.append(each)
-    told = ", ".join(f"{found.count(each)} by {each}" for each in Barrier if each in found) or "there are none"
+    barred = ", ".join(f"{found.count(each)} by {each}" for each in Barrier if each in found) or "there are none"
     return Shortage(
         PlacementReason.NO_MATCHING_NODE,
-        f"no node takes pods of {demand.key} (barred: {told})",
+        f"no node takes pods of {demand.key} (barred: {barred})",
         "change the pods' selector, affinity or tolerations, or add nodes that match",
     )
 
@@ -120,10 +123,10 @@ def _too_large(snapshot: Snapshot, demand: Demand) -> Shortage | None:
         if quantity and all(node.allocatable.get(name, 0) < quantity for node in able)
     ]
     most, resource, quantity = lacks[0] if lacks else (0, "", 0)
-    told = f"asks for {quantity} {resource}; the largest node it may use has {most}" if lacks else "fits on no node"
+    said = f"asks for {quantity} {resource}; the largest node it may use has {most}" if lacks else "fits on no node"
     return Shortage(
         PlacementReason.POD_TOO_LARGE,
-        f"a pod of {demand.key} {told}",
+        f"a pod of {demand.key} {said}",
         "ask for less in one pod, or add larger nodes",
         resource,
         quantity,
@@ -135,7 +138,7 @@ def _able(snapshot: Snapshot, shape: PodShape) -> list[Node]:
     return [node for _, node in sorted(snapshot.nodes.items()) if barrier(node, shape) is None]
 
 
-def _too_few(snapshot: Snapshot, demands: Sequence[Demand]) -> Shortage:
+def _too_few(snapshot: Snapshot, demands: Sequence[Demand], lacking: Lacking | None) -> Shortage:
     """Is there enough in total, only scattered? Judged on the nodes that any of the pods may use."""
     able = {node.name for each in demands for node in _able(snapshot, each.shape)}
     resources = sorted(
@@ -148,19 +151,49 @@ def _too_few(snapshot: Snapshot, demands: Sequence[Demand]) -> Shortage:
             return Shortage(
                 PlacementReason.INSUFFICIENT_CAPACITY,
                 f"it lacks {wanted} {resource}; {free} are free on {len(able)} nodes",
-                f"free {wanted - free} more {resource}, or add nodes",
+                f"{_freeing(lacking)}, or add nodes" if lacking else _more_nodes(snapshot, demands),
                 resource,
                 wanted,
                 free,
+                tuple(dict.fromkeys(name for name, _, _ in lacking or ())),
+                lacking or (),
             )
-    return _fragmented(snapshot, demands, able)
+    return _fragmented(snapshot, demands, able, lacking)
+
+
+def _freeing(lacking: Lacking) -> str:
+    """What must come free, and on which nodes: GPUs first."""
+    resources = sorted({resource for _, resource, _ in lacking}, key=lambda name: (not is_gpu(name), name))
+    return "free " + " and ".join(_of_one(resource, lacking) for resource in resources)
+
+
+def _of_one(resource: str, lacking: Lacking) -> str:
+    there = [(name, amount) for name, each, amount in lacking if each == resource]
+    amounts = [f"{told(resource, amount)} on {name}" for name, amount in there]
+    total = told(resource, sum(amount for _, amount in there))
+    if len(there) == 1:
+        return f"{total} more {resource} on {there[0][0]}"
+    return f"{total} more {resource} ({_names(amounts)})"
+
+
+def _more_nodes(snapshot: Snapshot, demands: Sequence[Demand]) -> str:
+    """Of those that there are, all were empty and it would still not fit."""
+    left = [(each.key, each.count - _room(snapshot, each)) for each in demands]
+    pods = " and ".join(f"{count} more pods of {key}" for key, count in left if count > 0)
+    return f"add nodes with room for {pods}" if pods else "add nodes"
+
+
+def _room(snapshot: Snapshot, demand: Demand) -> int:
+    """Pods of one shape that fit now."""
+    able = (node.name for node in _able(snapshot, demand.shape))
+    return sum(room_for(snapshot.free[name], demand.shape.requests) for name in able)
 
 
 def _total(free: Free, nodes: set[str], resource: str) -> int:
     return sum(max(0, free[name].get(resource, 0)) for name in nodes)
 
 
-def _fragmented(snapshot: Snapshot, demands: Sequence[Demand], able: set[str]) -> Shortage:
+def _fragmented(snapshot: Snapshot, demands: Sequence[Demand], able: set[str], lacking: Lacking | None) -> Shortage:
     hardest = max(demands, key=lambda each: (gpus(each.shape.requests), each.count, each.key))
     rooms = {name: room_for(snapshot.free[name], hardest.shape.requests) for name in sorted(able)}
     fit = min(hardest.count, sum(rooms.values()))
@@ -170,14 +203,15 @@ def _fragmented(snapshot: Snapshot, demands: Sequence[Demand], able: set[str]) -
     return Shortage(
         PlacementReason.FRAGMENTED,
         f"{total} {resource} are free for the {wanted} it lacks, but scattered: {fit} of {hardest.count} pods fit",
-        f"gather room for {max(1, hardest.count - fit)} more pods of {hardest.key} by moving what is in the way",
+        f"{_freeing(lacking)}, or move what is there" if lacking else _more_nodes(snapshot, demands),
         resource,
         wanted,
         total,
         tuple(name for name, room in rooms.items() if not room and snapshot.free[name].get(resource, 0) > 0),
+        lacking or (),
     )
 
 
 def _names(names: Sequence[str]) -> str:
-    told = ", ".join(names[:NAMES_LIMIT])
-    return f"{told} and {len(names) - NAMES_LIMIT} more" if len(names) > NAMES_LIMIT else told
+    first = ", ".join(names[:NAMES_LIMIT])
+    return f"{first} and {len(names) - NAMES_LIMIT} more" if len(names) > NAMES_LIMIT else first

@@ -182,6 +182,12 @@ class Sites:
             seats += [(flavor, found[ask.name].whole, ask.shape.requests) for ask in wanted if ask.name in found]
         return tuple(seats)
 
+    def first_seats(self, name: str, counts: Counts) -> Seats:
+        """What a gang keeps that is made smaller: the first pods of each set."""
+        return tuple(
+            (flavor, held.first(counts[held.pod_set]), each) for flavor, held, each in self._held.get(name, ())
+        )
+
     def stays_behind(self, name: str, lost: Collection[str]) -> None:
         """Nobody gets its seats on lost nodes: what ran there may still run, and the node is none to go to."""
         seats = []

@@ -16,6 +16,7 @@ def answer(case: Case, snapshot: Snapshot) -> Answer:
         preempted={name: str(cause) for name, (cause, _) in result.preempted.items()},
         pending=desk.lines.waiting(),
         inadmissible=desk.lines.parked(),
+        resized={each.gang: each.after for each in result.resized},
         reason={name: str(reason) for name, reason in reasons(desk, result, case.now_s).items()},
     )
 

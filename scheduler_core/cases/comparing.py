@@ -6,7 +6,7 @@ For the questions that every queue has an answer to, cohorts may be named beside
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from scheduler_core.cases.form import Amounts, Answer, Case, Entry, PodSetEntry, ShareEntry
+from scheduler_core.cases.form import Amounts, Answer, Binding, Case, Entry, PodSetEntry, ShareEntry
 from scheduler_core.fungibility import Mode
 from scheduler_core.state import DomainCount
 from scheduler_core.units import told
@@ -37,6 +37,9 @@ class _Comparing:
                 yield from self._same(key, getattr(wanted, key), getattr(got, key))
         yield from self._preempted()
         yield from self._reasons()
+        yield from self._by_name("resized", self._wanted.resized, self._got.resized)
+        yield from self._bindings()
+        yield from self._remedies()
         yield from self._admitted()
         for key in ("available", "potential"):
             yield from self._amounts(key, getattr(wanted, key), getattr(got, key))
@@ -66,6 +69,26 @@ class _Comparing:
                 {show[name]: reason for name, reason in sorted(wanted.items())},
                 {show[name]: reason for name, reason in sorted(got.items())},
             )
+
+    def _by_name(
+        self, key: str, wanted: Mapping[str, object] | None, got: Mapping[str, object] | None
+    ) -> Iterator[str]:
+        if wanted is not None:
+            show, got = self._shown, got or {}
+            told = [{show[name]: each for name, each in sorted(side.items())} for side in (wanted, got)]
+            yield from self._same(key, *told)
+
+    def _bindings(self) -> Iterator[str]:
+        """Of the workloads that are named; a number that is not named is not compared."""
+        for name, wanted in sorted((self._wanted.binding or {}).items()):
+            got = (self._got.binding or {}).get(name, Binding())
+            for key in ("resource", "wanted", "available"):
+                if getattr(wanted, key) is not None:
+                    yield from self._same(f"binding.{self._shown[name]}.{key}", getattr(wanted, key), getattr(got, key))
+
+    def _remedies(self) -> Iterator[str]:
+        for name, wanted in sorted((self._wanted.remedy or {}).items()):
+            yield from self._same(f"remedy.{self._shown[name]}", wanted, (self._got.remedy or {}).get(name))
 
     def _admitted(self) -> Iterator[str]:
         wanted, got = self._wanted.admitted, self._got.admitted or {}

@@ -19,6 +19,7 @@ class Ask(StrEnum):
     TOPOLOGY = "topology"
     QUOTA = "quota"
     SHARE = "share"
+    EXPLAIN = "explain"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ class ShareEntry:
     resource: str | None = None
 
 
+@dataclass(frozen=True)
+class Binding:
+    """The number that binds: of what, how much is wanted, and how much there is."""
+
+    resource: str | None = None
+    wanted: int | None = None
+    available: int | None = None
+
+
 Amounts = Mapping[str, Mapping[str, int]]  # queue or cohort -> flavor/resource -> amount
 
 
@@ -60,6 +70,9 @@ class Answer:
     potential: Amounts | None = None
     shares: Mapping[str, ShareEntry] | None = None
     reason: Mapping[str, str] | None = None
+    resized: Mapping[str, Mapping[str, int]] | None = None  # elastic workload -> pod set -> its pods now
+    binding: Mapping[str, Binding] | None = None
+    remedy: Mapping[str, str] | None = None
 
 
 EXPECTABLE: Mapping[Ask, tuple[str, ...]] = {
@@ -68,7 +81,8 @@ EXPECTABLE: Mapping[Ask, tuple[str, ...]] = {
     Ask.FLAVORS: ("admitted", "mode", "borrowing"),
     Ask.TOPOLOGY: ("admitted", "reason"),
     Ask.PREEMPT: ("preempted", "mode"),
-    Ask.SCHEDULE: ("admitted", "preempted", "pending", "inadmissible", "reason"),
+    Ask.SCHEDULE: ("admitted", "preempted", "pending", "inadmissible", "reason", "resized"),
+    Ask.EXPLAIN: ("reason", "binding", "remedy"),
 }
 
 

@@ -1,5 +1,7 @@
 """Why is it pending? Each row: a cluster, and the reason, the number that binds and the remedy."""
 
+from dataclasses import replace
+
 import pytest
 from schedule_language import GPU, cluster
 
@@ -33,6 +35,12 @@ def suspended():
 def held():
     world = cluster().nodes(2).queue("q").gang("g", queue="q")
     Stop("q", StopPolicy.HOLD).apply(world.snapshot, 0)
+    return world
+
+
+def gated():
+    world = cluster().nodes(2).queue("q").gang("g", queue="q")
+    world.snapshot.replace_gang(replace(world.snapshot.gang("g"), gates=frozenset({"budget"})))
     return world
 
 
@@ -135,7 +143,8 @@ def fits():
 
 CASES = [
     (suspended, Reason.SUSPENDED, 0, 0, "activate it"),
-    (held, Reason.HELD, 0, 0, "resume the queue"),
+    (held, Reason.SUSPENDED, 0, 0, "resume the queue"),
+    (gated, Reason.HELD, 0, 0, "lift budget"),
     (backing_off, Reason.BACKING_OFF, 0, 0, "wait until 30"),
     (behind_head, Reason.BEHIND_HEAD, 0, 0, "see why first waits"),
     (behind_reservation, Reason.BEHIND_RESERVATION, 0, 0, "a walltime of at most 100 s"),
@@ -161,7 +170,7 @@ CASES = [
     (cordoned, Reason.NODES_UNAVAILABLE, 0, 0, "bring back gpu-1"),
     (no_node, Reason.NO_MATCHING_NODE, 0, 0, "add nodes that match"),
     (too_large, Reason.POD_TOO_LARGE, 8, 4, "ask for less"),
-    (scattered, Reason.FRAGMENTED, 8, 8, "gather room for 1 more pods"),
+    (scattered, Reason.FRAGMENTED, 8, 8, "free 4 more nvidia.com/gpu on gpu-0, or move what is there"),
     (too_few, Reason.INSUFFICIENT_CAPACITY, 16, 12, "free 4 more nvidia.com/gpu"),
     (stuck, Reason.INSUFFICIENT_CAPACITY, 8, 7, "free 1 more nvidia.com/gpu"),
 ]

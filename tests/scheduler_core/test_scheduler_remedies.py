@@ -1,6 +1,7 @@
 """The remedy of a pending gang, done to the letter, lets the gang in; done by one less anywhere, it does not."""
 
 from dataclasses import replace
+from itertools import product
 
 from hypothesis import given, settings, strategies as st
 from quota_trees import lawful
@@ -204,3 +205,66 @@ def test_topology(snapshot: Snapshot) -> None:
             if name != "g" and len(gang.pod_sets) == 1:
                 snapshot.remove_gang(name)
         assert len(gang.pod_sets) > 1 or not lets_in(snapshot), "the empty cluster does not hold it either"
+
+
+# -- nodes, without a topology -----------------------------------------------------------------------------------------
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> Snapshot:
+    snapshot = Snapshot()
+    for number in range(draw(st.integers(1, 4))):
+        sizes = {GPU: draw(st.integers(0, 5)), CPU: draw(st.integers(0, 5))}
+        snapshot.add_node(Node(f"x{number}", sizes))
+        snapshot.occupy(f"x{number}", {each: draw(st.integers(0, size)) for each, size in sizes.items()}, f"p{number}")
+    requests = {GPU: draw(st.integers(1, 4)), CPU: draw(st.integers(0, 3))}
+    snapshot.add_gang(Gang(name="g", pod_sets=(PodSet(count=draw(st.integers(1, 4)), requests=requests),)))
+    return snapshot
+
+
+def starts(snapshot: Snapshot, lacking: tuple[tuple[str, str, int], ...] = ()) -> bool:
+    with snapshot.fork():
+        for name, resource, amount in lacking:
+            node = snapshot.nodes[name]
+            more = {**node.allocatable, resource: node.allocatable[resource] + amount}
+            snapshot.replace_node(replace(node, allocatable=more))
+        return explain(snapshot, "g", 0) == FITS
+
+
+FITS = Explanation(Reason.FITS, "nothing stands in its way", "the next cycle starts it")
+
+
+@given(nodes())
+@settings(max_examples=500, deadline=None)
+def test_nodes(snapshot: Snapshot) -> None:
+    found = explain(snapshot, "g", 0)
+    assert found is not None
+    if found.lacking:
+        assert starts(snapshot, found.lacking)
+        for index, (name, resource, amount) in enumerate(found.lacking):
+            less = (*found.lacking[:index], (name, resource, amount - 1), *found.lacking[index + 1 :])
+            assert not starts(snapshot, less)
+        return
+    assert "free" not in found.remedy
+    if found.reason is not Reason.FITS:
+        for name in snapshot.nodes:
+            for pod in snapshot.pods_on(name):
+                snapshot.forget_pod(pod)
+        assert not starts(snapshot), "the empty nodes do not hold it either"
+
+
+@given(nodes())
+@settings(max_examples=300, deadline=None)
+def test_no_smaller_amount_of_the_one_scarce_resource_would_do(snapshot: Snapshot) -> None:
+    """Of GPUs alone, what is told is the least over all ways to free some."""
+    (pods,) = snapshot.gang("g").pod_sets
+    only = replace(pods, requests={GPU: pods.requests[GPU]})
+    snapshot.replace_gang(replace(snapshot.gang("g"), pod_sets=(only,)))
+    found = explain(snapshot, "g", 0)
+    assert found is not None
+    if found.lacking:
+        used = {name: node.allocatable[GPU] - snapshot.free[name][GPU] for name, node in snapshot.nodes.items()}
+        total = sum(amount for _, _, amount in found.lacking)
+        for way in product(*(range(amount + 1) for amount in used.values())):
+            if sum(way) == total - 1:
+                assert not starts(snapshot, tuple((name, GPU, amount) for name, amount in zip(used, way, strict=True)))

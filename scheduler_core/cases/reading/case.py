@@ -56,7 +56,8 @@ def _settings(fields: Fields) -> tuple[Settings, int | None]:
     endless = fields.told("cycles") and not fields.has("cycles")
     cycles = fields.maybe_whole("cycles", least=1)
     strategies = tuple(chosen(FairStrategy, text_at(value, at), at) for value, at in _strategies(fields))
-    settings = Settings(place=False, fair_sharing=fields.flag("fair_sharing", False))
+    place = fields.flag("place", False)
+    settings = Settings(place=place, fair_sharing=fields.flag("fair_sharing", False))
     if strategies:
         settings = replace(settings, fair_strategies=strategies)
     return settings, None if endless else cycles or 1

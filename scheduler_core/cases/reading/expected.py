@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from scheduler_core.cases.fields import BadCase, Fields, chosen, read, text_at
-from scheduler_core.cases.form import EXPECTABLE, Answer, Ask, Entry, PodSetEntry, ShareEntry, Workload
+from scheduler_core.cases.form import EXPECTABLE, Answer, Ask, Binding, Entry, PodSetEntry, ShareEntry, Workload
 from scheduler_core.cases.quantities import counted
 from scheduler_core.cases.reading.workloads import domain
 from scheduler_core.fungibility import Mode
@@ -51,6 +51,9 @@ class ExpectReader:
             potential=self._amounts(fields, "potential") if known["potential"] else None,
             shares=self._shares(fields) if known["shares"] else None,
             reason=self._by_workload(fields, "reason", text_at) if known["reason"] else None,
+            resized=self._by_workload(fields, "resized", _sizes) if known["resized"] else None,
+            binding=self._by_workload(fields, "binding", _binding) if known["binding"] else None,
+            remedy=self._by_workload(fields, "remedy", text_at) if known["remedy"] else None,
         )
         for key in known:
             fields.raw(key)  # the nulls
@@ -96,6 +99,20 @@ def _share(fields: Fields) -> ShareEntry:
 
 def _maybe_text(value: object, where: str) -> str | None:
     return None if value is None else text_at(value, where, empty=True)
+
+
+def _sizes(value: object, where: str) -> dict[str, int]:
+    """Pods by pod set."""
+    fields = Fields(value, where)
+    return {name: fields.maybe_whole(name) or 0 for name in (value if isinstance(value, dict) else ())}
+
+
+def _binding(value: object, where: str) -> Binding:
+    return read(value, where, lambda fields: Binding(fields.maybe_text("resource"), *_numbers(fields)))
+
+
+def _numbers(fields: Fields) -> tuple[int | None, int | None]:
+    return fields.maybe_whole("wanted"), fields.maybe_whole("available", least=None)
 
 
 def _entry(value: object, where: str) -> Entry:

@@ -74,6 +74,7 @@ def cluster_queue(fields: Fields) -> Queue:
         quotas=tuple(quota for _, quotas in groups for quota in quotas),
         preemption=fields.one("preemption", _preemption),
         fungibility=fields.one("flavor_fungibility", _fungibility),
+        checks=fields.texts("admission_checks"),
     )
 
 
@@ -82,6 +83,7 @@ def local_queue(fields: Fields) -> LocalQueue:
         name=fields.text("name"),
         namespace=fields.text("namespace", NAMESPACE),
         queue=fields.text("cluster_queue"),
+        stop_policy=fields.choice("stop_policy", StopPolicy, StopPolicy.NONE),
     )
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from scheduler_core.cases.fields import BadCase, Fields, read
+from scheduler_core.cases.fields import BadCase, Fields, chosen, read, text_at
 from scheduler_core.cases.form import Workload
 from scheduler_core.cases.quantities import counted_all
 from scheduler_core.cases.reading.cluster import NAMESPACE, node_term, toleration
 from scheduler_core.cases.times import time_of
 from scheduler_core.model import Gang, PodSet, Seconds
-from scheduler_core.quota import LocalQueue
-from scheduler_core.state import Admission, DomainCount, Eviction, GangState
+from scheduler_core.quota import LocalQueue, StopPolicy
+from scheduler_core.state import Admission, CheckState, DomainCount, Eviction, GangState
 from scheduler_core.topologies import Mode, Slice, TopologyRequest
 
 LOSES_ITS_PLACE = ("PodsReadyTimeout", "AdmissionCheck")  # sent back for this, it queues by when it was, not by age
@@ -34,11 +34,20 @@ class WorkloadReader:
             created_s=self._now_s if created_s is None else created_s,
             active=fields.flag("active", True),
             uid=fields.text("uid", name),
+            gates=frozenset(fields.texts("admission_gated_by")),
+            preemption_gates=frozenset(fields.texts("preemption_gates")),
+            elastic=fields.flag("elastic", False),
         )
         admitted_to, admission = self._admission(fields, gang)
         queue, local_queue = self._queue(fields, namespace, admitted_to)
-        state = self._state(fields, admission)
-        return Workload(name, namespace, replace(gang, queue=queue, local_queue=local_queue), state)
+        policy = self._policy_of(namespace, local_queue)
+        state = self._state(fields, admission, policy)
+        held = policy is not StopPolicy.NONE
+        return Workload(name, namespace, replace(gang, queue=queue, local_queue=local_queue, held=held), state)
+
+    def _policy_of(self, namespace: str, local_queue: str | None) -> StopPolicy:
+        door = self._doors.get((namespace, (local_queue or "").removeprefix(f"{namespace}/")))
+        return StopPolicy.NONE if door is None else door.stop_policy
 
     def _queue(self, fields: Fields, namespace: str, admitted_to: str | None) -> tuple[str, str | None]:
         door = fields.maybe_text("queue")
@@ -74,11 +83,16 @@ class WorkloadReader:
         taken = {name: domains for name, domains in topology.items() if domains}
         return queue, Admission(self._now_s if at_s is None else at_s, counts, flavors, usage, taken)
 
-    def _state(self, fields: Fields, admission: Admission | None) -> GangState | None:
+    def _state(self, fields: Fields, admission: Admission | None, policy: StopPolicy) -> GangState | None:
+        """One whose local queue is drained leaves before anything else happens, as one of a drained cluster queue."""
         evicted = fields.maybe_one("evicted", _eviction)
+        if admission is not None and evicted is None and policy is StopPolicy.HOLD_AND_DRAIN:
+            evicted = Eviction("LocalQueueStopped", self._now_s)
+        told = fields.entries("admission_checks").items()
+        checks = {name: chosen(CheckState, text_at(value, where), where) for name, (value, where) in told}
         requeue_at_s = time_of(fields, "requeue_at")
         unhealthy = frozenset(fields.texts("unhealthy_nodes"))
-        if not (admission or evicted or unhealthy) and requeue_at_s is None:
+        if not (admission or evicted or unhealthy or checks) and requeue_at_s is None:
             return None
         late = admission is None and evicted is not None and evicted.reason in LOSES_ITS_PLACE
         return GangState(
@@ -87,6 +101,7 @@ class WorkloadReader:
             queued_s=evicted.at_s if evicted and late else None,
             evicted=evicted,
             unhealthy_nodes=unhealthy,
+            checks=checks,
         )
 
 
