@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-PERCENT_FROM = 85  # below it every policy but random places everything
+PERCENT_FROM = 75  # below it every policy places everything
 PERCENT_TO = 130
 
 
@@ -22,7 +22,7 @@ def draw(curves: dict[str, dict[int, float]], bound: float | None, file: Path) -
         axes.axhline(bound, color="black", linewidth=0.8, linestyle=(0, (1, 3)), label="bound at 100 %")
     axes.set_xlabel("GPUs asked for by the pods that have come, % of the fleet's")
     axes.set_ylabel("GPUs allocated, % of the fleet's")
-    axes.set_ylim(80, 98)
+    axes.set_ylim(74, 98)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", ncols=2)
     figure.savefig(file, dpi=120, metadata={"Software": None})  # the same file for the same numbers
