@@ -1,4 +1,5 @@
-"""Checks an exported log with Python's standard library alone: `python3 verify.py [--key VKEY]` inside the export.
+"""Checks an exported log with Python's standard library alone: `python3 verify.py [--key VKEY] [--anchor PLACE]` inside
+the export.
 
 An export is a folder: `records.ndjson`, one line for each record with its canonical text, the texts that open its
 commitments, and, unless the export is the whole log, its inclusion proof (the whole of a log whose beginning was
@@ -19,12 +20,14 @@ from typing import Any
 
 from audit.checkpoints import Checkpoint, open_checkpoint
 from audit.errors import RecordRefused
+from audit.kept import Kept, Refused, believed, compare, notes_in, sizes_of
 from audit.merkle import Frontier, append, root
 from audit.notes import KeyRefused, NoteRefused, read_key
 from audit.proofs import ProofRefused, verify_inclusion
 from audit.record import Record, leaf_hash, parse
 from audit.removals import Redacted, Removals
 from audit.sealing import Part, opened
+from audit.verdict import Section
 
 RECORDS, CHECKPOINT, KEYS = "records.ndjson", "checkpoint", "keys"
 
@@ -46,10 +49,14 @@ class Finding:
     opened: int = 0
     withheld: int = 0
     redacted: list[Redacted] = field(default_factory=list)
+    kept: tuple[Kept | Refused, ...] = ()
+    roots: dict[int, bytes | None] = field(default_factory=dict)
+    anchoring: Section = field(default_factory=Section)
+    covered: int | None = None
 
     @property
     def ok(self) -> bool:
-        return not self.problems
+        return not self.problems and self.anchoring.ok
 
     def add(self, index: int | None, reason: str) -> None:
         if index is not None and (self.first_bad is None or index < self.first_bad):
@@ -60,13 +67,34 @@ class Finding:
             self.more += 1
 
 
-def check(folder: Path, keys: Sequence[str]) -> Finding:
-    """Raises NoteRefused, KeyRefused or OSError if there is nothing to hold the records against."""
-    checkpoint = open_checkpoint((folder / CHECKPOINT).read_bytes(), [read_key(key) for key in keys]).checkpoint
-    finding = Finding(checkpoint)
+def check(folder: Path, keys: Sequence[str], anchors: Sequence[Path] = ()) -> Finding:
+    """Raises NoteRefused, KeyRefused or OSError if there is nothing to hold the records against.
+
+    `anchors` are checkpoints that somebody kept elsewhere, or folders of them.
+    """
+    known = [read_key(key) for key in keys]
+    checkpoint = open_checkpoint((folder / CHECKPOINT).read_bytes(), known).checkpoint
+    kept = [each for place in anchors for each in believed(str(place), notes_in(place), known)]
+    finding = Finding(checkpoint, kept=tuple(kept))
     with (folder / RECORDS).open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         _check_lines(lines, finding)
+    _hold_against(finding)
     return finding
+
+
+def _hold_against(finding: Finding) -> None:
+    """The whole log makes every root again; of a part only the root that its proofs lead to is known."""
+    if not finding.whole:
+        finding.roots[finding.checkpoint.size] = finding.checkpoint.root
+    known = []
+    for each in finding.kept:
+        if isinstance(each, Refused):
+            finding.anchoring.add(each.code, None, f"{each.place}: {each.reason}")
+        elif finding.whole or each.size == finding.checkpoint.size:
+            known.append(each)
+    size = finding.checkpoint.size
+    mine = [each for each in known if each.size <= size]  # one of more records is younger than the export
+    finding.covered = compare(finding.anchoring, size, finding.roots, mine) if mine else None
 
 
 @dataclass
@@ -81,11 +109,12 @@ class _Line:
 
 def _check_lines(lines: Iterable[str], finding: Finding) -> None:
     tree, last, proved, removals = Frontier(), -1, 0, Removals()
+    wanted, finding.roots = sizes_of(finding.kept), {0: root(tree)}
     for number, line in enumerate(_read(lines, finding), 1):
         if line.leaf is not None:
             if finding.records:
                 finding.add(None, f"line {number}: leaves of dropped records come first")
-            tree, _ = append(tree, line.leaf)
+            tree = _grown(tree, line.leaf, wanted, finding)
             finding.dropped += 1
             continue
         record = _record(line.text, last, number, finding)
@@ -94,7 +123,7 @@ def _check_lines(lines: Iterable[str], finding: Finding) -> None:
             continue
         leaf = leaf_hash(line.text.encode("utf-8", "surrogateescape"))
         if line.proof is None:
-            tree, _ = append(tree, leaf)
+            tree = _grown(tree, leaf, wanted, finding)
         else:
             proved += 1
             _prove(record.index, leaf, line.proof, finding)
@@ -106,6 +135,13 @@ def _check_lines(lines: Iterable[str], finding: Finding) -> None:
         finding.add(None, "some records have a proof and some have none")
     finding.redacted = list(removals.redacted())
     finding.withheld = sum(len(places) for _, places in removals.missing())
+
+
+def _grown(tree: Frontier, leaf: bytes, wanted: frozenset[int], finding: Finding) -> Frontier:
+    grown, _ = append(tree, leaf)
+    if grown.size in wanted:
+        finding.roots[grown.size] = root(grown)
+    return grown
 
 
 def _read(lines: Iterable[str], finding: Finding) -> Iterator[_Line]:
@@ -167,12 +203,14 @@ def _whole(tree: Frontier, removals: Removals, finding: Finding) -> None:
 def main(arguments: Sequence[str], folder: Path) -> int:
     parser = argparse.ArgumentParser(prog="verify.py", description="Checks an exported log.")
     parser.add_argument("--key", action="append", default=[], help="the log's verifier key; repeatable")
+    kept = "a checkpoint that was kept elsewhere, or a folder of them; repeatable"
+    parser.add_argument("--anchor", type=Path, action="append", default=[], help=kept)
     options = parser.parse_args(arguments)
     keys, known = options.key, True
     if not keys:
         keys, known = (folder / KEYS).read_text(encoding="utf-8").split(), False
     try:
-        finding = check(folder, keys)
+        finding = check(folder, keys, options.anchor)
     except (NoteRefused, KeyRefused, OSError) as error:
         print(f"cannot check: {error}", file=sys.stderr)
         return 2
@@ -194,7 +232,23 @@ def _print(finding: Finding) -> None:
         print(f"redacted: {redacted}")
     if finding.withheld:
         print(f"{finding.withheld} sealed texts are not here, and no record here says that they were erased")
-    for problem in finding.problems:
+    for problem in (*finding.problems, *finding.anchoring.problems):
         print(f"  {problem}")
+    if finding.kept:
+        print(f"anchoring: {_anchored(finding)}")
+    for each in finding.kept:
+        if isinstance(each, Kept) and each.size > finding.checkpoint.size:
+            print(
+                f"{each.place} keeps a checkpoint of {each.size} records, more than there were here: ask for the rest"
+            )
+            break
     if finding.more:
         print(f"  and {finding.more} more")
+
+
+def _anchored(finding: Finding) -> str:
+    if not finding.anchoring.ok:
+        return "FAILED"
+    if finding.covered is not None:
+        return f"ok, the first {finding.covered} records are those that were kept elsewhere"
+    return "not checked: a part of the log can only be held against a checkpoint of its own size"

@@ -19,12 +19,14 @@ VERIFIER = [
     "checkpoints",
     "ed25519",
     "errors",
+    "kept",
     "merkle",
     "notes",
     "proofs",
     "record",
     "removals",
     "sealing",
+    "verdict",
 ]
 """The modules of this room that the verifier is made of. Each needs nothing but the standard library."""
 

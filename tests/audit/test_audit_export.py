@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from log_contract import fill
 
+from audit.anchoring.folder import FolderAnchor
+from audit.anchoring.publishing import checkpoint
 from audit.checkpoints import Checkpoint
 from audit.export import Vouched, export
 from audit.log import Log
@@ -119,3 +121,59 @@ def test_an_export_is_never_mixed_with_another(log: Log, signer: Signer, tmp_pat
     export(tmp_path / "export", log, by, None)
     with pytest.raises(FileExistsError):
         export(tmp_path / "export", log, by, None)
+
+
+def more(log: Log, records: int) -> None:
+    for _ in range(records):
+        log.append("intent", actor="agent", attributes={"incident": f"i-{log.size() % 5}"})
+
+
+@pytest.fixture
+def anchored(log: Log, signer: Signer, tmp_path: Path) -> str:
+    """The log of 40, with checkpoints of 12 and 30 of its records kept elsewhere."""
+    for size in (12, 30):
+        more(log, size - log.size())
+        checkpoint(log, signer, [FolderAnchor(tmp_path / "kept")])
+    more(log, 10)
+    return str(tmp_path / "kept")
+
+
+def test_what_was_kept_elsewhere_vouches_for_the_export(
+    log: Log, signer: Signer, exported: Callable[..., Path], anchored: str
+) -> None:
+    done = verify(exported(), "--key", str(signer.key), "--anchor", anchored)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "anchoring: ok, the first 30 records are those that were kept elsewhere" in done.stdout
+
+
+def test_an_export_of_a_log_rebuilt_with_the_key_is_found_out(
+    log: Log, signer: Signer, exported: Callable[..., Path], anchored: str, tmp_path: Path
+) -> None:
+    with Log.open(tmp_path / "forged.db", durability="memory") as forged:
+        more(forged, 40)
+        note = signer.sign(Checkpoint(ORIGIN, 40, forged.root()))
+        export(tmp_path / "forged", forged, Vouched(note, 40, signer.key), None)
+    assert verify(tmp_path / "forged", "--key", str(signer.key)).returncode == 0, "its own checkpoint vouches for it"
+    done = verify(tmp_path / "forged", "--key", str(signer.key), "--anchor", anchored)
+    assert done.returncode == 1 and "one of the records 0 to 11 is not what it was" in done.stdout
+
+
+def test_an_export_that_ends_early_says_that_more_was_kept(
+    log: Log, signer: Signer, anchored: str, tmp_path: Path
+) -> None:
+    note = signer.sign(Checkpoint(ORIGIN, 20, log.root(20)))
+    export(tmp_path / "early", log, Vouched(note, 20, signer.key), None)
+    done = verify(tmp_path / "early", "--key", str(signer.key), "--anchor", anchored)
+    assert "the first 12 records are those that were kept elsewhere" in done.stdout
+    assert "a checkpoint of 30 records, more than there were here" in done.stdout
+
+
+def test_of_a_part_only_its_own_size_can_be_held_against_an_anchor(
+    log: Log, signer: Signer, exported: Callable[..., Path], anchored: str
+) -> None:
+    folder = exported(incident="i-3")
+    done = verify(folder, "--key", str(signer.key), "--anchor", anchored)
+    assert done.returncode == 0 and "anchoring: not checked" in done.stdout
+    checkpoint(log, signer, [FolderAnchor(Path(anchored))])
+    done = verify(folder, "--key", str(signer.key), "--anchor", anchored)
+    assert done.returncode == 0 and "anchoring: ok, the first 40 records" in done.stdout
