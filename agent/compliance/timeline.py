@@ -69,13 +69,30 @@ def _approval_requested(payload: Payload) -> str:
 
 
 def _approval(payload: Payload) -> str:
-    if payload["decision"] not in ("approve", "reject"):
+    if payload["decision"] == "escalated":
+        groups = " and ".join(f"{g['count']} of {g['name']}" for g in payload["groups"])
+        return f"Nobody answered {payload['request']} in time; asks {groups} until {payload['expires_at']}."
+    said = _SAID.get(payload["decision"])
+    if said is None:
         return f"Request {payload['request']} was closed: {payload['decision']}."
-    said = "approved" if payload["decision"] == "approve" else "rejected"
-    reason = f": {payload['reason']}" if payload["reason"] else ""
+    changes = ", ".join(f"{name} = {json.dumps(value)}" for name, value in (payload.get("changes") or {}).items())
+    reason = f"{f' ({changes})' if changes else ''}{': ' + payload['reason'] if payload['reason'] else ''}"
     if not payload["counted"]:
         return f"{payload['by']} {said} by {payload['door']}, which does not count [{payload['code']}]{reason}."
     return f"{payload['by']} {said} by {payload['door']}{reason}."
+
+
+_SAID = {
+    "approve": "approved",
+    "reject": "rejected",
+    "edit": "changed what is asked",
+    "break_glass": "tried break-glass",
+}
+
+
+def _break_glass(payload: Payload) -> str:
+    skipped = ", ".join(payload.get("skipped") or ()) or "nobody else"
+    return f"BREAK-GLASS: {payload['by']} approved by {payload['door']} without {skipped}: {_stop(payload['reason'])}"
 
 
 def _notice(payload: Payload) -> str:
@@ -183,6 +200,7 @@ _TELLERS: dict[str, Callable[[Payload], str]] = {
     "verdict": _verdict,
     "approval_requested": _approval_requested,
     "approval": _approval,
+    "break_glass": _break_glass,
     "notice": _notice,
     "notification_failed": _notification_failed,
     "cancellation": _cancellation,
