@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -15,6 +16,9 @@ from audit.merkle import HASH_BYTES, NodeSource, frontier_nodes, node_hash
 
 MAX_TREE_SIZE = 2**63 - 1
 """What a signed 64-bit index can count; larger sizes are a mistake or an attack on the loops below."""
+
+
+_HEX = re.compile(r"([0-9a-fA-F]{2})*", re.ASCII)
 
 
 class ProofRefused(Exception):
@@ -100,6 +104,8 @@ def verify_consistency(size1: int, root1: bytes, size2: int, root2: bytes, proof
     if size1 == size2:
         if proof:
             raise ProofRefused("proof between equal sizes must be empty")
+        if not root1:
+            raise ProofRefused("root1 is empty")
         return _check_root("root2", root1, root2)
     if not proof:
         raise ProofRefused("proof is empty")
@@ -152,7 +158,7 @@ def _check_root(name: str, computed: bytes, claimed: bytes) -> None:
 def _verify_line(command: str, line: str) -> None:
     """One JSON object with hashes in hex; an unknown or missing member is refused, so a typo cannot pass unseen."""
     try:
-        claim = json.loads(line)
+        claim = json.loads(line, object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
         raise ProofRefused(f"not JSON: {error}") from error
     verify, members = COMMANDS[command]
@@ -190,10 +196,26 @@ def _answer(command: str, line: str) -> str:
 
 
 def _unhex(name: str, value: object) -> object:
-    try:
-        return [bytes.fromhex(item) for item in value] if isinstance(value, list) else bytes.fromhex(str(value))
-    except (TypeError, ValueError) as error:
-        raise ProofRefused(f"{name} is not hex") from error
+    if isinstance(value, list) and name == "proof":
+        return [_hash(name, item) for item in value]
+    if name == "proof":
+        raise ProofRefused("proof is not a list")
+    return _hash(name, value)
+
+
+def _hash(name: str, value: object) -> bytes:
+    """Two digits a byte and nothing else: `fromhex` would skip blanks, too."""
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise ProofRefused(f"{name} is not hex")
+    return bytes.fromhex(value)
+
+
+def _once_each(members: list[tuple[str, object]]) -> dict[str, object]:
+    """A member that stands twice could be read either way."""
+    found = dict(members)
+    if len(found) != len(members):
+        raise ProofRefused("a member stands twice")
+    return found
 
 
 if __name__ == "__main__":

@@ -147,11 +147,14 @@ GOOD = {"leaf_index": 0, "tree_size": 1, "leaf_hash": "00" * 32, "proof": [], "r
         (json.dumps(GOOD | {"leaf_index": -1}), "not an integer"),
         (json.dumps(GOOD | {"tree_size": 2**63}), "not an integer"),
         (json.dumps(GOOD | {"tree_size": 1.0}), "not an integer"),
-        (json.dumps(GOOD | {"proof": "00" * 32}), "not 32 bytes"),
+        (json.dumps(GOOD | {"proof": "00" * 32}), "not a list"),
         (json.dumps(GOOD | {"proof": [["00" * 32]]}), "not hex"),
-        (json.dumps(GOOD | {"proof": None}), "not hex"),
+        (json.dumps(GOOD | {"proof": None}), "not a list"),
         (json.dumps(GOOD | {"leaf_hash": "00" * 31}), "not 32 bytes"),
         (json.dumps(GOOD | {"root": "zz"}), "not hex"),
+        (json.dumps(GOOD | {"root": "00 " * 32}), "not hex"),
+        (json.dumps(GOOD | {"leaf_hash": int("1" * 64)}), "not hex"),
+        (json.dumps(GOOD)[:-1] + ', "tree_size": 9}', "stands twice"),
     ],
 )
 def test_a_malformed_claim_is_refused_with_a_reason(line: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
