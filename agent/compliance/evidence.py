@@ -185,7 +185,7 @@ class _Folding:
 
     def break_glass(self, record: Record, payload: Mapping[str, Any]) -> None:
         self._row("break_glass", record.index, record.at, sentence(record.kind, payload))
-        if record.kind == "break_glass":
+        if record.kind == "break_glass" and payload.get("proposal"):
             self._let_by.setdefault(payload["proposal"], []).append(payload["by"])
 
     def log_read(self, _record: Record, payload: Mapping[str, Any]) -> None:

@@ -106,15 +106,13 @@ def test_one_first_and_the_rest_once_it_is_well(house: House) -> None:
 
 
 def test_the_rest_follows_as_soon_as_the_first_is_well(house: House) -> None:
-    both = thread(SHRINK, STEPS["patch"], SHRINK.model_copy(update={"target": SECOND}), canary=True)
-    _, marked = went(execute(both, house.ports))
-    assert marked.canary is not None and marked.canary.gate == 2
-    second = marked.but(step=2, since=START)
-    assert isinstance(execute(second, house.ports), Wait)
-    house.later(600)
-    assert not_well(marked.canary, house.ports.views.take()) == ""
-    _, failed = went(execute(second, house.ports))
-    assert "Deployment/lab/second is not there" in failed.statement, "it was let through to its dry run"
+    _, marked = went(execute(thread(STEPS["evict"], SHRINK, canary=True), house.ports))
+    _, first = went(execute(marked, house.ports))
+    held = execute(first, house.ports)
+    assert isinstance(held, Wait) and "has not stopped yet" in held.why
+    house.later(60)  # its grace is over
+    _, both = went(execute(first, house.ports))
+    assert both.step == 2 and [effect.verb for effect in house.world.effects] == ["evict", "scale"]
 
 
 def test_what_is_one_object_holds_nothing_back(house: House) -> None:
