@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit.errors import LogUnavailable
 from audit.kept import Kept, Refused, hold_against, sizes_of
@@ -22,6 +22,10 @@ from audit.verdict import Verdict
 
 BATCH_ROWS = 2_000
 """Rows fetched at once by a cursor on the server, so that no log has to fit into memory."""
+
+_OTHER_SHAPE = frozenset({"22003", "42703", "42804", "42883", "22P02"})
+"""SQLSTATE: a number out of range, no such column, another type, no such operator, no such form. Somebody has changed
+the tables: a finding, not a database that cannot be read."""
 
 _TRIGGERS = """
     SELECT tgrelid::regclass::text || '_' || verb FROM pg_trigger, unnest(ARRAY['insert','update','delete','truncate'])
@@ -46,6 +50,10 @@ def fsck_postgresql(
             connection.execute(text("SET TRANSACTION READ ONLY"))
             if _is_log(connection, verdict):
                 rescan(PostgresqlRows(connection), verdict, expect_root, expect_size)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in _OTHER_SHAPE:
+            raise LogUnavailable(name, str(error.orig).strip()) from error
+        verdict.integrity.add("unreadable", verdict.size, f"PostgreSQL cannot read on: {error.orig}")
     except SQLAlchemyError as error:
         raise LogUnavailable(name, str(getattr(error, "orig", None) or error).strip()) from error
     finally:

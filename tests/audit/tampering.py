@@ -6,17 +6,16 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
-
-from conftest import NOON
 
 from audit.log import Log
 from audit.record import Record, canonical_bytes, leaf_hash, parse
 from audit.sealing import hidden
 from audit.verdict import Verdict
 
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SIZE = 21
 SEALED = (3, 12, 15)
 """Records with something sealed; the others have nothing."""

@@ -17,6 +17,7 @@ from concurrent_writers import RACES, write
 from log_contract import *  # noqa: F403
 from log_contract import answer, fill
 from postgresql import OWNER, READER, REDACTOR, WRITER, Postgresql
+from postgresql_log import *  # noqa: F403
 from sqlalchemy.engine import make_url
 
 from audit.errors import LogUnavailable
@@ -30,23 +31,6 @@ from audit.verdict import Verdict
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TABLES = ("log_records", "log_attributes", "log_nodes", "log_schema", "log_parts", "log_stubs")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgresql]:
-    running = Postgresql()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def database(server: Postgresql) -> Postgresql:
-    """With an empty log in it."""
-    server.sql("DROP SCHEMA public CASCADE", OWNER, "audit")
-    server.sql(f"DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public AUTHORIZATION {OWNER}", database="audit")
-    server.sql(f"GRANT USAGE ON SCHEMA public TO {WRITER}, {READER}, {REDACTOR}", OWNER, "audit")
-    migrate(make_url(server.url(OWNER)), writers=(WRITER,), readers=(READER,), redactors=(REDACTOR,))
-    return server
 
 
 @pytest.fixture
