@@ -162,20 +162,23 @@ def _answers(request: ApprovalRequest, directory: Directory) -> Iterator[Line]:
     if request.state is RequestState.PENDING:
         wanted = missing(request)
         for group in dict.fromkeys(wanted):
-            yield Line(f"  still wanted: {wanted.count(group)} of {group}{_who(group, request, directory)}", "bold")
+            yield Line(f"  still wanted: {_who(group, wanted.count(group), request, directory)}", "bold")
     for number in range(request.tier + 1, len(request.requirement.tiers) + 1):
         tier = request.requirement.tier(number)
         groups = " and ".join(f"{group.count} of {group.name}" for group in tier.groups)
         yield Line(f"  if nobody answers in time: {groups}, for {tier.approve_within_s // 60} min")
-    yield Line(f"  nobody's answer is a no; a yes is good for {request.requirement.execute_within_s // 60} min")
+    yield Line(f"  silence is a no; a yes is good for {request.requirement.execute_within_s // 60} min")
 
 
-def _who(group: str, request: ApprovalRequest, directory: Directory) -> str:
+def _who(group: str, count: int, request: ApprovalRequest, directory: Directory) -> str:
     """Those of the group who have not answered and may: who changed what is asked may not."""
     out = {*request.editors, *(a.by for a in request.answers if a.tier == request.tier)}
     names = [name for name in directory.members(group) if name not in out]
     shown = ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
-    return f" ({shown})" if names else ""
+    if not directory.people:
+        return f"{count} of {group}"
+    few = "; the settings know no more" if len(names) < count else ""
+    return f"{count} of {group} ({shown or 'nobody'}{few})"
 
 
 def _short_json(value: object) -> str:
