@@ -40,7 +40,7 @@ class Desk:
         self.spared = frozenset(spared)  # nobody may send them back
         self.lines = Lines(snapshot, now_s, usage_of)
         self.holders = Holders.of(snapshot)
-        self.sites = Sites(snapshot)
+        self.sites = Sites(snapshot, balanced=settings.balanced)
         self.tried: dict[str, Tried] = {}  # those whose search for flavors goes on in the next cycle, and from where
         self.preemptors: dict[str, Counts] = {}  # those that wait for others that they sent back, and at which size
         self._leaving = {each.name for each in self.holders if each.evicted}

@@ -26,6 +26,7 @@ class Settings:
     backoff: Backoff = field(default_factory=Backoff)
     fair_sharing: bool = False  # order and preemption by dominant share instead of by priority and age alone
     fair_strategies: tuple[FairStrategy, ...] = tuple(FairStrategy)  # tried one after the other
+    balanced: bool = False  # pod sets that prefer a level are spread evenly (Kueue's gate TASBalancedPlacement)
     heads: int | None = 1  # gangs of one queue in one cycle: 1 as Kueue; None: all that wait
     backfill: Rules | None = None  # reservations in `scheduler.run`; None: none, as Kueue, which knows nothing of them
 

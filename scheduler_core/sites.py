@@ -15,6 +15,7 @@ from scheduler_core.errors import Conflict
 from scheduler_core.flavors import Chosen, on_nodes_of
 from scheduler_core.model import Gang, PodSet, Requests
 from scheduler_core.snapshot import Snapshot
+from scheduler_core.standing_pods import standing, standing_pods
 from scheduler_core.start import Counts, shape_of
 from scheduler_core.state import Admission, DomainCount, Domains
 from scheduler_core.topology import (
@@ -25,6 +26,7 @@ from scheduler_core.topology import (
     Failure,
     Forest,
     Part,
+    TopologySettings,
     assign,
     repair,
     spelled_out,
@@ -38,8 +40,8 @@ Seats = tuple[Held, ...]
 
 
 class Sites:
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, *, balanced: bool = False) -> None:
+        self._snapshot, self._settings = snapshot, TopologySettings(balanced=balanced)
         self._capacities: dict[str, Capacity] = {}
         self._held: dict[str, Seats] = {}
         self._loads: dict[str, tuple[tuple[str, Load], ...]] = {}  # the same, as what it takes of a capacity
@@ -52,10 +54,13 @@ class Sites:
                 self._capacities[name].occupy(loose)
         self._overlaps = overlaps(self._capacities)
         if self._capacities:
+            running = standing_pods(snapshot)
             for name in snapshot.gangs:
                 admission = snapshot.state_of(name).admission
-                if admission is not None:
-                    self.hold(name, self._seats_of(snapshot.gang(name), admission))
+                seats = () if admission is None else self._seats_of(snapshot.gang(name), admission)
+                if seats or name in running:
+                    told = {held.pod_set for _, held, _ in seats if held.parts}
+                    self.hold(name, (*seats, *standing(self._capacities, running.get(name, ()), told)))
 
     def __bool__(self) -> bool:
         """Some flavor has a topology."""
@@ -155,7 +160,7 @@ class Sites:
         seats: list[Held] = []
         for flavor, wanted in self._asks(gang, counts, chosen).items():
             capacity = self._capacities[flavor].emptied() if empty else self._capacities[flavor]
-            found = assign(self._beside(seats, flavor, capacity), wanted)
+            found = assign(self._beside(seats, flavor, capacity), wanted, self._settings)
             if isinstance(found, Failure):
                 return found
             seats += [(flavor, found[ask.name], ask.shape.requests) for ask in wanted]

@@ -17,7 +17,7 @@ import numpy as np
 from scheduler_core.topology.balanced import balanced
 from scheduler_core.topology.capacity import Capacity
 from scheduler_core.topology.choose import Algorithm, Pool, Taken, choose, choose_led, tightest
-from scheduler_core.topology.counts import Counts, count
+from scheduler_core.topology.counts import Counts, LeafCounts, count
 from scheduler_core.topology.failure import Failure, Searched, does_not_fit, no_domains
 from scheduler_core.topology.forest import Forest, Ints
 from scheduler_core.topology.gates import Bools
@@ -34,6 +34,7 @@ class TopologySettings:
 
 
 DEFAULT = TopologySettings()
+LEADERS_AT_MOST = 64  # leaves tried for the leader of a balanced pod set: each costs a pass over all leaves
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,44 @@ def place(
     counts, leaf = count(capacity, ask, plan, leader, _inside(forest, within, avoid))
     algorithm = settings.unconstrained if plan.unconstrained else Algorithm.BEST_FIT
     search = Search(forest, plan, counts, algorithm, settings.exact_fits)
-    if settings.balanced and not plan.required and not plan.unconstrained and leader is None:
-        even = balanced(forest, plan, counts)
+    if settings.balanced and not plan.required and not plan.unconstrained:
+        even = _balanced(search) if leader is None else _balanced_led(capacity, search, ask, leader, leaf)
         if even is not None:
-            level, spread = even
-            return _down(search, level, [Taken(row, units) for row, units in spread], pooled=False)
+            return even
     start = _start(search)
     if start is None:
         level = plan.level if plan.required or plan.unconstrained else 0
         held = None if plan.required else _held(search, level)
         return does_not_fit(Searched(capacity, ask, leader, plan, counts, leaf), level, held)
     return _down(search, *start, pooled=True)
+
+
+def _balanced(search: Search) -> Found | None:
+    even = balanced(search.forest, search.plan, search.counts)
+    if even is None:
+        return None
+    level, spread = even
+    return _down(search, level, [Taken(row, units) for row, units in spread], pooled=False)
+
+
+def _balanced_led(capacity: Capacity, search: Search, ask: Ask, leader: Ask, leaf: LeafCounts) -> Found | None:
+    """The leader on the leaf beside which its workers are spread most evenly over fewest leaves; it stands with some
+    of them. Leaves where it takes the least room from workers are tried first, LEADERS_AT_MOST of them."""
+    if leaf.leads is None or leaf.led is None:
+        return None
+    prices, able = leaf.pods - leaf.led, np.flatnonzero(leaf.leads)
+    best: tuple[tuple[int, int], Found] | None = None
+    for at in able[np.lexsort((able, prices[able]))][:LEADERS_AT_MOST].tolist():
+        room = capacity.fork()
+        for row, quantity in capacity.vector(leader.shape.requests) or ():
+            room.free[row, at] -= quantity
+        counts, _ = count(room, ask, search.plan, None, leaf.inside)
+        found = _balanced(replace(search, counts=counts))
+        if found is not None and at in {there for there, _ in found.workers}:
+            evenness = (min(pods for _, pods in found.workers), -len(found.workers))
+            if best is None or evenness > best[0]:
+                best = evenness, replace(found, leader=at)
+    return None if best is None else best[1]
 
 
 def _inside(forest: Forest, within: tuple[int, int] | None, avoid: Sequence[int]) -> Bools | None:

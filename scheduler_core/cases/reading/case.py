@@ -57,7 +57,8 @@ def _settings(fields: Fields) -> tuple[Settings, int | None]:
     cycles = fields.maybe_whole("cycles", least=1)
     strategies = tuple(chosen(FairStrategy, text_at(value, at), at) for value, at in _strategies(fields))
     place = fields.flag("place", False)
-    settings = Settings(place=place, fair_sharing=fields.flag("fair_sharing", False))
+    balanced = fields.flag("balanced_placement", False)
+    settings = Settings(place=place, fair_sharing=fields.flag("fair_sharing", False), balanced=balanced)
     if strategies:
         settings = replace(settings, fair_strategies=strategies)
     return settings, None if endless else cycles or 1

@@ -42,8 +42,12 @@ def node(fields: Fields) -> Node:
 
 
 def pod(fields: Fields) -> tuple[Pod, str]:
-    name = f"{fields.text('namespace', NAMESPACE)}/{fields.text('name')}"
-    return Pod(name=name, requests=counted_all(fields.entries("requests"), up=True)), fields.text("node")
+    """Of no workload, or of the one that is named in its namespace."""
+    namespace = fields.text("namespace", NAMESPACE)
+    name, workload = f"{namespace}/{fields.text('name')}", fields.maybe_text("workload")
+    gang = None if workload is None else f"{namespace}/{workload}"
+    requests = counted_all(fields.entries("requests"), up=True)
+    return Pod(name=name, requests=requests, gang=gang, pod_set=fields.maybe_text("pod_set")), fields.text("node")
 
 
 def taints(fields: Fields, key: str) -> tuple[Taint, ...]:

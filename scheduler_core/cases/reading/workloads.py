@@ -130,11 +130,22 @@ def _topology_request(fields: Fields) -> TopologyRequest | None:
         raise BadCase(fields.at("level"), f"{mode} needs one" if told else "says nothing without a mode")
     if (slice_level is None) != (size is None):
         raise BadCase(fields.at("slice_size"), "slice_level and slice_size come together")
-    slices = (Slice(slice_level, size),) if slice_level and size else ()
+    layers = fields.each("slices", _slice)
+    if layers and slice_level:
+        raise BadCase(fields.at("slices"), "slice_level and slice_size say the same of one layer: give either")
+    slices = (Slice(slice_level, size),) if slice_level and size else layers
     explicit = told or bool(slices)
     if not explicit and group is None:
         return None
     return TopologyRequest(mode=mode, level=level, slices=slices, group=group, explicit=explicit)
+
+
+def _slice(fields: Fields) -> Slice:
+    """One layer, the coarse ones before the fine ones."""
+    size = fields.maybe_whole("size", least=1)
+    if size is None:
+        raise BadCase(fields.at("size"), "is missing")
+    return Slice(fields.text("level"), size)
 
 
 _Assigned = tuple[str, int | None, dict[str, str], dict[str, int], tuple[DomainCount, ...]]
