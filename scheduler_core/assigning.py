@@ -7,11 +7,12 @@ set, and never taken back, as Kueue does. Seats on nodes are looked for afterwar
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from scheduler_core.explanation import Reason
 from scheduler_core.flavors import Books, Chosen, Want, asks_for_topology, suits, suits_topology
-from scheduler_core.fungibility import BEST, Mode, Possibility, Terms, is_better, search_goes_on
+from scheduler_core.fungibility import BEST, FIT, NO_FIT, WORST, Mode, Possibility, Terms, is_better, search_goes_on
 from scheduler_core.model import PODS, PodSet
 from scheduler_core.placement import with_pod
 from scheduler_core.quota import Flavor, FlavorResource, Policy, Queue, ResourceGroup, Undeclared
@@ -23,6 +24,8 @@ Oracle = Callable[[FlavorResource, int], tuple[Possibility, int]]  # whom could 
 
 _SEVERITY = (Reason.WAITING_FOR_QUOTA, Reason.EXCEEDS_MAX_QUOTA, Reason.NO_MATCHING_FLAVOR)
 FROM_THE_FIRST = -1
+_FITS, _PREEMPT, _ = Mode
+_WAITING = Reason.WAITING_FOR_QUOTA
 
 
 class Assigned(NamedTuple):
@@ -36,6 +39,9 @@ class Assigned(NamedTuple):
     tried: Tried = {}  # FROM_THE_FIRST: all flavors were looked at
     reason: Reason | None = None  # of NoFit
     detail: str = ""
+
+
+_undeclared = lru_cache(maxsize=64)(Flavor)  # by name: one that nobody declared has neither labels nor taints
 
 
 def left_to_try(tried: Tried) -> bool:
@@ -103,7 +109,7 @@ class _Walk:
         return Assigned(Mode.NO_FIT, borrowing=self.borrowing, tried=tried, reason=misfit.reason, detail=misfit.detail)
 
     def result(self) -> Assigned:
-        mode = Mode.PREEMPT if self._short else Mode.FIT
+        mode = _PREEMPT if self._short else _FITS
         usage = {key: amount for key, amount in self._usage.items() if amount}
         return Assigned(mode, self._flavors, usage, self.borrowing, frozenset(self._short), self._tried)
 
@@ -152,7 +158,7 @@ class _Walk:
                 flavors[resource], tried[resource] = one.flavor, one.tried
                 self._usage[key] = self._usage.get(key, 0) + amount
                 self.borrowing = max(self.borrowing, terms.level)
-                if terms.possibility is not Possibility.FIT:
+                if terms.possibility is not FIT:
                     self._short.add(key)
         if not flavors and pod_set.topology is not None and pod_set.topology.group is not None:
             flavors.update(self._with_topology(found))  # a leader that asks for nothing stands with its workers
@@ -166,7 +172,7 @@ class _Walk:
         self, group: ResourceGroup, resource: str, wanted: Mapping[str, int], pod_sets: Sequence[PodSet]
     ) -> "_Found | _Misfit":
         """The first flavor that ends the search, else the best of all."""
-        rules, best, best_terms = self._search.queue.fungibility, None, Terms(Possibility.NO_FIT, 0)
+        rules, best, best_terms = self._search.queue.fungibility, None, WORST
         misfits: list[_Misfit] = []
         last = self._search.tried.get(pod_sets[0].name, {}).get(resource, FROM_THE_FIRST)
         for flavor in group.flavors[last + 1 :]:
@@ -192,7 +198,7 @@ class _Walk:
         if only is not None and all(only.get(each.name, {}).get(resource) != name for each in pod_sets):
             return _Misfit(Reason.NO_MATCHING_FLAVOR, f"flavor {name} is not the one that it had")
         books = self._search.books
-        flavor = books.flavors.get(name, Flavor(name))
+        flavor = books.flavors.get(name) or _undeclared(name)
         for each in pod_sets:
             barrier = suits(flavor, each) or suits_topology(books, self._search.queue, flavor, group, each)
             if barrier:
@@ -206,7 +212,7 @@ class _Walk:
             terms[resource], found = self._terms_of(FlavorResource(flavor, resource), amount)
             if is_better(worst, terms[resource], rules):
                 worst, misfit = terms[resource], found
-            if worst.possibility is Possibility.NO_FIT:
+            if worst.possibility is NO_FIT:
                 break
         return terms, worst, misfit
 
@@ -216,16 +222,16 @@ class _Walk:
         most = tree.potential(place, key)
         if amount > most:
             told = f"{amount} {key} is more than the {most} that the queue could ever have"
-            return Terms(Possibility.NO_FIT, 0), _Misfit(Reason.EXCEEDS_MAX_QUOTA, told)
+            return WORST, _Misfit(Reason.EXCEEDS_MAX_QUOTA, told)
         level, may_reclaim = lowest_level(tree, place, key, amount, usage)
         free = max(0, tree.available(place, key, usage))
         if amount <= free:
-            return Terms(Possibility.FIT, level), None
-        waits = _Misfit(Reason.WAITING_FOR_QUOTA, f"{amount - free} more {key} would have to be free")
+            return Terms(FIT, level), None
+        waits = _Misfit(_WAITING, f"{amount - free} more {key} would have to be free")
         if amount <= tree.nominal(place, key) or may_reclaim or self._may_borrow_by_preempting():
             possibility, level = self._search.oracle(key, amount)
             return Terms(possibility, level), waits
-        return Terms(Possibility.NO_FIT, level), waits
+        return Terms(NO_FIT, level), waits
 
     def _may_borrow_by_preempting(self) -> bool:
         """With fair shares, whoever may reclaim may do so even while it borrows: from those who borrow more."""

@@ -14,6 +14,9 @@ from scheduler_core.settings import DEFAULTS, Settings
 PlacedWithout = Callable[[Sequence[str]], bool]  # would its pods find places, were these gangs gone?
 
 
+_ANY, _NEVER, _NEWER_EQUAL = Policy.ANY, Policy.NEVER, Policy.LOWER_OR_NEWER_EQUAL
+
+
 class Bid(NamedTuple):
     gang: Gang
     queue: Queue
@@ -51,12 +54,7 @@ class Ground:
 
 
 def _outranks(bid: Bid, holder: Holder, policy: Policy) -> bool:
-    match policy:
-        case Policy.ANY:
-            return True
-        case Policy.LOWER_PRIORITY:
-            return holder.priority < bid.gang.priority
-        case Policy.LOWER_OR_NEWER_EQUAL:
-            equal_and_newer = holder.priority == bid.gang.priority and bid.queued_s < holder.queued_s
-            return holder.priority < bid.gang.priority or equal_and_newer
-    return False
+    if policy is _ANY or (policy is not _NEVER and holder.priority < bid.gang.priority):
+        return True
+    equal_and_newer = holder.priority == bid.gang.priority and bid.queued_s < holder.queued_s
+    return policy is _NEWER_EQUAL and equal_and_newer

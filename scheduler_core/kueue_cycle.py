@@ -29,6 +29,7 @@ from scheduler_core.start import Assignment
 from scheduler_core.state import Charge
 from scheduler_core.victims import Cause
 
+_FIT, _PREEMPT, _NO_FIT = Mode
 SENT_BACK_AT_MOST = 16  # times one gang in one run; rules that contradict each other end here, not in a hung scheduler
 
 
@@ -151,21 +152,21 @@ class _Cycle:
         self._desk.tried.pop(head.name, None)
         if head.unseated and self._has_quota(head):
             head = self._nominating.seat(head, replace(self._ground, spared=self._desk.spared | self._gone))
-            if head.mode is Mode.FIT:  # nothing has changed since
+            if head.mode is _FIT:  # nothing has changed since
                 self._admit(head)
                 return
         head, overlapped = self._weighed_again(head)
-        if head.mode is Mode.NO_FIT:
+        if head.mode is _NO_FIT:
             self._park(head)
         elif head.gang.preemption_gates and head.victims:
             self._park(head, Reason.HELD)
-        elif head.mode is Mode.PREEMPT and not head.victims:
+        elif head.mode is _PREEMPT and not head.victims:
             self._reserve(head)
             self._park(head)
         elif head.names_of_victims & self._gone or not self._fits(head):
             self.result.why[head.name] = Reason.WAITING_FOR_QUOTA  # and it stays where it is in its line
             self._desk.tried[head.name] = head.tried
-        elif head.mode is Mode.FIT and not overlapped:
+        elif head.mode is _FIT and not overlapped:
             self._admit(head)
         else:
             self._send_back_for(head)

@@ -14,6 +14,7 @@ from scheduler_core.quota import StopPolicy, Strategy
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.state import GangState
 
+_RUNS, _STRICT = StopPolicy.NONE, Strategy.STRICT_FIFO
 NO_QUEUE = ""  # the line of gangs to which no quota applies
 Turn = tuple[float, int, Seconds, str, str]  # usage of its local queue, priority, age, uid, name
 Entry = tuple[Turn, str]
@@ -104,7 +105,7 @@ class Lines:
         """Of every queue that admits, so many that are next."""
         found: list[str] = []
         for queue in sorted(self._awake):
-            if queue == NO_QUEUE or self._snapshot.queues[queue].stop_policy is StopPolicy.NONE:
+            if queue == NO_QUEUE or self._snapshot.queues[queue].stop_policy is _RUNS:
                 next_ones = self._next_of(queue, 1 if self._is_strict(queue) else most)
                 found += next_ones
                 if not next_ones:
@@ -113,7 +114,7 @@ class Lines:
 
     def _is_strict(self, queue: str) -> bool:
         """Nobody is looked at before the head is in."""
-        return queue != NO_QUEUE and self._snapshot.queues[queue].strategy is Strategy.STRICT_FIFO
+        return queue != NO_QUEUE and self._snapshot.queues[queue].strategy is _STRICT
 
     def _next_of(self, queue: str, most: int | None) -> list[str]:
         heaps = [kind.ready for kind in self._kinds[queue].values() if kind.ready and self._top(kind.ready)]
@@ -151,7 +152,7 @@ class Lines:
     def stays_first(self, name: str) -> None:
         """It waits for those that it sent back; nobody of its queue gets what they leave."""
         queue = self._snapshot.gang(name).queue or NO_QUEUE
-        if queue != NO_QUEUE and self._snapshot.queues[queue].strategy is Strategy.BEST_EFFORT_FIFO:
+        if queue != NO_QUEUE and self._snapshot.queues[queue].strategy is not _STRICT:
             self._first[queue] = name
 
     # -- parking -----------------------------------------------------------------------------------------------------

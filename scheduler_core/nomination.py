@@ -29,6 +29,9 @@ from scheduler_core.state import Charge
 from scheduler_core.topology import Failure
 from scheduler_core.victims import Cause, Victim
 
+_FIT, _PREEMPT, _NO_FIT = Mode
+_WAITING, _NO_SEATS = Reason.WAITING_FOR_QUOTA, Reason.TOPOLOGY_PLACEMENT_FAILED
+_NO_RULES = PreemptionRules()
 _NOBODY: frozenset[str] = frozenset()
 _AS_IT_IS = nullcontext()
 
@@ -61,7 +64,7 @@ class Nomination(NamedTuple):
     @property
     def does(self) -> bool:
         """It can be let in, now or once its victims have left."""
-        return self.mode is Mode.FIT or bool(self.victims)
+        return self.mode is _FIT or bool(self.victims)
 
     @property
     def names_of_victims(self) -> frozenset[str]:
@@ -69,7 +72,7 @@ class Nomination(NamedTuple):
 
 
 def victims_of(ground: Ground, bid: Bid) -> tuple[Victim, ...]:
-    if bid.queue.preemption == PreemptionRules():
+    if bid.queue.preemption == _NO_RULES:
         return ()
     return fair(ground, bid) if ground.settings.fair_sharing else classical(ground, bid)
 
@@ -153,8 +156,10 @@ class _Weighing:
     def at(self, counts: Counts) -> Nomination:
         self.times += 1
         if self._gang.queue is None:
-            return self.seated(Nomination(self._gang, self._turn, Mode.FIT, counts))
+            return self.seated(Nomination(self._gang, self._turn, _FIT, counts))
         queue = self._ground.queues[self._gang.queue]
+        if not self._snapshot.charge_of(self._gang.name):
+            return self._with_flavors(queue, counts)
         with self._without_its_own(queue):
             return self._with_flavors(queue, counts)
 
@@ -177,12 +182,12 @@ class _Weighing:
         assigned = assign(Search(books, queue, self._possibility(queue), fair_sharing, self._only, self._tried), wants)
         found = Nomination(
             self._gang, self._turn, assigned.mode, counts, assigned.flavors, assigned.usage, assigned.borrowing,
-            reason=Reason.WAITING_FOR_QUOTA if assigned.mode is Mode.PREEMPT else assigned.reason,
+            reason=_WAITING if assigned.mode is _PREEMPT else assigned.reason,
             detail=assigned.detail, tried=assigned.tried,
         )  # fmt: skip
-        if found.mode is Mode.FIT:
+        if found.mode is _FIT:
             return found._replace(unseated=True) if self.seats_later and self._sites else self.seated(found)
-        return self._with_victims(found, queue, assigned.short) if found.mode is Mode.PREEMPT else found
+        return self._with_victims(found, queue, assigned.short) if found.mode is _PREEMPT else found
 
     def seated(self, found: Nomination) -> Nomination:
         """Who has quota, with seats, or with those who would have to leave them."""
@@ -190,7 +195,7 @@ class _Weighing:
             return found
         queue = None if found.gang.queue is None else self._ground.queues[found.gang.queue]
         found = self._seated(found, queue)
-        return self._with_victims(found, queue, frozenset()) if queue and found.mode is Mode.PREEMPT else found
+        return self._with_victims(found, queue, frozenset()) if queue and found.mode is _PREEMPT else found
 
     def _on_sites(self, usage: Charge) -> frozenset[FlavorResource]:
         """With a topology all of it is short: whoever holds any may stand where the gang would."""
@@ -204,21 +209,21 @@ class _Weighing:
         ever = queue is not None and not isinstance(
             self._sites.find(self._gang, found.counts, found.flavors, empty=True), Failure
         )
-        mode = Mode.PREEMPT if ever else Mode.NO_FIT
-        return found._replace(mode=mode, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
+        mode = _PREEMPT if ever else _NO_FIT
+        return found._replace(mode=mode, reason=_NO_SEATS, detail=seats.message)
 
     def _with_victims(self, found: Nomination, queue: Queue, short: frozenset[FlavorResource]) -> Nomination:
         short |= self._on_sites(found.usage)
-        if found.reason is not Reason.TOPOLOGY_PLACEMENT_FAILED and self._sites:
+        if found.reason is not _NO_SEATS and self._sites:
             seats = self._sites.find(self._gang, found.counts, found.flavors, empty=True)
             if isinstance(seats, Failure):
-                return found._replace(mode=Mode.NO_FIT, reason=Reason.TOPOLOGY_PLACEMENT_FAILED, detail=seats.message)
+                return found._replace(mode=_NO_FIT, reason=_NO_SEATS, detail=seats.message)
         bid = Bid(self._gang, queue, self._queued_s, found.usage, short, self._placed_without(found))
         victims = self._victims(bid)
         if not victims:
             return found
         seats = self._seats_without(found, [each.gang for each in victims])
-        seated = None if found.reason is Reason.WAITING_FOR_QUOTA else found.reason
+        seated = None if found.reason is _WAITING else found.reason
         return found._replace(victims=victims, seats=seats, reason=seated)
 
     def _victims(self, bid: Bid) -> tuple[Victim, ...]:

@@ -22,6 +22,9 @@ from scheduler_core.quota_tree import Place
 from scheduler_core.removal import Removal
 from scheduler_core.victims import Cause, Victim
 
+_NEVER, _ANY, _LOWER = Policy.NEVER, Policy.ANY, Policy.LOWER_PRIORITY
+_IN_QUEUE, _RECLAIM, _BORROWING = Cause.IN_QUEUE, Cause.RECLAIM, Cause.RECLAIM_WHILE_BORROWING
+
 
 class _Candidate(NamedTuple):
     holder: Holder
@@ -115,7 +118,7 @@ def _still_allowed(
     """Asked one by one, since whoever went before may have left the next one's queue within its nominal quota."""
     within = ground.pencil.within_nominal
     for each in ordered:
-        if each.cause is not Cause.IN_QUEUE:
+        if each.cause is not _IN_QUEUE:
             if borrowing and each.only_without_borrowing:
                 continue
             if within(each.holder.queue, bid.short) or any(within(cohort, bid.short) for cohort in each.cohorts):
@@ -130,29 +133,31 @@ def _still_allowed(
 def _candidates(ground: Ground, bid: Bid) -> _Candidates:
     rules = bid.queue.preemption
     own = _of_queue(ground, bid, bid.place, rules.within_queue)
-    of_own_queue = _Line(_Candidate(each, Cause.IN_QUEUE) for each in own)
-    borrowers = [] if rules.reclaim is Policy.NEVER else _borrowers(ground, bid)
-    if not any(borrowers):
+    of_own_queue = _Line(_Candidate(each, _IN_QUEUE) for each in own)
+    if rules.reclaim is _NEVER:
         return _Candidates(_NOBODY, _NOBODY, of_own_queue)
-    tree, usage = ground.pencil.tree, ground.pencil.usage
-    kinds: dict[bool, list[Iterator[_Candidate]]] = {True: [], False: []}  # with a hierarchical advantage, and without
-    advantage, wants = fits_within(tree, bid.place, bid.wants, usage)
-    for cohort, queues in zip(tree.above(bid.place), borrowers, strict=True):
-        for queue, cohorts in queues:
-            kinds[advantage].append(_of_other(ground, bid, queue, cohorts, advantage))
-        fits, wants = fits_within(tree, cohort, wants, usage)
+    hierarchical, of_others = _of_other_queues(ground, bid)
+    return _Candidates(_merged(hierarchical), _merged(of_others), of_own_queue)
+
+
+def _of_other_queues(ground: Ground, bid: Bid) -> tuple[list[Iterator[_Candidate]], list[Iterator[_Candidate]]]:
+    """With a hierarchical advantage, and without; the latter left out where none of them could be sent back."""
+    tree, usage, wants = ground.pencil.tree, ground.pencil.usage, bid.wants
+    of_use = bid.queue.preemption.borrow or _under_nominal(ground, bid)
+    kinds: dict[bool, list[Iterator[_Candidate]]] = {True: [], False: []}
+    advantage, seen = False, bid.place
+    for cohort in tree.above(bid.place):
+        fits, wants = fits_within(tree, seen, wants, usage)
         advantage = advantage or fits
-    hierarchical, of_others = (_Line(merge(*kinds[each], key=_order)) for each in (True, False))
-    return _Candidates(hierarchical, of_others, of_own_queue)
-
-
-def _borrowers(ground: Ground, bid: Bid) -> list[list[tuple[Place, tuple[Place, ...]]]]:
-    """For each cohort above the gang, the queues that hold more than is their own and were not met below it."""
-    found, seen = [], bid.place
-    for cohort in ground.pencil.tree.above(bid.place):
-        found.append(list(_over_nominal(ground, bid.short, cohort, seen)))
+        if advantage or of_use:
+            for queue, cohorts in _over_nominal(ground, bid.short, cohort, seen):
+                kinds[advantage].append(_of_other(ground, bid, queue, cohorts, advantage))
         seen = cohort
-    return found
+    return kinds[True], kinds[False]
+
+
+def _merged(lines: list[Iterator[_Candidate]]) -> _Line:
+    return _Line(merge(*lines, key=_order)) if lines else _NOBODY
 
 
 def _order(candidate: _Candidate) -> Order:
@@ -160,10 +165,10 @@ def _order(candidate: _Candidate) -> Order:
 
 
 def _of_queue(ground: Ground, bid: Bid, queue: Place, policy: Policy) -> Iterator[Holder]:
-    if policy is Policy.NEVER:
+    if policy is _NEVER:
         return
-    bound = float("inf") if policy is Policy.ANY else bid.gang.priority
-    if policy is Policy.LOWER_PRIORITY:
+    bound = float("inf") if policy is _ANY else bid.gang.priority
+    if policy is _LOWER:
         bound -= 1
     for each in ground.holders.in_queue(queue):
         if each.priority > bound and not each.evicted:
@@ -180,9 +185,9 @@ def _of_other(
         low_enough = rules.borrow_threshold is None or holder.priority <= rules.borrow_threshold
         may_borrow = rules.borrow and holder.priority < bid.gang.priority and low_enough
         if advantage or not may_borrow:
-            yield _Candidate(holder, Cause.RECLAIM, not advantage, cohorts)
+            yield _Candidate(holder, _RECLAIM, not advantage, cohorts)
         else:
-            yield _Candidate(holder, Cause.RECLAIM_WHILE_BORROWING, cohorts=cohorts)
+            yield _Candidate(holder, _BORROWING, cohorts=cohorts)
 
 
 def _over_nominal(

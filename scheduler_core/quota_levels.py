@@ -43,6 +43,10 @@ def lowest_level(tree: QuotaTree, queue: Place, key: FlavorResource, amount: int
 
 def fits_within(tree: QuotaTree, place: Place, wanted: Amounts, usage: Usage) -> tuple[bool, dict[FlavorResource, int]]:
     """Has the place's own subtree room for all of it, and what of it would be asked of the place above."""
-    fits = not any(exceeds_with(tree, place, key, amount, usage) for key, amount in wanted.items())
-    rest = {key: max(0, amount - tree.local_available(place, key, usage)) for key, amount in wanted.items()}
+    fits, rest = True, {}
+    for key, amount in wanted.items():
+        at, subtree, local, _ = tree.way(place, key)[-1]
+        used = usage.get(at, 0)
+        fits = fits and used + amount <= subtree
+        rest[key] = max(0, amount - max(0, local - used))
     return fits, rest

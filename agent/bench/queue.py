@@ -25,8 +25,8 @@ PEERS = [
         "Kueue",
         "a scheduling cycle with topology and preemption",
         "40 s",
-        "a report from use, 2026-07-17: about 2,000 nodes, 700 workloads to preempt, many simulated preemptions; before "
-        "the fixes that it asks for",
+        "a report from use, 2026-07-17: about 2,000 nodes, 700 workloads to preempt, many simulated "
+        "preemptions; before the fixes that it asks for",
         "kubernetes-sigs/kueue issue 13148",
     ),
 ]
