@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -131,6 +132,52 @@ def test_a_text_that_not_every_database_can_keep_is_refused_by_all(log: Log) -> 
             log.append("intent", **fields)  # type: ignore[arg-type]
     assert log.append("intent", actor="a", payload="in the payload it is welcome: \0").payload.endswith("\0")
     assert log.size() == 1
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        pytest.param("x" * 10_000_000, "10000002 bytes where 1048576 may be", id="10 MB"),
+        pytest.param({"a": float("nan")}, "nan has no JSON form", id="NaN"),
+        pytest.param([float("-inf")], "-inf has no JSON form", id="infinity"),
+        pytest.param(nested(100_000), "nested deeper than 32 levels", id="nesting bomb"),
+        pytest.param({"n": 10**4000}, "integer beyond 2^53-1", id="huge integer"),
+        pytest.param({"text": "\ud800"}, "lone surrogate at character 0", id="lone surrogate"),
+        pytest.param({"\udfff": 1}, "lone surrogate", id="lone surrogate in a key"),
+        pytest.param(b"\xff\xfe", "bytes is not JSON", id="invalid UTF-8"),
+        pytest.param({1: "a", "1": "b"}, "int where a string belongs", id="a key twice once written"),
+        pytest.param({"a": {1, 2}}, "set is not JSON", id="no JSON"),
+    ],
+)
+def test_bad_input_is_refused_with_a_reason_and_nothing_is_written(log: Log, payload: object, reason: str) -> None:
+    log.append("intent", actor="agent")
+    root = log.root()
+    with pytest.raises(RecordRefused, match=re.escape(reason)):
+        log.append("intent", actor="agent", payload=payload, unique_key="bad")
+    assert (log.size(), log.root(), log.find("bad")) == (1, root, None)
+    assert log.append("intent", actor="agent", payload="good", unique_key="bad").index == 1
+
+
+def test_odd_text_is_kept_as_it_is(log: Log) -> None:
+    """NUL, both forms of an accented letter, and what lies beyond the Basic Multilingual Plane: bytes are bytes."""
+    odd = {
+        "nul": "a\0b",
+        "nfc": "caf\u00e9",
+        "nfd": "cafe\u0301",
+        "\U0001f600": "\uffff\U0010ffff",
+        "\0": ["\x7f\u2028"],
+    }
+    sealed = ["/payload/nul", "/payload/nfd"]
+    index = log.append("intent", actor="\u00e9", payload=odd, attributes={"a": "\U0001f600"}, sealed=sealed).index
+    assert log.get(index).payload == odd
+    assert [record.index for record in log.query(a="\U0001f600")] == [index]
 
 
 # --- what is sealed ---------------------------------------------------------------------------------------------------

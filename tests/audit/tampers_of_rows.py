@@ -127,6 +127,36 @@ def member_added(hand: Hand) -> None:
     hand.change(ROW, b'"schema":1', b'"remark":"","schema":1')
 
 
+@tamper("not_a_record", ROW)
+def number_that_is_none(hand: Hand) -> None:
+    hand.change(ROW, b'"gpus":1', b'"gpus":NaN')
+
+
+@tamper("not_a_record", ROW)
+def integer_that_other_readers_would_round(hand: Hand) -> None:
+    hand.change(ROW, b'"gpus":1', b'"gpus":9007199254740993')
+
+
+@tamper("not_a_record", ROW)
+def nesting_bomb(hand: Hand) -> None:
+    hand.change(ROW, b'"gpus":1', b'"gpus":' + b"[" * 200_000)
+
+
+@tamper("not_a_record", ROW)
+def lone_surrogate_escaped(hand: Hand) -> None:
+    hand.change(ROW, "caf\u00e9".encode(), b"caf\\ud800")
+
+
+@tamper("not_a_record", ROW)
+def schema_of_a_record_that_nobody_wrote(hand: Hand) -> None:
+    hand.change(ROW, b'"schema":1', b'"schema":9')
+
+
+@tamper("not_a_record", ROW)
+def ten_megabytes_that_are_no_record(hand: Hand) -> None:
+    hand.put_body(ROW, b"x" * 10_000_000)
+
+
 # --- what is sealed ---------------------------------------------------------------------------------------------------
 
 SEALED_PART = f"WHERE \"index\" = {PART} AND place = '/payload/reason'"
