@@ -17,7 +17,7 @@ import typer
 from agent.bench.measures import machine
 from agent.bench.numbers import numbers
 from agent.cli import bench_audit
-from agent.cli.bench_measures import show_machine, show_measures, show_numbers
+from agent.cli.bench_measures import show_machine, show_measures, show_numbers, show_simulation
 from agent.cli.output import EXIT_USAGE, JsonOption, fail, say, show_json, show_table
 
 
@@ -136,9 +136,11 @@ def simulation(
     nodes: NodesOption = None,
     pods: PodsOption = None,
     load: Annotated[
-        float, typer.Option("--load", min=0.05, max=10, help="GPU time asked for, over the fleet's.")
-    ] = 1.0,
-    most: Annotated[int, typer.Option("--most", min=1, metavar="PODS", help="The last so many pods.")] = 2_000,
+        float | None,
+        typer.Option("--load", min=0.05, max=10, help="Closer together: GPU time asked for, over the fleet's."),
+    ] = None,
+    most: Annotated[int | None, typer.Option("--most", min=1, metavar="PODS", help="The last so many pods.")] = None,
+    fleet: Annotated[int, typer.Option("--fleet", min=1, metavar="NODES", help="So many of the nodes.")] = 12,
     json: JsonOption = False,
 ) -> None:
     """The trace with its times: who waits how long first come first served, with fair shares, with backfilling."""
@@ -148,14 +150,13 @@ def simulation(
 
     try:
         with _progress() as tell:
-            tell("simulation")
-            report = run(*files, load=load, most=most)
+            report = run(*files, load=load, most=most, fleet=fleet, tell=tell)
     except TraceError as error:
         fail(f"{error}.")
     if json:
         show_json(report)
     else:
-        show_measures(report)
+        show_simulation(report)
 
 
 @app.command("audit", help=bench_audit.LINE, epilog=bench_audit.EXAMPLE)

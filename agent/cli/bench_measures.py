@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agent.cli.output import console, say
+from agent.cli.output import console, say, show_table
 
 WIDTH_AT_MOST = 100
 SAID = {True: "met", False: "NOT MET"}
@@ -35,6 +35,22 @@ def show_measures(report: Report) -> None:
         _paragraph(f"{peer['conditions']}; source: {peer['source']}", "    ", "dim")
     if report["notes"]:
         say()
+    for note in report["notes"]:
+        _paragraph(note)
+
+
+def show_simulation(report: Report) -> None:
+    """A line for each way of scheduling; who waited how long by class is in the JSON."""
+    show_machine(report["machine"])
+    say()
+    columns = ("way", "used %", "p50 s", "p95 s", "longest s", "several p95", "starved", "back", "fair", "CPU s")
+    keys = ("way", "used_percent", "wait_p50_s", "wait_p95_s", "wait_most_s", "several_p95_s", "starved", "sent_back",
+            "fairness", "cpu_s")  # fmt: skip
+    show_table(columns, ([f"{each[key]}" for key in keys] for each in report["table"]), nothing="nothing was simulated")
+    say()
+    never = {each["never_started"] for each in report["table"]}
+    _paragraph("p50, p95, longest: how long pods waited; several: those of several GPUs; back: times that a pod was "
+               f"sent back; fair: Jain's index. Never started, as no node here holds them: {max(never)}.")  # fmt: skip
     for note in report["notes"]:
         _paragraph(note)
 

@@ -16,6 +16,7 @@ backfill 650 {'a': 0, 'b': 100, 'c': 20, 'd': 150}
 There c ends before b's turn comes and goes ahead; d would not, and waits. The cluster is afterwards as it was.
 """
 
+from scheduler_core.simulation.checking import watch
 from scheduler_core.simulation.engine import ARRIVALS_LIMIT, simulate
 from scheduler_core.simulation.load import Arrival, Life
 from scheduler_core.simulation.orders import ORDERS, by_name
@@ -34,4 +35,5 @@ __all__ = [
     "Step",
     "by_name",
     "simulate",
+    "watch",
 ]

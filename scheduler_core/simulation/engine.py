@@ -5,7 +5,7 @@ anew: what it had done is lost. The snapshot is afterwards as it was.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from scheduler_core.errors import Duplicate, Invalid
@@ -23,6 +23,11 @@ EVENTS_PER_ARRIVAL_LIMIT = 64  # ends, arrivals and returns; a gang sent back mo
 
 END, COME, WAKE = 0, 1, 2
 Event = tuple[Seconds, int, int, str]  # when, what, of which start, whose
+Watch = Callable[[Snapshot, Seconds, Mapping[str, Life]], None]
+
+
+def nothing(snapshot: Snapshot, now_s: Seconds, lives: Mapping[str, Life]) -> None:
+    """Nobody watches."""
 
 
 def simulate(
@@ -32,27 +37,32 @@ def simulate(
     *,
     settings: Settings = DEFAULTS,
     until_s: Seconds | None = None,
+    watch: Watch = nothing,
 ) -> Result:
-    """Until everything has ended, or nothing more can happen, or that time."""
+    """Until everything has ended, or nothing more can happen, or that time. `watch` sees the state after each event."""
     if len(arrivals) > ARRIVALS_LIMIT:
         raise Invalid("Simulation", "load", "arrivals", f"{len(arrivals)} are more than {ARRIVALS_LIMIT}")
     names = [each.gang.name for each in arrivals]
     if len(set(names)) != len(names):
         raise Duplicate("Simulation", "load", "arrivals", "two gangs share a name")
     with snapshot.fork():
-        return _Run(snapshot, arrivals, order, settings).until(until_s)
+        return _Run(snapshot, arrivals, order, settings, watch).until(until_s)
 
 
 class _Run:
-    def __init__(self, snapshot: Snapshot, arrivals: Sequence[Arrival], order: Order, settings: Settings) -> None:
-        self._snapshot, self._order, self._settings = snapshot, order, settings
+    def __init__(
+        self, snapshot: Snapshot, arrivals: Sequence[Arrival], order: Order, settings: Settings, watch: Watch
+    ) -> None:
+        self._snapshot, self._order, self._settings, self._watch = snapshot, order, settings, watch
         self._arrivals = {each.gang.name: each for each in arrivals}
         self._events: list[Event] = [(each.at_s, COME, 0, each.gang.name) for each in arrivals]
         heapify(self._events)
         self._starts: dict[str, int] = {}  # gang -> which start of it runs; none: it waits
         self._never_started: dict[str, None] = {}  # in the order of their coming
         self._lives = {
-            each.gang.name: Life(each.kind, each.at_s, sum(gpus(s.requests) * s.count for s in each.gang.pod_sets))
+            each.gang.name: Life(
+                each.kind, each.at_s, sum(gpus(s.requests) * s.count for s in each.gang.pod_sets), each.held_s
+            )
             for each in arrivals
         }
         self._moments: list[Moment] = []
@@ -106,6 +116,7 @@ class _Run:
                 self._begins(name, now_s)
         self._promised(step)
         self._moments.append(self._moment(now_s))
+        self._watch(self._snapshot, now_s, self._lives)
 
     def _begins(self, name: str, now_s: Seconds) -> None:
         life = self._lives[name]

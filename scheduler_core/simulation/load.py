@@ -14,6 +14,7 @@ class Arrival:
     at_s: Seconds
     runs_s: Seconds
     kind: str = "all"  # what its waiting is counted under
+    runs_over: bool = False  # nobody ends it at its walltime
 
     def __post_init__(self) -> None:
         if self.at_s < 0:
@@ -23,8 +24,8 @@ class Arrival:
 
     @property
     def held_s(self) -> Seconds:
-        """How long it holds its nodes: who runs over the walltime is ended then."""
-        walltime_s = self.gang.walltime_s
+        """How long it holds its nodes: who runs over the walltime is ended then, as Kueue and Jobs do, or runs on."""
+        walltime_s = None if self.runs_over else self.gang.walltime_s
         return self.runs_s if walltime_s is None else min(self.runs_s, walltime_s)
 
 
@@ -35,6 +36,7 @@ class Life:
     kind: str
     came_s: Seconds
     gpus: int
+    runs_s: Seconds = 0  # how long it needs, once it has started
     started_s: Seconds | None = None  # the first time
     ended_s: Seconds | None = None
     sent_back: int = 0

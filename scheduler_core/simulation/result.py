@@ -64,6 +64,11 @@ class Result:
         """Gangs that never started, though nothing was left to wait for."""
         return tuple(sorted(name for name, life in self.lives.items() if life.started_s is None))
 
+    def waited_over(self, times: int) -> int:
+        """Gangs that waited more than so many times as long as they ran: starvation, whatever came of them."""
+        waited = ((life.waited_s, life.runs_s) for life in self.lives.values())
+        return sum(1 for waited_s, runs_s in waited if waited_s is not None and waited_s > times * runs_s)
+
     def by_class(self) -> dict[str, ClassTold]:
         kinds = sorted({life.kind for life in self.lives.values()})
         return {kind: told([life for life in self.lives.values() if life.kind == kind]) for kind in kinds}

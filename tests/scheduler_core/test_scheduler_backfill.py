@@ -194,3 +194,28 @@ def test_the_first_that_waits_starts_no_later_than_without_anybody_behind_it(gpu
         first = min(overtaken, key=lambda name: (eased.lives[name].came_s, name))
         if plain.lives[first].started_s is not None:
             assert eased.lives[first].started_s <= plain.lives[first].started_s
+
+
+@settings(max_examples=150, deadline=None)
+@given(sizes, loads, st.integers(1, 6), st.integers(1, 3), st.integers(1, 30))
+def test_a_start_is_the_earliest_by_exhaustive_search(gpus, load, pods, each, quota):
+    """Every moment from now to the last end is tried, with everything gone by then taken off by hand."""
+    snapshot = cluster(*gpus, queues=[Queue(name="q", quotas=(Quota(resource=GPU, nominal=quota),))])
+    for number, (count, size, walltime_s, _, known) in enumerate(load):
+        snapshot.add_gang(work(f"g{number:02}", count, walltime_s if known else None, gpus=size, queue="q"))
+    started(snapshot)
+    snapshot.add_gang(work("asked", pods, gpus=each, queue="q", at_s=1))
+    found = reserve(snapshot, "asked", 0, BEST)
+    held = [(name, snapshot.gangs[name].walltime_s) for name in snapshot.gangs if snapshot.pods_of(name)]
+
+    def fits_at(at_s):
+        left, used = list(gpus), 0
+        for name, end_s in held:
+            for pod in snapshot.pods_of(name) if end_s is None or end_s > at_s else ():
+                took = snapshot.pods[pod].pod.requests[GPU]
+                left[int(snapshot.pods[pod].node[1:])] -= took
+                used += took
+        return sum(free // each for free in left) >= pods and quota - used >= pods * each
+
+    earliest = next((at_s for at_s in range(42) if fits_at(at_s)), None)
+    assert (None if found is None else found.start_s) == earliest

@@ -30,6 +30,7 @@ def test_first_come_first_served_and_what_it_costs():
     assert starts(result) == {"a": 0, "b": 100, "c": 150}
     assert (result.makespan_s, result.preemptions, result.starved) == (180, 0, ())
     assert result.utilisation == (6 * 100 + 8 * 50 + 2 * 30) / (8 * 180)
+    assert [result.waited_over(times) for times in (1, 2, 4, 5)] == [2, 1, 1, 0]
     told = result.by_class()
     assert (told["all"].wait_p50_s, told["all"].wait_p95_s, told["large"].wait_most_s) == (0, 130, 90)
 
@@ -63,6 +64,14 @@ def test_who_runs_over_its_walltime_is_ended_then():
     assert result.lives["a"].ended_s == 60
 
 
+def test_who_runs_over_and_is_not_ended_keeps_its_nodes_and_the_held_start_waits_for_it():
+    over = Arrival(comes("over", 8, 0, 100, walltime_s=60).gang, 0, 100, runs_over=True)
+    load = [over, comes("big", 8, 1, 10, walltime_s=10), comes("small", 1, 70, 5, walltime_s=5)]
+    lives = simulate(cluster(), load, by_name("backfill")).lives
+    assert (lives["over"].ended_s, lives["big"].promised_s, lives["big"].started_s) == (100, 60, 100)
+    assert lives["small"].started_s == 110, "it comes after big's promised time, and big still comes first"
+
+
 def test_what_never_fits_is_told():
     result = simulate(cluster(), [comes("a", 9, 0, 10), comes("b", 1, 0, 10)], by_name("backfill"))
     assert result.starved == ("a",)
@@ -92,7 +101,7 @@ def test_numbers_over_values():
     assert [percentile([1, 2, 3, 4], percent) for percent in (50, 75, 95)] == [2, 3, 4]
     assert (percentile([], 50), jain([1, 1]), jain([1, 0]), jain([])) == (0, 1, 0.5, 1)
     moments = [Moment(0, 8, 0, 1.0, 1.0), Moment(10, 0, 0, 0.5, 0.0), Moment(30, 0, 0, 1.0, 0.0)]
-    result = Result({"a": Life("all", 0, 8, 0, 10)}, moments, gpus=8, preemptions=0, decisions=3)
+    result = Result({"a": Life("all", 0, 8, 10, 0, 10)}, moments, gpus=8, preemptions=0, decisions=3)
     assert (result.utilisation, result.fairness) == (10 / 30, (10 + 0.5 * 20) / 30)
 
 

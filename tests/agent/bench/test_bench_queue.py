@@ -9,7 +9,8 @@ from agent.bench.cycle_load import Size, full_cycle, shapes, world
 from agent.bench.kueue_load import BASELINE, LARGE, run_load
 from agent.bench.measures import Measure
 from agent.bench.openb import TraceError
-from agent.bench.simulation import read_arrivals, run as simulate_trace
+from agent.bench.simulation import WAYS, run as simulate_trace
+from agent.bench.trace_times import read_arrivals
 
 SMALL = replace(BASELINE, cohorts=1, classes=tuple(replace(each, count=each.count // 25) for each in BASELINE.classes))
 FEW = Size(
@@ -91,10 +92,12 @@ def test_the_trace_is_read_with_its_times(tmp_path):
     assert told == [("p1", 0, 100, "part of a GPU", "LS"), ("p0", 10, 40, "several GPUs", "BE")]
 
 
-def test_the_trace_is_run_through_several_orders(tmp_path):
-    report = simulate_trace(*files(tmp_path), orders=("fifo", "backfill"))
-    assert {each["value"] for each in report["measures"] if each["name"].endswith("never started")} == {0}
-    assert set(report["series"]) == {"fifo", "backfill"}
+def test_the_trace_is_run_through_every_way_of_scheduling(tmp_path):
+    report = simulate_trace(*files(tmp_path))
+    assert [each["way"] for each in report["table"]] == list(WAYS) == list(report["series"])
+    assert {(each["never_started"], each["makespan_s"]) for each in report["table"]} == {(0, 100)}
+    closer = simulate_trace(*files(tmp_path), ways=("fifo",), load=0.5)
+    assert "as close together as they came" in closer["notes"][0] and "as they came" in report["notes"][0]
 
 
 def test_a_line_that_cannot_be_read_is_named(tmp_path):
