@@ -12,7 +12,7 @@ from fractions import Fraction
 from heapq import heapify, heapreplace
 
 from scheduler_core.eligibility import barrier
-from scheduler_core.model import PODS, Node
+from scheduler_core.model import PODS
 from scheduler_core.placement import Demand, Free, place, with_pod
 from scheduler_core.policies import policy
 from scheduler_core.settings import Settings
@@ -56,30 +56,41 @@ class _Room:
 
 
 def to_free(snapshot: Snapshot, demands: Sequence[Demand], settings: Settings) -> Lacking | None:
-    rooms = {name: _Room(dict(snapshot.free[name]), node.allocatable) for name, node in snapshot.nodes.items()}
+    rooms: dict[str, _Room] = {}
     freed: dict[tuple[str, str], int] = {}
     for demand in demands:
-        if not _seated(snapshot.nodes, rooms, demand, freed):
+        if not _seated(snapshot, rooms, demand, freed):
             return None
     told = tuple((name, resource, amount) for (name, resource), amount in sorted(freed.items()))
-    return told if told and _does(snapshot, demands, settings, told) else None
+    enough = len(demands) == 1 or _does(snapshot, demands, settings, told)
+    return told if told and enough else None
 
 
-def _seated(
-    nodes: Mapping[str, Node], rooms: Mapping[str, _Room], demand: Demand, freed: dict[tuple[str, str], int]
-) -> bool:
-    wanted = with_pod(demand.shape.requests)
-    able = [name for name in sorted(nodes) if barrier(nodes[name], demand.shape) is None and rooms[name].takes(wanted)]
-    heap = [(rooms[name].price(wanted), name) for name in able]
+def _seated(snapshot: Snapshot, rooms: dict[str, _Room], demand: Demand, freed: dict[tuple[str, str], int]) -> bool:
+    wanted, known = with_pod(demand.shape.requests), dict[object, Fraction | None]()
+    names = [name for name, each in wanted.items() if each]
+    heap: list[tuple[Fraction, str]] = []
+    for name, node in sorted(snapshot.nodes.items()):
+        if barrier(node, demand.shape) is None:
+            free, size = (
+                (rooms[name].free, rooms[name].size) if name in rooms else (snapshot.free[name], node.allocatable)
+            )
+            alike = (*map(free.get, names), *map(size.get, names))  # most nodes are like many others
+            if alike not in known:
+                room = _Room(dict(free), size)
+                known[alike] = room.price(wanted) if room.takes(wanted) else None
+            price = known[alike]
+            if price is not None:
+                heap.append((price, name))
     heapify(heap)
     left = demand.count
     while left and heap and heap[0][1]:
         name = heap[0][1]
-        for resource, amount in rooms[name].take(wanted).items():
+        room = rooms.setdefault(name, _Room(dict(snapshot.free[name]), snapshot.nodes[name].allocatable))
+        for resource, amount in room.take(wanted).items():
             freed[name, resource] = freed.get((name, resource), 0) + amount
         left -= 1
-        again = (rooms[name].price(wanted), name) if rooms[name].takes(wanted) else _FULL
-        heapreplace(heap, again)
+        heapreplace(heap, (room.price(wanted), name) if room.takes(wanted) else _FULL)
     return left == 0
 
 

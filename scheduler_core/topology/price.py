@@ -10,6 +10,7 @@ what one pod takes of it, summed. Two things cost at once and break the order: a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -59,8 +60,18 @@ class Ground:
         each = dict(self.leading) | dict(self.wanted)
         return sum((Fraction(amount, each[row]) for row, amount in self.lacks(leaf, pods, led).items()), _FREE)
 
+    @cached_property
+    def _rows(self) -> list[int]:
+        return [row for row, _ in (*self.wanted, *self.leading)]
+
+    @cached_property
+    def kinds(self) -> list[tuple[int, ...]]:
+        """What is free and what there is, leaf by leaf: those with the same are priced alike."""
+        both = np.concatenate((self.capacity.free[self._rows], self.size[self._rows]))
+        return [tuple(each) for each in both.T.tolist()]
+
     def is_over_full(self, leaf: int) -> bool:
-        return any(self.free(row, leaf) < 0 for row, _ in (*self.wanted, *self.leading))
+        return min(self.kinds[leaf][: len(self._rows)]) < 0
 
 
 def offered(capacity: Capacity) -> Ints:
@@ -70,9 +81,9 @@ def offered(capacity: Capacity) -> Ints:
 
 def prices(ground: Ground, leaf: int, led: bool, started: bool, at_most: int) -> list[Unit]:
     """Of one pod after the other. A leaf that is `started` has paid for what it owes, or for its leader."""
-    most = min(ground.most(leaf, led), at_most)
-    alike = (tuple(ground.free(row, leaf) for row, _ in (*ground.wanted, *ground.leading)), most, led, started)
+    alike = (ground.kinds[leaf], ground.open[leaf], led, started)
     if alike not in ground.known:
+        most = min(ground.most(leaf, led), at_most)
         before = owed(ground, leaf, led) if started else _FREE
         sums = [before, *(ground.cost(leaf, pods, led) for pods in range(1, most + 1))]
         ground.known[alike] = [after - so_far for so_far, after in pairwise(sums)]
