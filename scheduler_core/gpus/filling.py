@@ -63,16 +63,15 @@ class Waiting:
         counts = Counter(ask.key for ask in asks)
         self.counts = {ask.key: counts[ask.key] for ask in self.kinds}
 
-    def gain_milli(self, room: Room) -> int:
-        """What would start there in all. The room is used up."""
+    def gain_milli(self, rooms: Sequence[Room]) -> int:
+        """What would start there in all. The rooms are used up."""
         gain = 0
         for ask in self.kinds:
-            if max(room.left, default=0) == 0:
-                break
-            for _ in range(self.counts[ask.key]):
-                if not room.take(ask):
-                    break
-                gain += ask.demand_milli
+            waiting = self.counts[ask.key]
+            for room in rooms:
+                while waiting and room.take(ask):
+                    waiting -= 1
+                    gain += ask.demand_milli
         return gain
 
     def wait_again(self, started: Sequence[Placement]) -> None:

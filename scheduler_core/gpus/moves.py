@@ -117,7 +117,7 @@ class Search:
         rooms: dict[int, Room] = {}
         for each in members:
             rooms.setdefault(each.node, Room.of(self._placer.fleet, each.node)).without(each)
-        return sum(self._waiting.gain_milli(room) for room in rooms.values())
+        return self._waiting.gain_milli(list(rooms.values()))
 
     def _ways(self, guess: _Guess) -> Iterator[list[tuple[int, int | None]]]:
         """Which units leave, and the row that one must go to; None: wherever the policy wants it."""

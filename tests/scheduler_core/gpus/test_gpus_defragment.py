@@ -124,17 +124,43 @@ def can_start_by_one_move(on: Fleet, running: list[Placement], ask: Ask) -> bool
 
 
 @settings(max_examples=150, deadline=None)
-@given(fleets, st.lists(asks, min_size=1, max_size=14), asks)
-def test_a_plan_is_found_whenever_one_move_is_enough(nodes: list[GpuNode], pods: list[Ask], waiting: Ask) -> None:
+@given(fleets, st.lists(st.tuples(asks, st.sampled_from([None, None, "llama"])), min_size=1, max_size=14), asks)
+def test_a_plan_is_found_whenever_one_move_is_enough(
+    nodes: list[GpuNode], pods: list[tuple[Ask, str | None]], waiting: Ask
+) -> None:
     placer = Placer(Fleet(nodes), BestFit())
-    running = [placed for pod in pods if (placed := placer.place(pod)) is not None]
+    running = [Running(placed, gang) for pod, gang in pods if (placed := placer.place(pod)) is not None]
     if not waiting.demand_milli or len(placer.fleet.fitting(waiting, placer.rows)):
         return
-    one = can_start_by_one_move(placer.fleet, running, waiting)
-    plan = defragment(placer, [Running(each) for each in running], [waiting], noise_percent=0)
-    assert plan.steps or not one
-    assert plan.moves <= 1 or not one
-    assert plan.moves <= 2
+    single = [each.placement for each in running if each.gang is None]
+    plan = defragment(placer, running, [waiting], noise_percent=0)
+    assert plan.steps or not can_start_by_one_move(placer.fleet, single, waiting)
+
+
+def test_what_has_moved_stays_where_it_is() -> None:
+    eater = Placement(cpu_only(cpu=15_000), 0)
+    placer = placer_with(eater, nodes=[node("gpus", gpus=4), node("a", gpus=0), node("b", gpus=0)])
+    plan = defragment(placer, [Running(eater)], [whole(1, cpu=12_000)] * 3)
+    assert (plan.moves, plan.gain_milli) == (1, 1000)
+
+
+def test_who_waits_still_waits_when_the_first_try_fails() -> None:
+    """The lighter one has only a place beside itself, and what waits would take that."""
+    light, heavy = Placement(share(600, cpu=9_000, models=("A",)), 0, (0,)), Placement(share(700), 1, (0,))
+    nodes = [node("a"), node("b", cpu=8_000), node("c", gpus=1, model="C")]
+    placer = placer_with(light, heavy, nodes=nodes)
+    plan = defragment(placer, [Running(light), Running(heavy)], [whole(2, models=("A",))])
+    assert [step.evicted for step in plan.steps] == [(heavy,)]
+
+
+def test_a_gang_whose_nodes_one_waiting_pod_would_use_counts_it_once() -> None:
+    gang = [Placement(share(400), row, (0,)) for row in range(4)]
+    lonely, beside = Placement(share(500), 4, (0,)), Placement(share(300), 5, (0,))
+    placer = placer_with(*gang, lonely, beside, nodes=[node(f"n{i}", gpus=1) for i in range(10)])
+    for row in range(6, 10):
+        placer.put_back(Placement(share(100), row, (0,)))
+    running = [*(Running(each, gang="llama") for each in gang), Running(lonely), Running(beside, stays=True)]
+    assert [step.evicted for step in defragment(placer, running, [whole(1)]).steps] == [(lonely,)]
 
 
 @settings(max_examples=200, deadline=None)
