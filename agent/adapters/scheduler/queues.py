@@ -90,8 +90,8 @@ def _admitted_with(view: ClusterView) -> list[str]:
     held: set[str] = set()
     for ref, raw in view.objects.items():
         if (group_of(ref.api_version), ref.kind) == (KUEUE, "Workload"):
-            admission = (raw.get("status") or {}).get("admission") or {}
-            for each in admission.get("podSetAssignments") or ():
+            status = _part(raw, "status")
+            for each in (status.get("admission") or {}).get("podSetAssignments") or ():
                 held.update((each.get("flavors") or {}).values())
     return sorted(held)
 
@@ -104,8 +104,12 @@ def check_queue(ref: ObjectRef, raw: Raw) -> None:
 
 
 def _spec(raw: Raw) -> Raw:
-    spec = raw.get("spec")
-    return spec if isinstance(spec, Mapping) else {}
+    return _part(raw, "spec")
+
+
+def _part(raw: Raw, name: str) -> Raw:
+    part = raw.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _stop(spec: Raw) -> StopPolicy:
