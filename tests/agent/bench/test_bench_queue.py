@@ -1,16 +1,22 @@
 """The scheduler's benchmarks on loads small enough for a test: what they count, not how fast they are."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from agent.bench import admission, queue
-from agent.bench.cycle_load import Size, full_cycle, shapes, world
+from agent.bench.cycle_load import FLAVOR, Size, full_cycle, shapes, world
 from agent.bench.kueue_load import BASELINE, LARGE, run_load
 from agent.bench.measures import Measure
 from agent.bench.openb import TraceError
 from agent.bench.simulation import WAYS, run as simulate_trace
 from agent.bench.trace_times import read_arrivals
+from agent.bench.worlds import GPU, GPUS_PER_NODE
+from scheduler_core.desk import Desk
+from scheduler_core.kueue_cycle import cycle
+from scheduler_core.settings import Settings
+from scheduler_core.topology import Failure
 
 SMALL = replace(BASELINE, cohorts=1, classes=tuple(replace(each, count=each.count // 25) for each in BASELINE.classes))
 FEW = Size(
@@ -38,6 +44,23 @@ def test_a_full_cycle_weighs_everybody_and_sends_back_for_those_that_need_it():
     assert {gang for _, gang in result.preempted.values()} <= {f"wait-{i:04}" for i in range(FEW.needing_preemption)}
     assert result.preempted and result.admitted
     assert all(name.startswith("low-") for name in result.preempted)
+
+
+def test_seats_that_are_looked_for_late_are_given_once_and_to_all_that_have_any():
+    desk = Desk(world(FEW), FEW.waiting, Settings(place=False, heads=None))
+    result = cycle(desk, FEW.waiting)
+    used = Counter()
+    for name, gang in desk.snapshot.gangs.items():
+        admission = desk.snapshot.state_of(name).admission
+        for each in gang.pod_sets if admission else ():
+            for seat in admission.topology[each.name]:
+                used[seat.values[-1]] += seat.count * each.requests[GPU]
+    assert max(used.values()) <= GPUS_PER_NODE
+    assert result.parked
+    for name in result.parked:
+        gang = desk.snapshot.gang(name)
+        flavors = {"worker": dict.fromkeys(gang.pod_sets[0].requests, FLAVOR)}
+        assert isinstance(desk.sites.find(gang, {"worker": gang.pod_sets[0].count}, flavors), Failure)
 
 
 def test_the_world_of_the_cycle_is_as_its_size_says():
