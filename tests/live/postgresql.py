@@ -49,6 +49,11 @@ class Postgresql:
         wait_for("the end of the server", lambda: not Path(f"/proc/{pid}").exists())
         self._run("pkill", "-9", "-f", str(self._data), check=False)
 
+    def limit_files(self, role: str, size: str) -> None:
+        """For the role's connections as they are: PostgreSQL takes a file that may not grow for a full disk."""
+        for pid in self.sql(f"SELECT pid FROM pg_stat_activity WHERE usename = '{role}'").split():
+            self._run("prlimit", "--pid", pid, f"--fsize={size}:unlimited")
+
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "stop", check=False)
         shutil.rmtree(self._folder)
