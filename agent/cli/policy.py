@@ -1,4 +1,4 @@
-"""`watchkeeper policy`: is this bundle fit to decide, and does it do what its tests say."""
+"""`watchkeeper policy`: is this bundle fit to decide, does it do what its tests say, and what did it do."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import Annotated
 import typer
 
 from agent.cli.output import EXIT_ERROR, JsonOption, fail, say, show_json, show_table
+from agent.cli.policy_bundle import build, sign
 from agent.cli.policy_levels import app as levels
+from agent.cli.policy_replay import explain, replay, shadow
 
 app = typer.Typer(help="The policies that every proposal goes through.", no_args_is_help=True, add_completion=False)
 app.add_typer(levels, name="levels")
+app.command(epilog="Example: watchkeeper policy explain dec-0f3a9c1be27d")(explain)
+app.command(epilog="Example: watchkeeper policy shadow policies-next/ --since 7d")(shadow)
+app.command(epilog="Example: watchkeeper policy replay")(replay)
+app.command(epilog="Example: watchkeeper policy build bundle.tar.gz --signing-key private.pem")(build)
+app.command(epilog="Example: watchkeeper policy sign policies/ --signing-key private.pem")(sign)
 
 BundleArgument = Annotated[
     Path | None, typer.Argument(metavar="BUNDLE", help="Folder of policies; without it, those that came along.")

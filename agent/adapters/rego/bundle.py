@@ -73,7 +73,7 @@ def add_policy(engine: Any, name: str, text: str) -> None:
 
 def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
     """What each policy can say, once each is found fit."""
-    trees = {name: _syntax_tree(name, text) for name, text in policies}
+    trees = {name: syntax_tree(name, text) for name, text in policies}
     own: dict[str, set[str]] = {}
     for name, tree in trees.items():
         own.setdefault(_package_by_path(name), set()).update(rule_names(tree))
@@ -87,7 +87,7 @@ def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
     return reasons
 
 
-def _syntax_tree(name: str, text: str) -> Mapping[str, Any]:
+def syntax_tree(name: str, text: str) -> Mapping[str, Any]:
     refuse_too_deep(name, text)
     engine = regorus.Engine()
     add_policy(engine, name, text)

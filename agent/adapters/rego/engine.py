@@ -38,6 +38,13 @@ class EmbeddedPolicyEngine:
             self._bundle = read_bundle(place, overlay_data, trust)
         self._evaluator = evaluator
 
+    @classmethod
+    def of(cls, bundle: Bundle) -> "EmbeddedPolicyEngine":
+        """By a bundle that was read and checked already."""
+        engine = cls.__new__(cls)
+        engine._bundle, engine._evaluator = bundle, SHARED
+        return engine
+
     @property
     def digest(self) -> str:
         return self._bundle.digest

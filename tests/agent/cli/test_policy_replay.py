@@ -1,0 +1,107 @@
+"""`policy explain`, `shadow` and `replay` over a log, and the bundle commands."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from typer.testing import CliRunner
+
+from agent.adapters.rego import EmbeddedPolicyEngine
+from agent.adapters.rego.signature import Trust
+from agent.cli import policy
+from agent.resources import bundled
+from agent.stages.judge import decision
+from tests.agent.rego.bundles import GUARDRAIL, RULE, shipped, with_guardrail
+from tests.policies.inputs import cordon, past
+
+
+def call(*arguments: str) -> Any:
+    return CliRunner().invoke(policy.app, list(arguments))
+
+
+@pytest.fixture
+def decisions(site: Any) -> list[str]:
+    """Three decisions under the shipped policies at level act."""
+    with site.config.open("a") as config:
+        config.write("policy_data: {autonomy: {default: act}}\n")
+    engine = EmbeddedPolicyEngine(bundled("policies"), {"autonomy": {"default": "act"}})
+    ids = []
+    busy = cordon("gpu-8").in_a_cluster_of(24, eligible=16).after(past("cordon_node", "gpu-7", minutes=10))
+    for number, given in enumerate((cordon(), busy, cordon().seen(conflicts=["nvsentinel"]))):
+        verdict = decision(engine, given.document)
+        payload = {"verdict": verdict.json_object(), "input": given.document}
+        site.ledger.record("verdict", payload, attributes={"proposal": f"inc-9/{number}"})
+        ids.append(verdict.decision_id)
+    return ids
+
+
+def test_explain_shows_rule_facts_and_the_least_change(decisions: list[str]) -> None:
+    page = call("explain", decisions[1])
+    assert page.exit_code == 0, page.output
+    text = " ".join(page.stdout.split())
+    assert "escalate: cordon_node on Node/gpu-8" in text
+    assert "guardrails/blast_radius/blast_radius.rego:" in text
+    assert "facts.nodes.eligible" in text
+    assert "It would be allow if facts.nodes.eligible were 20 (it was 16)." in text
+    told = json.loads(call("explain", "inc-9/2", "--json").stdout)
+    assert (told["decision"], told["same_policies"]) == ("deny", True)
+    assert told["turns"][0] == {
+        "decision": "allow",
+        "changes": [{"what": "facts.conflicts", "from": ["nvsentinel"], "to": []}],
+    }
+
+
+def test_explain_an_allow_and_what_is_not_there(decisions: list[str]) -> None:
+    told = json.loads(call("explain", decisions[0], "--json").stdout)
+    assert told["decision"] == "allow"
+    assert told["turns"]
+    assert "There is no decision 'dec-nobody'" in call("explain", "dec-nobody").stderr
+
+
+def test_a_level_is_named_where_no_fact_turns_it(site: Any) -> None:
+    engine = EmbeddedPolicyEngine(bundled("policies"))
+    verdict = decision(engine, cordon().document)
+    site.ledger.record("verdict", {"verdict": verdict.json_object(), "input": cordon().document})
+    told = json.loads(call("explain", verdict.decision_id, "--json").stdout)
+    changes = {change["what"]: change["to"] for turn in told["turns"] for change in turn["changes"]}
+    assert changes["limits.autonomy.default"] in ("act", "act_with_approval")
+
+
+def test_replay_and_shadow(decisions: list[str], tmp_path: Path) -> None:
+    again = json.loads(call("replay", "--json").stdout)
+    assert (again["same"], again["different"], again["flipped"], again["changed"]) == (3, 0, 0, [])
+    assert again["incomplete"] == 1  # the site's own
+    stricter = with_guardrail(tmp_path, GUARDRAIL + RULE + "true")
+    told = json.loads(call("shadow", str(stricter), "--json").stdout)
+    assert (told["flipped"], told["other_reasons"]) == (2, 1)
+    assert {line["decision_id"] for line in told["changed"]} == set(decisions)
+    page = " ".join(call("shadow", str(stricter)).stdout.split())
+    assert "2 flipped" in page
+
+
+def test_a_changed_verdict_in_the_log_ends_with_an_error(site: Any, decisions: list[str]) -> None:
+    engine = EmbeddedPolicyEngine(bundled("policies"), {"autonomy": {"default": "act"}})
+    verdict = decision(engine, cordon().document).json_object() | {"decision_id": "dec-000000000000"}
+    site.ledger.record("verdict", {"verdict": verdict, "input": cordon().document})
+    run = call("replay")
+    assert run.exit_code == 1
+    assert "1 different under the same policies" in " ".join(run.stdout.split())
+
+
+def test_build_and_sign(site: Any, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = tmp_path / "private.pem"
+    private.write_bytes(key.private_bytes(*form))
+    trust = Trust(key.public_key().public_bytes(form[0], serialization.PublicFormat.SubjectPublicKeyInfo), "night")
+    archive = tmp_path / "bundle.tar.gz"
+    assert call("build", str(archive), "--signing-key", str(private), "--scope", "night").exit_code == 0
+    assert EmbeddedPolicyEngine(archive, trust=trust).digest == EmbeddedPolicyEngine(bundled("policies")).digest
+    folder = shipped(tmp_path)
+    assert call("sign", str(folder), "--signing-key", str(private), "--scope", "night").exit_code == 0
+    assert EmbeddedPolicyEngine(folder, trust=trust).bundle.reasons
+    assert "is no folder" in call("sign", str(archive), "--signing-key", str(private)).stderr
+    assert call("build", str(archive), "--signing-key", str(tmp_path / "none.pem")).exit_code == 1
