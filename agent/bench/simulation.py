@@ -84,7 +84,7 @@ def run(
 ) -> dict[str, Any]:
     """The pods as they came, or so close together that they ask for `load` of the GPU time of so many of the nodes."""
     kept, arrivals = evenly(read_nodes(nodes), fleet), read_arrivals(pods)
-    arrivals = arrivals if most is None else arrivals[-most:]
+    arrivals, impossible = _possible(kept, arrivals if most is None else arrivals[-most:])
     if not arrivals or not kept:
         raise TraceError(f"{pods if kept else nodes}: it has no rows")
     closer = 1.0
@@ -106,10 +106,18 @@ def run(
     notes = [
         f"{part} of the trace that ran ({len(arrivals):,}) on {len(kept):,} of its nodes ({gpus:,} GPUs), {pace}"
         f"{asked}. Virtual time; walltimes are exact. A node's GPUs are one pool of thousandths.",
-        "Queues are the trace's classes of service, each with an equal part of all, in one cohort. Starved: waited "
+        "Queues are the trace's classes of service, each with an equal part of all, in one cohort. "
+        f"{impossible} pods that no node of these could hold are left out. Starved: waited "
         f"more than {STARVED_TIMES} times as long as it ran.",
     ]
     return {**told("simulation", measures, [], notes), "table": rows, "series": series}
+
+
+def _possible(nodes: Sequence[Node], arrivals: Sequence[Arrival]) -> tuple[list[Arrival], int]:
+    """One that fits on no empty node would hold up a first-come line for ever, which tells nothing of the line."""
+    space = Snapshot(nodes=nodes).capacity.space()
+    found = [each for each in arrivals if space.pods(each.gang.pod_sets[0].shape()).any()]
+    return found, len(arrivals) - len(found)
 
 
 def _simulation(snapshot: Snapshot, arrivals: Sequence[Arrival], way: Way) -> Callable[[], Result]:

@@ -48,9 +48,9 @@ def show_simulation(report: Report) -> None:
             "fairness", "cpu_s")  # fmt: skip
     show_table(columns, ([f"{each[key]}" for key in keys] for each in report["table"]), nothing="nothing was simulated")
     say()
-    never = {each["never_started"] for each in report["table"]}
+    never = max((each["never_started"] for each in report["table"]), default=0)
     _paragraph("p50, p95, longest: how long pods waited; several: those of several GPUs; back: times that a pod was "
-               f"sent back; fair: Jain's index. Never started, as no node here holds them: {max(never)}.")  # fmt: skip
+               f"sent back; fair: Jain's index. Never started: {never} at most.")  # fmt: skip
     for note in report["notes"]:
         _paragraph(note)
 
