@@ -131,7 +131,8 @@ class Verdict:
         if not self.anchored:
             yield "not anchored: compare size and root with a copy kept elsewhere to rule out a rewritten log"
         elif self.covered is not None and self.covered < self.size:
-            yield f"records {self.covered} to {self.size - 1} are newer than the last checkpoint that was kept outside"
+            newer = f"{self.size - self.covered} records, from {self.covered} on,"
+            yield f"{newer} are newer than the last checkpoint that was kept outside"
 
     def _word(self, name: str, section: Section) -> str:
         if section.ok and name == "anchoring" and not self.anchored:
