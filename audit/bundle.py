@@ -163,7 +163,7 @@ def _read(lines: Iterable[str], finding: Finding) -> Iterator[_Line]:
 def _record(text: str, last: int, number: int, finding: Finding) -> Record | None:
     try:
         record = parse(text.encode("utf-8", "surrogateescape"))
-    except RecordRefused as refusal:
+    except (RecordRefused, UnicodeEncodeError) as refusal:
         finding.add(None, f"line {number} is no record: {refusal}")
         return None
     if record.index <= last:
