@@ -11,8 +11,9 @@ from pathlib import Path
 
 from remote_world import Far, FarWorld, Line
 
-from agent.assembly import assemble
+from agent.assembly import Agent, assemble
 from agent.config import load_settings
+from agent.ports import Fault
 
 
 class Suicide:
@@ -27,6 +28,15 @@ class Suicide:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def waits(agent: Agent) -> bool:
+    """For a person; or for its log: the world's time stands still until it is back."""
+    try:
+        agent.ports.ledger.find("whether it answers")
+        return bool(agent.ports.desk.pending())
+    except Fault:
+        return True
+
+
 def main(address: str, settings: str, boundary: str = "", occurrence: str = "0") -> None:
     line = Line(address)
     conductor = Far(line, "conductor")
@@ -37,7 +47,7 @@ def main(address: str, settings: str, boundary: str = "", occurrence: str = "0")
         boundaries=Suicide(boundary, int(occurrence)),
     )
     agent.run_until_idle()
-    while (moment := conductor.next_moment(agent.watch.next_wake(), bool(agent.ports.desk.pending()))) is not None:
+    while (moment := conductor.next_moment(agent.watch.next_wake(), waits(agent))) is not None:
         signals, look = moment
         agent.receive(signals)
         conductor.received(len(signals))

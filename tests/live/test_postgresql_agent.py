@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,13 @@ from mortal_watch import RUN_TIMEOUT_S, WATCHKEEPER, Watch
 from postgresql import OWNER, READER, REDACTOR, WRITER, Postgresql
 from servers import wait_for
 from sqlalchemy.engine import make_url
-from test_kill import ASKS_FOR_REPAIRS, INCIDENT, asked, assert_all_is_well, killed_while_waiting
+from test_kill import INCIDENT, ONCE_EACH, assert_all_is_well
 
 from audit.errors import LogUnavailable
 from audit.log import Log
 from audit.storage.migrate import migrate
+
+IN_FLIGHT_S, AWAY_S = 1.0, 4.0
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +52,9 @@ def watch(tmp_path: Path, database: Postgresql) -> Iterator[Watch]:
     made.close()
 
 
-@pytest.fixture
-def asking(tmp_path: Path, database: Postgresql) -> Iterator[Watch]:
-    made = Watch(tmp_path, INCIDENT, ASKS_FOR_REPAIRS, database.url(WRITER))
-    yield made
-    made.close()
-
-
 def test_a_whole_incident_is_on_the_record_of_the_database_and_nowhere_else(watch: Watch) -> None:
     assert watch.run_agent() == 0, watch.said()
     assert_all_is_well(watch)
-    import sqlite3
-
     tables = {row[0] for row in sqlite3.connect(watch.database).execute("SELECT name FROM sqlite_master")}
     assert not [name for name in tables if name.startswith("log_")] and "agent_incidents" in tables
 
@@ -71,55 +66,37 @@ def test_killed_at_a_boundary_it_goes_on_where_it_was(watch: Watch, boundary: st
     assert_all_is_well(watch)
 
 
-def test_a_server_that_dies_during_an_incident_stops_every_action_and_is_no_end(
-    asking: Watch, database: Postgresql
-) -> None:
-    """The yes was given before; while the log is away nothing happens in the world, and then it goes on by itself."""
-    request = killed_while_waiting(asking)
-    asking.ask("approvals", "approve", request, "--as", "alice", "--reason", "seen on the node")
-    before = asking.mutations
+def test_without_its_log_the_agent_does_not_start_and_does_nothing(watch: Watch, database: Postgresql) -> None:
+    """Killed between an intent and its effect; then the server is gone, too."""
+    assert watch.run_agent("intent", "2") == -signal.SIGKILL, watch.said()
+    before = watch.mutations
     database.kill()
     try:
         with pytest.raises(LogUnavailable, match="log_writer@127"):
             Log.open(database.url(WRITER))
-        refused = asking.start_agent()
-        assert refused.wait(RUN_TIMEOUT_S) != 0, "it does not start without its log"
-        assert "postgresql://log_writer@127.0.0.1" in asking.said()
-        assert asking.mutations == before
+        assert watch.run_agent() not in (0, -signal.SIGKILL)
+        assert "postgresql://log_writer@127.0.0.1" in watch.said()
+        assert watch.mutations == before
     finally:
         database.start()
-    assert asking.run_agent() == 0, asking.said()
-    assert_all_is_well(asking)
-    assert asked(asking) == []
+    assert watch.run_agent() == 0, watch.said()
+    assert_all_is_well(watch)
 
 
-def test_a_server_that_dies_under_a_running_agent_delays_it_and_nothing_more(
-    asking: Watch, database: Postgresql
+def test_a_server_that_dies_under_a_running_agent_stops_every_action_until_it_is_back(
+    watch: Watch, database: Postgresql
 ) -> None:
-    agent = asking.start_agent()
-    wait_for("the request", lambda: asking.conductor.waiting)
-    (request,) = asked(asking)
-    before = asking.mutations
+    agent = watch.start_agent()
+    wait_for("the first effect", lambda: sum(watch.mutations.values()))
     database.kill()
-    answer = [
-        WATCHKEEPER,
-        "approvals",
-        "approve",
-        request,
-        "--as",
-        "alice",
-        "--config",
-        str(asking.folder / "watchkeeper.yaml"),
-    ]
-    no = subprocess.run(answer, capture_output=True, text=True, timeout=60, check=False)
-    assert no.returncode == 1 and "postgresql://log_writer@127.0.0.1" in no.stderr, (
-        "an answer that nobody records counts for nothing"
-    )
-    assert agent.poll() is None and asking.mutations == before
+    time.sleep(IN_FLIGHT_S)  # what had its intent on the record by then
+    then = watch.mutations
+    assert sum(then.values()) < sum(ONCE_EACH.values()), "it was over before the server was gone"
+    time.sleep(AWAY_S)
+    assert agent.poll() is None and watch.mutations == then, watch.said()
     database.start()
-    asking.ask("approvals", "approve", request, "--as", "alice", "--reason", "seen on the node")
-    assert agent.wait(RUN_TIMEOUT_S) == 0, asking.said()
-    assert_all_is_well(asking)
+    assert agent.wait(RUN_TIMEOUT_S) == 0, watch.said()
+    assert_all_is_well(watch)
 
 
 # --- an auditor, elsewhere ------------------------------------------------------------------------------------------
