@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-PERCENT_FROM = 75  # below it every policy places everything
+PERCENT_FROM = 75  # up to 90 all but random and spread place everything
 PERCENT_TO = 130
 
 
