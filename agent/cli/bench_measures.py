@@ -43,14 +43,15 @@ def show_simulation(report: Report) -> None:
     """A line for each way of scheduling; who waited how long by class is in the JSON."""
     show_machine(report["machine"])
     say()
-    columns = ("way", "used %", "p50 s", "p95 s", "longest s", "several p95", "starved", "back", "fair", "CPU s")
+    columns = ("way", "used", "p50", "p95", "longest", "several", "starved", "back", "fair", "CPU")
     keys = ("way", "used_percent", "wait_p50_s", "wait_p95_s", "wait_most_s", "several_p95_s", "starved", "sent_back",
             "fairness", "cpu_s")  # fmt: skip
     show_table(columns, ([f"{each[key]}" for key in keys] for each in report["table"]), nothing="nothing was simulated")
     say()
     never = max((each["never_started"] for each in report["table"]), default=0)
-    _paragraph("p50, p95, longest: how long pods waited; several: those of several GPUs; back: times that a pod was "
-               f"sent back; fair: Jain's index. Never started: {never} at most.")  # fmt: skip
+    _paragraph("used: GPU time in %, work that was lost by being sent back included; p50, p95, longest: waits in s; "
+               "several: p95 of pods of several GPUs; back: times that a pod was sent back; fair: Jain's index; "
+               f"CPU: s. Never started: {never} at most.")  # fmt: skip
     for note in report["notes"]:
         _paragraph(note)
 
