@@ -233,7 +233,8 @@ def _print(finding: Finding) -> None:
     if finding.withheld:
         print(f"{finding.withheld} sealed texts are not here, and no record here says that they were erased")
     for problem in (*finding.problems, *finding.anchoring.problems):
-        print(f"  {problem}")
+        # It may quote what no terminal can show, from lines that nobody vouches for.
+        print("  " + str(problem).encode("utf-8", "backslashreplace").decode())
     if finding.kept:
         print(f"anchoring: {_anchored(finding)}")
     for each in finding.kept:
