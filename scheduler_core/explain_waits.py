@@ -55,6 +55,10 @@ def room_by_preemption(
     victims = Nominating(snapshot, ground, sites).nominate(gang, when).victims
     if not victims:
         return None
+    if gang.preemption_gates:
+        gates = ", ".join(sorted(gang.preemption_gates))
+        told = f"{lacking.message}; others would be sent back for it, and {gates} keeps it from that"
+        return replace(lacking, reason=Reason.HELD, message=told, remedy=f"lift {gates}")
     return _awaits(lacking, [each.gang for each in victims], "are sent back for it", "the next cycle sends them back")
 
 
