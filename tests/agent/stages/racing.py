@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from step_field import START, manifests, proposal
 
@@ -18,6 +19,7 @@ from agent.scenarios.witness import Pager
 from audit.log import Log
 
 Try = Callable[[], StepState]
+T = TypeVar("T")
 
 
 class Rivals:
@@ -81,11 +83,12 @@ def _name(number: int) -> str:
     return f"inc-{number}/0"
 
 
-def race(*workers: Try) -> list[StepState]:
+def race(*workers: Callable[[], T]) -> list[T]:
     """All at once, each in a thread of its own."""
-    barrier, outcomes = threading.Barrier(len(workers)), []
+    barrier = threading.Barrier(len(workers))
+    outcomes: list[T] = []
 
-    def run(worker: Try) -> None:
+    def run(worker: Callable[[], T]) -> None:
         barrier.wait()
         outcomes.append(worker())
 
