@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     ),
     "simulation": Benchmark("agent.bench.simulation", "", of_trace=True, own_command=True),
     "audit": Benchmark("agent.bench.audit", bench_audit.LINE, own_command=True),
+    "policy": Benchmark("agent.bench.policy", "A decision of the shipped policies: how long each engine takes."),
 }
 
 SEEDS_MAX = 1000  # a run of all policies takes a few seconds a seed

@@ -49,7 +49,7 @@ def _answer(frame: bytes, engines: "OrderedDict[str, Any]", rule: str) -> bytes:
     kind, digest, rest = frame[:1], frame[1 : 1 + DIGEST_CHARACTERS].decode(), frame[1 + DIGEST_CHARACTERS :].decode()
     try:
         if kind == b"L":
-            engines[digest] = _engine(json.loads(rest))
+            engines[digest] = engine_of(json.loads(rest))
             while len(engines) > ENGINES_AT_MOST:
                 engines.popitem(last=False)
             return b"A"
@@ -63,7 +63,7 @@ def _answer(frame: bytes, engines: "OrderedDict[str, Any]", rule: str) -> bytes:
         return b"E" + str(fault).encode()
 
 
-def _engine(content: dict[str, Any]) -> Any:
+def engine_of(content: dict[str, Any]) -> Any:
     """Data go in as JSON: as Python objects, this binding would turn false into 0, and 0 is true."""
     engine = regorus.Engine()
     for name, text in content["policies"]:

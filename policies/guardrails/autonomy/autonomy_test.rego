@@ -186,3 +186,9 @@ test_a_tenant_speaks_for_itself if {
 	allow(of_research, raised) == {"autonomy.act"}
 	deny(cordon, raised) == {"autonomy.suggest"}
 }
+
+test_a_word_on_another_class_leaves_the_word_on_all if {
+	lost_elsewhere := object.union(loss("research"), {"action": "drain_node"})
+	allow(standing(of_research, [grant("*", "act_with_approval"), lost_elsewhere]), asking) == {"autonomy.act"}
+	allow(standing(of_research, [grant("*", "act_with_approval"), loss("law")]), asking) == {"autonomy.act"}
+}

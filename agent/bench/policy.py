@@ -1,0 +1,141 @@
+"""How long a decision of the shipped policies takes: by the embedded engine, and by an OPA server on loopback.
+
+The server is measured where an `opa` is on PATH. Times are what a decision is waited for, on the wall clock, because
+two processes have a part in it; the rate on one core is counted in processor time of both.
+"""
+
+import json
+import resource
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent.adapters.rego import evaluating
+from agent.adapters.rego.archive import bundle_archive
+from agent.adapters.rego.engine import EmbeddedPolicyEngine
+from agent.adapters.rego.evaluator import ENTRYPOINT, Evaluator
+from agent.bench.measures import MS_PER_S, Measure, Peer, told
+from agent.resources import bundled
+
+DECISIONS = 2_000
+HISTORY = 20  # executed actions of the last week
+ACT = {"autonomy": {"default": "act"}}
+START_AT_MOST_S = 15.0
+_REF = {"apiVersion": "v1", "kind": "Node", "name": "gpu-7"}
+
+
+def run(*, decisions: int = DECISIONS) -> dict[str, Any]:
+    given = _given()
+    evaluator = Evaluator()
+    engine = EmbeddedPolicyEngine(bundled("policies"), ACT, evaluator=evaluator)
+    engine.decide(given)
+    cpu_before = _cpu_s()
+    embedded = _times(lambda: engine.decide(given), decisions)
+    evaluator.close()  # so that its processor time is counted
+    cpu_ms = (_cpu_s() - cpu_before) / decisions * MS_PER_S
+    conditions = f"{len(engine.bundle.policies)} policies, {HISTORY} past actions, {decisions} decisions"
+    measures = [
+        Measure("embedded, p50", _at(embedded, 0.5), "ms", conditions, at_most=1.0),
+        Measure("embedded, p99", _at(embedded, 0.99), "ms", conditions, at_most=5.0),
+        Measure("embedded, on one core", MS_PER_S / cpu_ms, "/s", "processor time of both processes", at_least=1_000),
+    ]
+    bare = _bare(engine, given, decisions)
+    measures.append(Measure("the interpreter alone, p50", _at(bare, 0.5), "ms", "in this process, without a limit"))
+    notes = ["The wall clock counts whatever else runs on this machine."]
+    opa = shutil.which("opa")
+    if opa is None:
+        notes.append("No OPA server was measured: there is no `opa` on PATH.")
+    else:
+        server = _served(opa, engine, given, decisions)
+        measures.append(Measure("OPA server, p50", _at(server, 0.5), "ms", f"loopback, {conditions}"))
+        measures.append(Measure("OPA server, p99", _at(server, 0.99), "ms", f"loopback, {conditions}", at_most=20.0))
+    return told("policy", measures, list[Peer](), notes)
+
+
+def _given() -> dict[str, Any]:
+    past = {
+        "at": "2026-11-01T09:00:00Z",
+        "action": "cordon_node",
+        "target": {**_REF, "name": "gpu-1"},
+        "parameters": {},
+        "outcome": "succeeded",
+        **{"nodes": ["gpu-1"], "gangs": [], "workloads": [], "tenant": "", "undo": False},
+        **{"incident": "inc-0", "proposal": "inc-0/1"},
+    }
+    radius = {"nodes": ["gpu-7"], "gangs": [], "workloads": [], "pods": 0, "gpus": 8}
+    return {
+        "now": "2026-11-02T09:00:00Z",
+        "phase": "propose",
+        "proposal": {
+            **{"id": "inc-1/1", "incident": "inc-1", "action": "cordon_node", "target": _REF, "parameters": {}},
+            **{"blast_radius": radius, "destructive": False, "protective": True, "undoes": None, "tenant": ""},
+            **{"source": "playbook:xid-79", "confidence": 0.95, "notice_s": 0, "digest": "0" * 64},
+        },
+        "facts": {
+            "nodes": {"total": 1_000, "eligible": 1_000, "ineligible": []},
+            "target": {"labels": {}, "annotations": {}},
+            **{"namespaces": {}, "touched": [], "gangs": [], "workload": None, "budgets": [], "idle": None},
+            "evidence_observed_at": "2026-11-02T08:59:00Z",
+            **{"notice": None, "conflicts": [], "windows": []},
+        },
+        "standing": {"levels": [], "frozen": None, "breaker": {"tripped_at": None, "reset_at": None}},
+        "history": [past] * HISTORY,
+    }
+
+
+def _times(decide: Callable[[], object], decisions: int) -> list[float]:
+    """Sorted, in milliseconds."""
+    found = []
+    for _ in range(decisions):
+        began = time.perf_counter()
+        decide()
+        found.append((time.perf_counter() - began) * MS_PER_S)
+    return sorted(found)
+
+
+def _at(times: list[float], share: float) -> float:
+    return times[min(int(len(times) * share), len(times) - 1)]
+
+
+def _cpu_s() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _bare(engine: EmbeddedPolicyEngine, given: Any, decisions: int) -> list[float]:
+    interpreter = evaluating.engine_of(engine.bundle.content)
+
+    def decide() -> None:
+        interpreter.set_input_json(json.dumps(given))
+        interpreter.eval_rule_as_json(ENTRYPOINT)
+
+    return _times(decide, decisions)
+
+
+def _served(opa: str, engine: EmbeddedPolicyEngine, given: Any, decisions: int) -> list[float]:
+    from agent.adapters.opa import OpaPlace, OpaPolicyEngine
+
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        bundle = Path(folder) / "bundle.tar.gz"
+        bundle.write_bytes(bundle_archive(engine.bundle))
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        command = [opa, "run", "--server", f"--addr=127.0.0.1:{port}", "--log-level=error", "--bundle", str(bundle)]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+        try:
+            place = OpaPlace(f"http://127.0.0.1:{port}", timeout_s=START_AT_MOST_S)
+            asked = OpaPolicyEngine(bundled("policies"), ACT, server=place)
+            end = time.monotonic() + START_AT_MOST_S
+            while asked.not_ready() and time.monotonic() < end:
+                time.sleep(0.1)
+            asked.decide(given)
+            return _times(lambda: asked.decide(given), decisions)
+        finally:
+            server.terminate()
+            server.wait()

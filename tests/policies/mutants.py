@@ -1,0 +1,129 @@
+"""Breaks one condition of one rule at a time and asks whether the policies' own tests notice.
+
+Each condition, a line of a rule's body, is once left out and once negated. What does not load is no mutant.
+A survivor is a condition that no test holds; those that change nothing are listed in EQUIVALENT with the reason.
+
+    python tests/policies/mutants.py [--every N] [FOLDER]
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import regorus
+
+ROOT = Path(__file__).resolve().parents[2] / "policies"
+AT_LEAST_PERCENT = 95
+EQUIVALENT: dict[str, str] = {
+    "lib/well_formed.rego: is_number(proposal.confidence)": "nothing but a number lies between 0 and 1 in Rego's order",
+    "guardrails/cost/cost.rego: not data.watchkeeper.lib.is_undo": "an undo is not destructive, which the rule asks too",
+    "main.rego: slug in consulted": "only autonomy allows anything, and it is always consulted",
+    'lib/history.rego: past.action == "request_node_repair"': "no other action has an operation or a GPU as parameter",
+}
+"""By 'file: condition': why no test can tell the mutant from the rule."""
+CONDITION = re.compile(r"^\t+(?!some |every |\"|\}|\]|\{|#)(?P<text>[^{\[]*[^{\[(,])$")
+BOUND = re.compile(r"^\w+ := ")
+TEST = re.compile(r"^(test_\w+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    file: str
+    line: int
+    condition: str
+    how: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.how}: {self.condition}"
+
+
+def mutants(file: str, text: str) -> Iterator[Mutant]:
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        found = CONDITION.match(line)
+        if found is None or BOUND.match(found["text"]):
+            continue
+        condition, indent = found["text"], line[: len(line) - len(line.lstrip("\t"))]
+        other = condition.removeprefix("not ") if condition.startswith("not ") else f"not {condition}"
+        for how, instead in (("without", f"{indent}true"), ("negated", f"{indent}{other}")):
+            changed = "\n".join([*lines[:number], instead, *lines[number + 1 :]]) + "\n"
+            yield Mutant(file, number + 1, condition, how, changed)
+
+
+class Tests:
+    """The policies' own, those of the mutated folder first: it dies there or nowhere, mostly."""
+
+    def __init__(self, folder: Path) -> None:
+        files = {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in folder.rglob("*.rego")}
+        self.files = files = dict(sorted(files.items()))
+        self.tests = [
+            (name, f"data.{_package(text)}.{test}")
+            for name, text in files.items()
+            if name.endswith("_test.rego")
+            for test in TEST.findall(text)
+        ]
+
+    def kill(self, mutant: Mutant) -> bool | None:
+        """None where it does not load."""
+        engine = regorus.Engine()
+        try:
+            for name, text in self.files.items():
+                engine.add_policy(name, mutant.text if name == mutant.file else text)
+            own = mutant.file.rpartition("/")[0]
+            for _, rule in sorted(self.tests, key=lambda test: not test[0].startswith(own)):
+                try:
+                    if json.loads(engine.eval_rule_as_json(rule)) is not True:
+                        return True
+                except RuntimeError as fault:
+                    if "unsafe" in str(fault) or "not found" in str(fault):
+                        return None
+                    return True
+        except RuntimeError:
+            return None
+        return False
+
+
+def _package(text: str) -> str:
+    found = re.search(r"^package (\S+)", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def main() -> int:
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth mutant")
+    given.add_argument("folder", type=Path, nargs="?", default=ROOT)
+    options = given.parse_args()
+    tests = Tests(options.folder)
+    sources = [name for name in tests.files if not name.endswith("_test.rego")]
+    chosen = [mutant for name in sources for mutant in mutants(name, tests.files[name])][:: options.every]
+    killed, survivors, stillborn, equivalent = 0, [], 0, 0
+    began = time.monotonic()
+    for mutant in chosen:
+        died = tests.kill(mutant)
+        if died is None:
+            stillborn += 1
+        elif died:
+            killed += 1
+        elif f"{mutant.file}: {mutant.condition}" in EQUIVALENT:
+            equivalent += 1
+        else:
+            survivors.append(mutant)
+    for mutant in survivors:
+        print(f"survived: {mutant}")
+    counted = killed + len(survivors)
+    percent = 100 * killed / counted if counted else 0.0
+    print(
+        f"{killed} of {counted} mutants killed ({percent:.1f} %), {equivalent} equivalent, {stillborn} do not load, "
+        f"{time.monotonic() - began:.0f} s"
+    )
+    return 0 if percent >= AT_LEAST_PERCENT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
