@@ -17,6 +17,7 @@ from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import raw_object
 
+LENT = ("nominal", "lending_limit")  # nobody lends more than is its own
 AMOUNT_MAX = 1_000_000  # of GPUs or cores in one queue: more than any site has
 
 
@@ -109,7 +110,16 @@ def _amounts_refusal(target: ObjectRef, params: QuotaParameters, manifest: Manif
         return refused("precondition.no_cohort", f"{target} has nobody to lend to or borrow from", "give nominal alone")
     if all(str(there.get(field(target, name))) == str(amount) for name, amount in params.given().items()):
         return refused("precondition.no_change", f"{target} has that quota already", "nothing to do")
+    nominal, lending = (_whole(params.given().get(name, there.get(field(target, name)))) for name in LENT)
+    if nominal is not None and lending is not None and lending > nominal:
+        told = f"{target} cannot lend {lending} of a nominal quota of {nominal}"
+        return refused("precondition.lends_more", told, "give a lending limit of at most the nominal quota")
     return None
+
+
+def _whole(amount: object) -> int | None:
+    """None for what is not set, or written with a unit."""
+    return int(str(amount)) if str(amount).isdecimal() else None
 
 
 def _before(manifest: Manifest, target: ObjectRef, params: QuotaParameters) -> dict[str, Any]:

@@ -51,6 +51,8 @@ def test_the_old_amounts_come_back(kind: str, target: ObjectRef) -> None:
         (KUEUES, queue(), {"nominal": 32}, "precondition.no_change"),
         (KUEUES, queue(), {"nominal": 1, "flavor": "a100"}, "precondition.quota_unknown"),
         (KUEUES, queue(spec={}), {"borrowing_limit": 1}, "precondition.no_cohort"),
+        (KUEUES, queue(), {"lending_limit": 33}, "precondition.lends_more"),
+        (KUEUES, queue(), {"nominal": 7}, "precondition.lends_more"),
         (KUEUES, queue(), {}, "parameters.invalid"),
         (KUEUES, queue(), {"nominal": -1}, "parameters.invalid"),
         (KUEUES, queue(annotations={"argocd.argoproj.io/tracking-id": "x"}), {"nominal": 1}, "precondition.gitops"),
