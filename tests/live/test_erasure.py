@@ -58,8 +58,9 @@ def files_with(folder: Path, text: str) -> list[str]:
 
 
 def record_of_the_answer(watch: Watch) -> int:
-    (record,) = watch.ask("audit", "query", "--kind", "approval", "--text", SECRET)["records"]
-    return int(record["index"])
+    """Not asked for by its text: what was asked for is on the record of the read, too."""
+    records = watch.ask("audit", "query", "--kind", "approval")["records"]
+    return next(int(each["index"]) for each in records if each["payload"].get("reason") == SECRET)
 
 
 @pytest.mark.parametrize("killed", [True, False])
@@ -87,7 +88,7 @@ def test_lines_that_systems_wrote_are_in_no_file_after_their_redaction(tmp_path:
             part.text for record in log.query(kind="incident") for part in log.parts(record.index) if "Xid" in part.text
         )
         holding = [record.index for record in log.query() if any(line in part.text for part in log.parts(record.index))]
-    assert len(holding) > 2 and "watchkeeper.db" in files_with(tmp_path, line)
+    assert len(holding) > 1 and "watchkeeper.db" in files_with(tmp_path, line)
     for index in holding:
         watch.ask("audit", "redact", str(index), "--reason", "ticket 4711", "--yes")
     assert files_with(tmp_path, line) == []
