@@ -2,7 +2,7 @@
 
     python benchmarks/what_if.py --nodes 1000
 
-One line, in CPU seconds: reading the view, the first answer (with what happens anyway), and the median of those after it.
+One line, in CPU seconds: reading the view, the first answer (with what happens anyway), the median of those after it.
 """
 
 import argparse
