@@ -89,3 +89,10 @@ def test_the_archive_is_one_that_opa_reads(tmp_path: Path) -> None:
     assert told["manifest"]["revision"] == bundle.digest
     assert set(told["manifest"]["roots"]) == {"limits", "watchkeeper"}
     assert shutil.which("opa") is None or opa() != shutil.which("opa")  # ours is the pinned one
+
+
+def test_a_broken_condition_is_noticed_by_the_policies_own_tests() -> None:
+    """The short form of tests/policies/mutants.py, which tells all survivors."""
+    script = POLICIES.parent / "tests" / "policies" / "mutants.py"
+    run = subprocess.run([sys.executable, str(script), "--every", "5"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2] / "policies"
 AT_LEAST_PERCENT = 95
 EQUIVALENT: dict[str, str] = {
     "lib/well_formed.rego: is_number(proposal.confidence)": "nothing but a number lies between 0 and 1 in Rego's order",
-    "guardrails/cost/cost.rego: not data.watchkeeper.lib.is_undo": "an undo is not destructive, which the rule asks too",
+    "guardrails/cost/cost.rego: not data.watchkeeper.lib.is_undo": "no undo is destructive, which the rule asks too",
     "main.rego: slug in consulted": "only autonomy allows anything, and it is always consulted",
     'lib/history.rego: past.action == "request_node_repair"': "no other action has an operation or a GPU as parameter",
 }
