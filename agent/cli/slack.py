@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from agent.cli.output import fail
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
-
     from agent.adapters.slack import Publisher, SlackDoor
     from agent.adapters.slack.blocks import Section
     from agent.adapters.slack.client import SocketMode
+    from agent.adapters.slack.http import SlackRoute
     from agent.assembly import Agent
     from agent.cli.request_page import Line
     from agent.config import Settings
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 class SlackParts:
     door: SlackDoor
     publisher: Publisher
-    routes: Sequence[Route]
+    routes: Sequence[SlackRoute]
     socket: SocketMode | None
 
     def start(self) -> None:

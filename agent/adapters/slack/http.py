@@ -18,7 +18,11 @@ TIME_DIGITS_MAX = 12  # seconds since 1970, for some 30,000 years
 BODY_BYTES_MAX = 1_000_000  # the page of a request comes back with each press: tens of kilobytes
 
 
-def slack_route(app: App) -> Route:
+SlackRoute = Route
+"""For who wires it and knows no HTTP server."""
+
+
+def slack_route(app: App) -> SlackRoute:
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, BODY_BYTES_MAX)
         if not _well_formed(request):
