@@ -29,7 +29,6 @@ THIRD_PARTY_ROOMS = {
     "alembic": ("audit/storage/",),
     "cryptography": ("audit/signing.py", "agent/adapters/rego/signature.py"),
     "starlette": ("agent/adapters/inbound/", "agent/adapters/slack/", "agent/web/", "audit/witness_service.py"),
-    "slack_sdk": ("agent/adapters/slack/",),
     "slack_bolt": ("agent/adapters/slack/",),
     "cronsim": ("agent/evidence/windows.py",),
     "uvicorn": ("agent/adapters/inbound/", "agent/web/"),
