@@ -5,16 +5,20 @@ Dry run, notice and verification are fulfilled in their order by the stages; can
 questions about the steps, and are asked before the first of them.
 """
 
-from agent.domain.proposal import Proposal, Refusal, Verb
+from collections.abc import Mapping
+
+from agent.domain.proposal import Proposal, Refusal, Step, Verb
 from agent.domain.verdict import Obligations
 
+_ENDS_NO_POD = {"metadata": {"labels", "annotations"}, "spec": {"tolerations", "schedulingGates"}}
+"""What of a Pod can be patched without ending it; `activeDeadlineSeconds`, for one, would."""
 _CHANGES = (Verb.PATCH, Verb.SCALE, Verb.EVICT, Verb.CREATE, Verb.REQUEST_REPAIR)
 
 
 def unfulfillable(proposal: Proposal, owed: Obligations) -> Refusal | None:
     """Why this proposal cannot be done as the verdict obliges; None where it can."""
     for number, step in enumerate(proposal.steps, 1):
-        if owed.eviction_only and step.target.kind == "Pod" and step.verb in _CHANGES and step.verb is not Verb.EVICT:
+        if owed.eviction_only and step.target.kind == "Pod" and not _lets_live(step):
             return Refusal(
                 code="obligation.eviction_only",
                 message=f"Step {number} would {step.verb.value} {step.target}; pods end by the Eviction API alone.",
@@ -27,3 +31,12 @@ def unfulfillable(proposal: Proposal, owed: Obligations) -> Refusal | None:
                 remedy="Do it by hand, or take the action off obligations.rollback in the limits.",
             )
     return None
+
+
+def _lets_live(step: Step) -> bool:
+    """An eviction, what changes nothing, or a patch of what no pod dies of."""
+    if step.verb is Verb.PATCH:
+        return all(
+            isinstance(part, Mapping) and set(part) <= _ENDS_NO_POD.get(name, set()) for name, part in step.body.items()
+        )
+    return step.verb is Verb.EVICT or step.verb not in _CHANGES

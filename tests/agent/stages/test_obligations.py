@@ -21,6 +21,7 @@ from agent.stages.verify import verify
 
 SECOND = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="lab", name="second")
 SHRINK = Step(verb=Verb.SCALE, target=SERVER, body={"replicas": 1}, undo={"replicas": 2})
+END_A_POD = Step(verb=Verb.PATCH, target=POD, body={"spec": {"activeDeadlineSeconds": 1}}, undo={"metadata": {}})
 NOBODY_MORE = {"unschedulable": True}
 LABEL_A_POD = Step(verb=Verb.PATCH, target=POD, body={"metadata": {"labels": {"a": "b"}}}, undo={"metadata": {}})
 
@@ -45,7 +46,9 @@ def went(move: object) -> tuple[str, Thread]:
 @pytest.mark.parametrize(
     ("steps", "owed", "code"),
     [
-        ([LABEL_A_POD], {"eviction_only": True}, "obligation.eviction_only"),
+        ([END_A_POD], {"eviction_only": True}, "obligation.eviction_only"),
+        ([SHRINK.model_copy(update={"target": POD})], {"eviction_only": True}, "obligation.eviction_only"),
+        ([LABEL_A_POD], {"eviction_only": True}, ""),
         ([STEPS["evict"]], {"eviction_only": True}, ""),
         ([STEPS["patch"], STEPS["evict"]], {"rollback": True}, "obligation.rollback"),
         ([STEPS["patch"], STEPS["scale"]], {"rollback": True}, ""),
