@@ -74,6 +74,7 @@ def _given(action: str, target: dict[str, str], *, destructive: bool, **blast: l
         "source": "playbook:xid-79",
         "confidence": 0.95,
         "notice_s": 0,
+        "edited_by": [],
         "digest": "0" * 64,
     }
     facts = {
