@@ -26,6 +26,13 @@ KILLED, SURVIVED, STILLBORN = 10, 11, 12
 EQUIVALENT: dict[str, str] = {
     "lib/well_formed.rego: is_number(proposal.confidence)": "nothing but a number lies between 0 and 1 in Rego's order",
     "guardrails/cost/cost.rego: not data.watchkeeper.lib.is_undo": "no undo is destructive, which the rule asks too",
+    'guardrails/autonomy/autonomy.rego: entry.change == "granted"': "what was demoted was granted upon no level",
+    'guardrails/autonomy/autonomy.rego: entry.change == "demoted"': "a granted level counted twice is the same level",
+    "guardrails/idle/idle.rego: notice_given": "the next line binds the time of that notice",
+    "lib/well_formed.rego: now_ns > 0": "a time that cannot be read fails by itself",
+    "lib/well_formed.rego: time.parse_rfc3339_ns(moment) > 0": "a time that cannot be read fails by itself",
+    "lib/well_formed.rego: is_array(standing.levels)": "a map is gone through like a list, all else fails below",
+    "lib/well_formed.rego: is_array(facts.budgets)": "a map is gone through like a list, all else fails below",
     "main.rego: slug in consulted": "only autonomy allows anything, and it is always consulted",
     'lib/history.rego: past.action == "request_node_repair"': "no other action has an operation or a GPU as parameter",
 }
