@@ -30,7 +30,11 @@ class Agent:
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "watchkeeper.yaml"
         (folder / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
-        settings = {
+        self.config.write_text(yaml.safe_dump(self.settings()), encoding="utf-8")
+
+    def settings(self) -> dict[str, Any]:
+        folder = self.config.parent
+        return {
             "database": str(folder / "watchkeeper.db"),
             "listen": f"127.0.0.1:{self.port}",
             "inbound_token_file": str(folder / "token"),
@@ -39,7 +43,14 @@ class Agent:
             "identities": [{"name": "alice", "groups": ["gpu-oncall"]}],
             "policy_data": {"autonomy": {"default": "act", "actions": {"request_node_repair": "act_with_approval"}}},
         }
-        self.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def details(self) -> dict[str, Any]:
+        """What /readyz tells; nothing before it is ready."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=10) as answer:
+                return dict(json.loads(answer.read()))
+        except urllib.error.HTTPError:
+            return {}
 
     def start(self, folder: Path) -> Server:
         command = [WATCHKEEPER, "run", "--world", "simulated", "--config", str(self.config)]

@@ -8,7 +8,7 @@ it tells that one again: Slack knows no idempotency key for a post.
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from slack_sdk import WebClient
@@ -41,6 +41,8 @@ class Recorded(Protocol):
     def kind(self) -> str: ...
     @property
     def payload(self) -> Any: ...
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
 
 
 class Chat(Protocol):
@@ -134,7 +136,8 @@ class Publisher:
             if standing is not None:
                 self._show(standing)
         if record.kind != "approval_requested" and _worth_telling(record.kind, payload):
-            self._say(str(payload.get("incident") or ""), self._words.sentence(record.kind, payload))
+            incident = payload.get("incident") or record.attributes.get("incident")
+            self._say(str(incident or ""), self._words.sentence(record.kind, payload))
 
     def _show(self, request: ApprovalRequest) -> None:
         """Posts the request, or brings its message up to date: who has answered it needs no buttons any more."""
