@@ -19,7 +19,7 @@ from agent.ports import JsonObject
 Phase = Literal["propose", "execute"]
 
 
-def policy_input(
+def policy_input(  # noqa: PLR0913 - one for each part of what a policy may look at
     proposal: Proposal,
     view: ClusterView,
     facts: Mapping[str, Any],
