@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import NOON
-from tampering import SIZE, File, write_evidence
+from tampering import NOON, SIZE, File, write_evidence
 
 from audit import fsck as fsck_module
 from audit.canonical import write

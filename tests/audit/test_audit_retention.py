@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import rfc9162
-from conftest import NOON
 from log_contract import answer
+from tampering import NOON
 from test_audit_redaction import exported, sql, verify
 
 from audit.errors import LogUnavailable, NoSuchRecord

@@ -1,6 +1,7 @@
 """One incident, watched by an agent that is killed: the world and its time, the agent's processes, and what is left.
 
-The world's time stands still while no agent runs, and reaches the next moment when an agent has nothing left to do.
+The world's time stands still while no agent runs, and reaches the next moment when an agent has nothing left to do. Where
+it waits for a person it is not left behind that person's clock, however long the machine takes: agents have no other.
 """
 
 import json
@@ -69,6 +70,7 @@ class Conductor:
         self.waiting = waiting
         if waiting and self.patient:
             time.sleep(ANSWER_POLL_S)
+            self.catch_up()
         elif not self.undelivered:
             self._reach(wake)
         now = self.world.clock.now()
@@ -79,6 +81,10 @@ class Conductor:
         if look:
             self._next_look = now + LOOK_EVERY
         return list(self.undelivered), look
+
+    def catch_up(self) -> None:
+        """With the clock by which people answer."""
+        self._advance(max(self.world.clock.now(), datetime.now(UTC)))
 
     def _reach(self, wake: datetime | None) -> None:
         now, start = self.world.clock.now(), self._spec.start
@@ -114,6 +120,8 @@ class Watch:
 
     def start_agent(self, *dies_at: str) -> "subprocess.Popen[bytes]":
         """`dies_at`: boundary and occurrence."""
+        if self.conductor.waiting:
+            self.conductor.catch_up()
         command = [sys.executable, str(HERE / "mortal_agent.py"), str(self._socket), str(self._settings), *dies_at]
         with (self.folder / "agent.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

@@ -73,7 +73,7 @@ def test_every_code_on_the_page_is_one_of_the_product() -> None:
 
 def test_the_numbers_on_the_page() -> None:
     flat = " ".join(PAGE.split())
-    assert f"more than {SKEW_S} s before the request" in flat
+    assert f"more than {SKEW_S} s before the request was made" in flat
     assert f"after {RIVAL_S} s by another" in flat and f"within {GATE_S} s" in flat
 
 
