@@ -1,7 +1,7 @@
 """One incident, watched by an agent that is killed: the world and its time, the agent's processes, and what is left.
 
-The world's time stands still while no agent runs, and reaches the next moment when an agent has nothing left to do. Where
-it waits for a person it is not left behind that person's clock, however long the machine takes: agents have no other.
+The world's time stands still while no agent runs, and reaches the next moment when an agent has nothing left to do.
+Where it waits for a person it is not left behind that person's clock, however long the machine takes.
 """
 
 import json
