@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.compliance.predictions import came_of_it, predicted
+from agent.compliance.timeline import sentence
 from agent.domain.outcome import Foreseen
 from agent.domain.proposal import Prediction
 
@@ -101,16 +102,30 @@ _DECISIONS = {
 }
 
 
+_SAID = {
+    "approve": "approves",
+    "reject": "rejects",
+    "edit": "changes",
+    "break_glass": "approves by break-glass, without the others,",
+}
+
+
+def _level_changed(feed: Feed, payload: Payload) -> Told:
+    return "#", sentence("level_changed", payload), "bold yellow"
+
+
 def _approval(feed: Feed, payload: Payload) -> Told:
-    if payload["decision"] not in ("approve", "reject"):
+    said = _SAID.get(payload["decision"])
+    if said is None:
         return None
-    said = "approves" if payload["decision"] == "approve" else "rejects"
     counts = "" if payload.get("counted") else f", which does not count ({payload.get('code')})"
     what = f" {payload['action']} {_place(payload['target'])}" if payload.get("action") else ""
     return "@", f"{payload['by']} {said}{what}{counts}", "yellow"
 
 
 def _notice(feed: Feed, payload: Payload) -> Told:
+    if "proposal" not in payload:  # a call past the policies: they are away, or break-glass skipped somebody
+        return "!", f"{payload['audience']} is called: {payload['message']}", "bold red"
     feed.note(payload["proposal"].split("/")[0], "grace for the owner")
     return ">", f"owner of {_place(payload['target'])} told, {payload['grace_s'] // 60} minutes of grace", "cyan"
 
@@ -148,6 +163,8 @@ _TOLD: Mapping[str, Callable[[Feed, Payload], Told]] = {
     "proposal": _proposal,
     "verdict": _verdict,
     "approval": _approval,
+    "break_glass": _approval,
+    "level_changed": _level_changed,
     "notice": _notice,
     "outcome": _outcome,
     "verification": _verification,

@@ -19,6 +19,7 @@ from agent.cli.main import app
 from agent.resources import bundled
 from agent.scenarios.format import load_scenario
 from agent.scenarios.performance import Performance
+from audit.log import Log
 
 NOW = datetime(2026, 11, 2, 9, 6, 15, tzinfo=UTC)
 
@@ -173,3 +174,24 @@ def test_asking_needs_a_terminal_and_a_file_must_be_a_scenario(tmp_path: Path) -
     status, _, err = demo("--scenario", str(tmp_path / "x.yaml"))
     assert status == 2
     assert "apiVersion: Field required" in err
+
+
+def test_the_feed_tells_of_calls_past_the_policies_of_break_glass_and_of_levels(tmp_path: Path) -> None:
+    about = {"target": {"apiVersion": "v1", "kind": "Node", "name": "gpu-7"}}
+    with Log.open(tmp_path / "w.db", durability="memory") as log:
+        for kind, payload in (
+            ("notice", {**about, "audience": "oncall", "message": "no decision for 30 minutes"}),
+            (
+                "break_glass",
+                {**about, "by": "dana", "decision": "break_glass", "counted": True, "action": "drain_node"},
+            ),
+            ("level_changed", {"change": "frozen", "by": "dana", "reason": "a move"}),
+        ):
+            log.append(kind, actor="watchkeeper", at=NOW, payload=payload)
+        feed = Feed()
+        feed.read(log)
+    assert [line.text for line in feed.lines] == [
+        "oncall is called: no decision for 30 minutes",
+        "dana approves by break-glass, without the others, drain_node gpu-7",
+        "dana froze the agent: a move.",
+    ]
