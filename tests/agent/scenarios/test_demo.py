@@ -178,13 +178,11 @@ def test_asking_needs_a_terminal_and_a_file_must_be_a_scenario(tmp_path: Path) -
 
 def test_the_feed_tells_of_calls_past_the_policies_of_break_glass_and_of_levels(tmp_path: Path) -> None:
     about = {"target": {"apiVersion": "v1", "kind": "Node", "name": "gpu-7"}}
+    glass = {"by": "dana", "decision": "break_glass"}
     with Log.open(tmp_path / "w.db", durability="memory") as log:
         for kind, payload in (
             ("notice", {**about, "audience": "oncall", "message": "no decision for 30 minutes"}),
-            (
-                "break_glass",
-                {**about, "by": "dana", "decision": "break_glass", "counted": True, "action": "drain_node"},
-            ),
+            ("break_glass", {**about, **glass, "counted": True, "action": "drain_node"}),
             ("level_changed", {"change": "frozen", "by": "dana", "reason": "a move"}),
         ):
             log.append(kind, actor="watchkeeper", at=NOW, payload=payload)
