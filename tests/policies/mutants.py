@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import regorus
@@ -24,39 +24,63 @@ AT_LEAST_PERCENT = 95
 ENDS_WITHIN_S = 60
 KILLED, SURVIVED, STILLBORN = 10, 11, 12
 EQUIVALENT: dict[str, str] = {
-    "lib/well_formed.rego: is_number(proposal.confidence)": "nothing but a number lies between 0 and 1 in Rego's order",
-    "guardrails/cost/cost.rego: not data.watchkeeper.lib.is_undo": "no undo is destructive, which the rule asks too",
-    'guardrails/autonomy/autonomy.rego: entry.change == "granted"': "what was demoted was granted upon no level",
-    'guardrails/autonomy/autonomy.rego: entry.change == "demoted"': "a granted level counted twice is the same level",
-    "guardrails/idle/idle.rego: notice_given": "the next line binds the time of that notice",
-    "lib/well_formed.rego: now_ns > 0": "a time that cannot be read fails by itself",
-    "lib/well_formed.rego: time.parse_rfc3339_ns(moment) > 0": "a time that cannot be read fails by itself",
-    "lib/well_formed.rego: is_array(standing.levels)": "a map is gone through like a list, all else fails below",
-    "lib/well_formed.rego: is_array(facts.budgets)": "a map is gone through like a list, all else fails below",
-    "main.rego: slug in consulted": "only autonomy allows anything, and it is always consulted",
-    'lib/history.rego: past.action == "request_node_repair"': "no other action has an operation or a GPU as parameter",
+    "lib/well_formed.rego: proposal_well_formed: is_number(proposal.confidence)": (
+        "nothing but a number lies between 0 and 1 in Rego's order"
+    ),
+    "guardrails/cost/cost.rego: cost.ask_first: not data.watchkeeper.lib.is_undo": (
+        "no undo is destructive, which the rule asks too"
+    ),
+    'guardrails/autonomy/autonomy.rego: granted: entry.change == "granted"': (
+        "what was demoted was granted upon no level"
+    ),
+    'guardrails/autonomy/autonomy.rego: lost: entry.change == "demoted"': (
+        "a granted level counted twice is the same level"
+    ),
+    "guardrails/idle/idle.rego: idle.grace: notice_given": "the next line binds the time of that notice",
+    "lib/well_formed.rego: well_formed: now_ns > 0": "a time that cannot be read fails by itself",
+    "lib/well_formed.rego: moment_or_null: time.parse_rfc3339_ns(moment) > 0": (
+        "a time that cannot be read fails by itself"
+    ),
+    "lib/well_formed.rego: standing_well_formed: is_array(standing.levels)": (
+        "a map is gone through like a list, all else fails below"
+    ),
+    "lib/well_formed.rego: facts_well_formed: is_array(facts.budgets)": (
+        "a map is gone through like a list, all else fails below"
+    ),
+    "main.rego: allowances: slug in consulted": "only autonomy allows anything, and it is always consulted",
+    'lib/history.rego: next_rung: past.action == "request_node_repair"': (
+        "no other action has an operation or a GPU as parameter"
+    ),
 }
-"""By 'file: condition': why no test can tell the mutant from the rule."""
+"""By 'file: rule: condition', the rule by its reason code where it gives one: why no test tells the mutant from it."""
 CONDITION = re.compile(r"^\t+(?!some |every |\"|\}|\]|\{|#)(?P<text>[^{\[]*[^{\[(,])$")
 BOUND = re.compile(r"^\w+ := ")
 TEST = re.compile(r"^(test_\w+) ", re.MULTILINE)
+RULE = re.compile(r"^(?:default )?(?P<name>\w+)(?:.*\"code\": \"(?P<code>[\w.]+)\")?")
 
 
 @dataclass(frozen=True)
 class Mutant:
     file: str
     line: int
+    rule: str
     condition: str
     how: str
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.how}: {self.condition}"
+        return f"{self.file}:{self.line}: {self.rule}: {self.how}: {self.condition}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.file}: {self.rule}: {self.condition}"
 
 
 def mutants(file: str, text: str) -> Iterator[Mutant]:
-    lines = text.splitlines()
+    lines, rule = text.splitlines(), ""
     for number, line in enumerate(lines):
+        begun = RULE.match(line)
+        rule = (begun["code"] or begun["name"]) if begun else rule
         found = CONDITION.match(line)
         if found is None or BOUND.match(found["text"]):
             continue
@@ -64,7 +88,7 @@ def mutants(file: str, text: str) -> Iterator[Mutant]:
         other = condition.removeprefix("not ") if condition.startswith("not ") else f"not {condition}"
         for how, instead in (("without", f"{indent}true"), ("negated", f"{indent}{other}")):
             changed = "\n".join([*lines[:number], instead, *lines[number + 1 :]]) + "\n"
-            yield Mutant(file, number + 1, condition, how, changed)
+            yield Mutant(file, number + 1, rule, condition, how, changed)
 
 
 class Tests:
@@ -122,7 +146,10 @@ def main() -> int:
     tests = Tests(options.folder)
     sources = [name for name in tests.files if not name.endswith("_test.rego")]
     chosen = [mutant for name in sources for mutant in mutants(name, tests.files[name])][:: options.every]
-    killed, survivors, stillborn, equivalent = 0, [], 0, 0
+    if chosen and tests.kill(replace(chosen[0], text=tests.files[chosen[0].file])) is not False:
+        print("the tests fail without any mutant: mend them first (watchkeeper policy test)")
+        return 1
+    killed, survivors, stillborn, equivalent = 0, [], 0, []
     began = time.monotonic()
     for mutant in chosen:
         died = tests.kill(mutant)
@@ -130,17 +157,19 @@ def main() -> int:
             stillborn += 1
         elif died:
             killed += 1
-        elif f"{mutant.file}: {mutant.condition}" in EQUIVALENT:
-            equivalent += 1
+        elif mutant.key in EQUIVALENT:
+            equivalent.append(mutant)
         else:
             survivors.append(mutant)
+    for mutant in equivalent:
+        print(f"no test can tell: {mutant} ({EQUIVALENT[mutant.key]})")
     for mutant in survivors:
         print(f"survived: {mutant}")
     counted = killed + len(survivors)
     percent = 100 * killed / counted if counted else 0.0
     print(
-        f"{killed} of {counted} mutants killed ({percent:.1f} %), {equivalent} equivalent, {stillborn} do not load, "
-        f"{time.monotonic() - began:.0f} s"
+        f"{killed} of {counted} mutants killed ({percent:.1f} %), {len(equivalent)} that no test can tell, "
+        f"{stillborn} do not load, {time.monotonic() - began:.0f} s"
     )
     return 0 if percent >= AT_LEAST_PERCENT else 1
 

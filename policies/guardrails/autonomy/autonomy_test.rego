@@ -192,3 +192,8 @@ test_a_word_on_another_class_leaves_the_word_on_all if {
 	allow(standing(of_research, [grant("*", "act_with_approval"), lost_elsewhere]), asking) == {"autonomy.act"}
 	allow(standing(of_research, [grant("*", "act_with_approval"), loss("law")]), asking) == {"autonomy.act"}
 }
+
+test_telling_somebody_is_telling_also_where_it_takes_something_back if {
+	given := object.union(notify, {"proposal": {"undoes": "inc-1/0"}})
+	allow(given, at({"default": "act_with_approval"})) == {"autonomy.notify"}
+}

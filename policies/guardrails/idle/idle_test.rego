@@ -75,3 +75,12 @@ test_the_grace_of_a_reclaim_holds_for_no_other_action if {
 	})
 	deny(given, limits) == set()
 }
+
+test_what_another_action_promised_its_owner_is_no_grace_of_a_reclaim if {
+	given := data.watchkeeper.examples.cordon_with({
+		"phase": "execute",
+		"proposal": {"notice_s": 600},
+		"facts": {"notice": {"given_at": "2026-11-02T08:59:00Z"}},
+	})
+	deny(given, limits) == set()
+}

@@ -54,3 +54,15 @@ test_it_says_when_the_next_one_opens if {
 	some reason in reasons
 	reason.params.windows == ["nights (opens 2026-11-02T21:00:00Z)", "noon"]
 }
+
+test_an_open_window_of_others_opens_nothing if {
+	others := data.watchkeeper.examples.with_limits({"windows": [nights, object.union(noon, {"actions": ["drain_node"]})]})
+	deny(at([shut, {"name": "noon", "open": true, "opens": null, "closes": null}]), others) == {"window.closed"}
+}
+
+test_one_that_never_opens_again_names_no_time if {
+	never := object.union(shut, {"opens": null})
+	reasons := data.watchkeeper.guardrails.window.deny with input as at([never]) with data.limits as declared({})
+	some reason in reasons
+	reason.params.windows == ["nights"]
+}
