@@ -64,8 +64,10 @@ verify_within_s := {
 	"scale_workload": 900,
 }
 
+# Who is asked: what the limits say for the action, and what guardrails want beside it. `approvers contains {"name": …,
+# "count": …}` in a guardrail asks one group more, or more of a group, in every tier; by no rule is anybody asked less.
 approval := {
-	"groups": approval_entry.groups,
+	"groups": joined(approval_entry.groups),
 	"approve_within_s": seconds(approval_entry.approve_within),
 	"execute_within_s": seconds(approval_entry.execute_within),
 	"tiers": approval_tiers,
@@ -74,6 +76,25 @@ approval := {
 approval_entry := object.union(data.limits.approvals["default"], object.get(data.limits.approvals, input.proposal.action, {}))
 
 # Who is asked, one after the other, once the time of those before is over.
-approval_tiers := [{"groups": tier.groups, "approve_within_s": seconds(tier.approve_within)} |
+approval_tiers := [{"groups": joined(tier.groups), "approve_within_s": seconds(tier.approve_within)} |
 	some tier in object.get(approval_entry, "tiers", [])
 ]
+
+wanted contains group if {
+	some slug
+	some group in data.watchkeeper.guardrails[slug].approvers
+}
+
+joined(groups) := array.concat(
+	[{"name": group.name, "count": most(group.name, group.count)} | some group in groups],
+	[{"name": name, "count": most(name, 1)} |
+		some name in sort({group.name | some group in wanted})
+		others := {group.name | some group in groups}
+		not name in others
+	],
+)
+
+most(name, count_given) := max({count_given} | {group.count |
+	some group in wanted
+	group.name == name
+})
