@@ -48,6 +48,7 @@ class PastAction(Noun):
     nodes: tuple[str, ...] = ()
     gangs: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
+    gpus: int | None = None  # of what was stopped; None where an earlier log does not say
     undo: bool = False
     helped: bool | None = None  # what its verification said; None while there is none
     verified_at: datetime | None = None

@@ -149,6 +149,7 @@ def past(action: str, target: str | dict[str, str], *, undo: bool = False, **dur
         "nodes": [ref["name"]] if ref["kind"] == "Node" else [],
         "gangs": [],
         "workloads": [],
+        "gpus": 0,
         "tenant": "",
         "undo": undo,
         "incident": "inc-0",

@@ -6,7 +6,7 @@ recorded as final, and `unknown` until then (an action that runs, or died, count
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -87,5 +87,6 @@ def _implied(action: str, target: ObjectRef) -> dict[str, list[str]]:
     return {"gangs" if action in _GANG_ACTIONS else "workloads": [str(target)]}
 
 
-def _touched(blast_radius: Mapping[str, Iterable[str]]) -> dict[str, Any]:
-    return {kind: tuple(blast_radius.get(kind) or ()) for kind in ("nodes", "gangs", "workloads")}
+def _touched(blast_radius: Mapping[str, Any]) -> dict[str, Any]:
+    named = {kind: tuple(blast_radius.get(kind) or ()) for kind in ("nodes", "gangs", "workloads")}
+    return {**named, "gpus": blast_radius.get("gpus")}
