@@ -12,6 +12,7 @@ from agent.adapters.gate import Live, PoliciesInForce, policies_for
 from agent.adapters.inbound.observing import Observer
 from agent.adapters.kubernetes.views import ClusterViews
 from agent.adapters.ledger import AuditLedger
+from agent.adapters.ledger.read_notes import take_over
 from agent.adapters.llm import reasoner_for
 from agent.adapters.playbooks.library import load_playbooks
 from agent.adapters.prometheus.detect import Surveyor
@@ -90,6 +91,7 @@ class Agent:
     def look(self) -> None:
         """One look of the agent's own at objects and metrics. A world that does not answer is looked at again later."""
         self.watch.heartbeat()
+        take_over(self.log, self.ports.ledger)
         self._reload()
         now = self.ports.clock.now()
         for look in (self._observer.observe, self._survey):

@@ -43,6 +43,11 @@ class Section:
         else:
             self.problems_dropped += 1
 
+    def extend(self, later: Section) -> None:
+        for each in later.problems:
+            self.add(each.code, each.index, each.reason)
+        self.problems_dropped += later.problems_dropped
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -53,6 +58,7 @@ class Verdict:
     Without an anchor from outside, a tail cut off cleanly and a log rebuilt from its beginning look like honest logs;
     `anchored` says whether there was one, `deep` whether the indexes behind queries were checked as well. What was let
     go as a record says is no problem: `dropped` records at the log's beginning, and what was `redacted`.
+    `reads_waiting` are reads that were noted beside the log, since `reads_since`, and are no records yet.
     `roots` are those that the records make at the sizes asked for; `covered` is the largest size that an anchor
     vouches for.
     """
@@ -65,6 +71,8 @@ class Verdict:
     dropped: int = 0
     redacted: list[Redacted] = field(default_factory=list)
     redacted_more: int = 0
+    reads_waiting: int = 0
+    reads_since: str | None = None
     integrity: Section = field(default_factory=Section)
     completeness: Section = field(default_factory=Section)
     anchoring: Section = field(default_factory=Section)
@@ -89,6 +97,12 @@ class Verdict:
         else:
             self.redacted_more += 1
 
+    def take(self, found: Verdict) -> None:
+        """As its own what another check found in which nothing is wrong."""
+        self.size, self.root, self.dropped, self.roots = found.size, found.root, found.dropped, found.roots
+        self.redacted, self.redacted_more = found.redacted, found.redacted_more
+        self.warnings.extend(found.warnings)
+
     def as_json(self) -> dict[str, object]:
         first = self.first_problem
         return {
@@ -102,6 +116,8 @@ class Verdict:
             "dropped": self.dropped,
             "redacted": [asdict(each) for each in self.redacted],
             "redacted_more": self.redacted_more,
+            "reads_waiting": self.reads_waiting,
+            "reads_since": self.reads_since,
             "first_bad_index": first.index if first else None,
             "first_reason": first.reason if first else None,
         } | {name: _section_json(section) for name, section in self._sections()}
@@ -126,6 +142,8 @@ class Verdict:
             yield f"redacted: {redacted}"
         if self.redacted_more:
             yield f"redacted: and {self.redacted_more} more"
+        if self.reads_waiting:
+            yield f"reads: {self.reads_waiting} are noted and no records yet, the oldest since {self.reads_since}"
         if not self.deep:
             yield "not deep: the indexes that queries use were not compared with the tables"
         if not self.anchored:

@@ -23,7 +23,7 @@ from agent.cli.output import (
     say,
     show_json,
 )
-from agent.cli.reading import logged
+from agent.cli.reading import logged, logged_check
 from agent.cli.records import proof_of, record_at, sentence_of, tell
 
 if TYPE_CHECKING:
@@ -127,12 +127,17 @@ def fsck(
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
-    """Rehashes the whole log and says whether it is intact, or where it is not. Exit status 1 if it is not."""
+    """Rehashes the whole log and says whether it is intact, or where it is not. Exit status 1 if it is not.
+
+    That the agent's own log was checked is recorded; a file that --db names is not changed.
+    """
     place = log_place(config, db)
     given, named = settings(config), kept or []
     places = [each for each in named if each != SETTINGS] + (list(given.anchors) if SETTINGS in named else [])
     outside = kept_at(places, [*(key or []), *(_own_keys(given) if SETTINGS in named else ())])
     verdict = verdict_of(place, _root(root), size, outside, deep=deep)
+    if db is None:
+        logged_check(place, {"size": size, "root": root, "kept": named}, verdict)
     if json:
         show_json(verdict.as_json())
     else:

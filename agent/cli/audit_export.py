@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
+from itertools import takewhile
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +22,7 @@ from agent.cli.records import proof_of
 
 if TYPE_CHECKING:
     from audit.log import Log
+    from audit.record import Record
     from audit.signing import Signer
 
 
@@ -52,13 +55,18 @@ def export(  # noqa: PLR0913, PLR0917 - one option for each thing a record can b
     now = WallClock().now()
     conditions = {"since": moment("--since", since, now), "until": moment("--until", until, now)}
     asked = {name: value for name, value in {**conditions, "incident": incident, "kind": kind}.items() if value}
+    signer = signer_of(key, None) if form is Form.PROVED and key else None
     with opened(config, db) as house:
         size = house.log.size()
-        if form is Form.PROVED:
-            told = _proved(house.log, into, signer_of(key or Path(), None), asked, withhold=withhold)
+        records = partial(_upto, house.log, size, asked)
+        if into.exists():
+            fail(f"There is a {into} already.", "Name a new folder by --into.")
+        count = sum(1 for _ in records()) if asked else size - house.log.first_kept()
+        logged(house, "audit export", asked | {"format": form.value, "into": into}, count)
+        if signer is not None:
+            told = _proved(house.log, size, into, signer, records() if asked else None, withhold=withhold)
         else:
-            told = _events(house.log, into, form, asked, settings(config).cluster, withhold=withhold)
-        logged(house, "audit export", asked | {"format": form.value, "into": into}, told["records"])
+            told = _events(records(), into, form, settings(config).cluster, withhold=withhold)
     if json:
         show_json(told | {"tree_size": size, "folder": str(into)})
         return
@@ -68,23 +76,28 @@ def export(  # noqa: PLR0913, PLR0917 - one option for each thing a record can b
         console().print(f"  python3 verify.py --key {told['key']}", soft_wrap=True)  # whole, so that it can be copied
 
 
-def _proved(log: Log, into: Path, signer: Signer, asked: dict[str, Any], *, withhold: bool) -> dict[str, Any]:
+def _upto(log: Log, size: int, asked: dict[str, Any]) -> Iterator[Record]:
+    """Of the log as it was before this read came onto its record."""
+    return takewhile(lambda record: record.index < size, log.query(**asked))
+
+
+def _proved(
+    log: Log, size: int, into: Path, signer: Signer, records: Iterator[Record] | None, *, withhold: bool
+) -> dict[str, Any]:
     from audit.checkpoints import Checkpoint
     from audit.export import Vouched, export as write
 
-    size = log.size()
     by = Vouched(signer.sign(Checkpoint(signer.key.name, size, log.root(size))), size, signer.key)
-    records = log.query(**asked) if asked else None
     with _new(into):
         return {"records": write(into, log, by, records, withhold=withhold), "key": str(signer.key)}
 
 
-def _events(log: Log, into: Path, form: Form, asked: dict[str, Any], cluster: str, *, withhold: bool) -> dict[str, Any]:
+def _events(found: Iterator[Record], into: Path, form: Form, cluster: str, *, withhold: bool) -> dict[str, Any]:
     from agent.compliance.cloudevents import cloud_event, source_of
     from agent.compliance.ocsf import remediation_events
     from audit.sealing import hidden
 
-    records = (hidden(record) if withhold else record for record in log.query(**asked))
+    records = (hidden(record) if withhold else record for record in found)
     events: Iterator[dict[str, Any]]
     if form is Form.CLOUDEVENTS:
         events = (cloud_event(record, source_of(cluster)) for record in records)

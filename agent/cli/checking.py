@@ -24,9 +24,12 @@ def verdict_of(
     url = url_of(place)
     try:
         if url is not None:
+            from audit.storage.reads_waiting import tell_of_reads
             from audit.storage.recheck import fsck_postgresql
 
-            return fsck_postgresql(url, expect_root=root, expect_size=size, kept=kept)
+            verdict = fsck_postgresql(url, expect_root=root, expect_size=size, kept=kept)
+            tell_of_reads(url, verdict)
+            return verdict
         return checker.fsck(place, expect_root=root, expect_size=size, kept=kept, deep=deep)
     except (OSError, sqlite3.Error, LogUnavailable) as error:
         fail(f"The log in {place} cannot be opened: {error}.", "Name a readable file by --db.")

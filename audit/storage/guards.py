@@ -128,6 +128,16 @@ def postgresql_guards(version: int) -> Iterator[str]:
         yield f"CREATE TRIGGER {table}_insert BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_insert()"
 
 
+def postgresql_note_guards() -> Iterator[str]:
+    """Of what readers leave word of: a note goes when it has become a record, and is otherwise nobody's to touch."""
+    yield _REFUSE_NOTES
+    for verb, each in (("UPDATE", "ROW"), ("DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+        yield (
+            f"CREATE TRIGGER log_read_notes_{verb.lower()} BEFORE {verb} ON log_read_notes "
+            f"FOR EACH {each} EXECUTE FUNCTION log_refuse_notes()"
+        )
+
+
 _REFUSE = """
 CREATE FUNCTION log_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -149,3 +159,14 @@ BEGIN
     END IF;
     RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
 END $$"""  # noqa: S608 - of nothing but the conditions above
+
+_REFUSE_NOTES = """
+CREATE FUNCTION log_refuse_notes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF EXISTS (SELECT 1 FROM log_records WHERE unique_key = 'log_read:' || OLD.at || '/' || OLD.id) THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% waits for its record: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
+END $$"""

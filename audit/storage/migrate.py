@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
 from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
+from audit.storage.read_notes import notes
 from audit.storage.schema import metadata, parts, stubs, versions
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -54,10 +55,14 @@ def _grant(
 ) -> None:
     everything = ", ".join(table.name for table in metadata.sorted_tables)
     appended = ", ".join(table.name for table in metadata.sorted_tables if table not in (versions, stubs))
-    connection.execute(text(f"REVOKE ALL ON {everything} FROM PUBLIC"))
+    connection.execute(text(f"REVOKE ALL ON {everything}, {notes.name} FROM PUBLIC"))
     for role in (*writers, *readers, *redactors):
         connection.execute(text(f'GRANT SELECT ON {everything} TO "{role}"'))
     for role in (*writers, *redactors):
         connection.execute(text(f'GRANT INSERT ON {appended} TO "{role}"'))
+    for role in readers:
+        connection.execute(text(f'GRANT INSERT (body), SELECT (id, at) ON {notes.name} TO "{role}"'))
+    for role in writers:
+        connection.execute(text(f'GRANT SELECT, DELETE ON {notes.name} TO "{role}"'))
     for role in redactors:
         connection.execute(text(f'GRANT DELETE ON {parts.name} TO "{role}"'))

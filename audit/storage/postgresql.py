@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
+from audit.storage.read_notes import ReadNotes
 from audit.storage.schema import SCHEMA_VERSION, versions
 from audit.storage.transaction import Transaction
 
@@ -50,6 +51,7 @@ class PostgresqlStore:
                 "application_name": "watchkeeper-log",
             },
         )
+        self.notes = ReadNotes(self._engine, self._errors)
         with self._errors():
             self._check_version()
 

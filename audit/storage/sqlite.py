@@ -33,6 +33,8 @@ WAL_ATTEMPTS = 20
 class SqliteStore:
     """Opens transactions on the log's file. Usable from several threads: each transaction has its own connection."""
 
+    notes = None  # a file knows no roles
+
     def __init__(self, path: Path, durability: Durability, lock_timeout_s: float) -> None:
         self.name = str(path)
         self._path = path

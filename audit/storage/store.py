@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from audit.storage.read_notes import ReadNotes
 from audit.storage.transaction import Transaction
 
 
@@ -12,6 +13,11 @@ class Store(Protocol):
     """Usable from several threads. What it cannot do now is `LogUnavailable`; later calls try again."""
 
     name: str
+
+    @property
+    def notes(self) -> ReadNotes | None:
+        """Where whoever may not append leaves word of what they read; None where whoever reads may write."""
+        ...
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """A snapshot of the log."""

@@ -304,12 +304,13 @@ def test_the_steps_make_what_the_program_expects(database: Postgresql) -> None:
     from alembic.migration import MigrationContext
     from sqlalchemy import create_engine
 
+    from audit.storage.read_notes import metadata as of_notes
     from audit.storage.schema import metadata
 
     engine = create_engine(make_url(database.url(OWNER)).set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:
         options = {"version_table": "log_alembic_version", "compare_type": True}
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), [metadata, of_notes]) == []
     engine.dispose()
 
 

@@ -32,7 +32,7 @@ SENSITIVE: Mapping[str, frozenset[str]] = {
     "break_glass": frozenset({"by", "account", "reason", "skipped"}),
     "approval_requested": frozenset({"requested_by", "editors"}),
     "level_changed": frozenset({"by", "reason"}),
-    "log_read": frozenset({"by", "asked"}),
+    "log_read": frozenset({"by", "asked", "role", "text"}),
 }
 
 SENSITIVE_ATTRIBUTES = frozenset({"approver"})

@@ -2,11 +2,12 @@
 
 from alembic import context
 
+from audit.storage import read_notes
 from audit.storage.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=[metadata, read_notes.metadata],
     version_table="log_alembic_version",
 )
 with context.begin_transaction():

@@ -103,6 +103,40 @@ def test_whoever_reads_is_on_the_record(site: Any, monkeypatch: pytest.MonkeyPat
     assert "erin read 2 records by audit query" in " ".join(call("query", "--kind", "log_read").stdout.split())
 
 
+def test_a_check_of_the_agents_own_log_is_on_the_record_and_one_of_a_copy_changes_nothing(
+    site: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "erin")
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(site.path)) as ours, closing(sqlite3.connect(copy)) as theirs:
+        ours.backup(theirs)
+    before = copy.read_bytes()
+    copy.chmod(0o400)
+    assert call("fsck", "--db", str(copy)).exit_code == 0
+    assert copy.read_bytes() == before
+    assert not list(site.log.query(kind="log_read"))
+    size = site.log.size()
+    told = call("fsck", "--size", "2", "--root", site.log.root(2).hex())
+    assert told.exit_code == 0 and "no record" not in told.stderr, told.stderr
+    (record,) = site.log.query(kind="log_read")
+    said = record.payload
+    assert (said["by"], said["door"], said["count"], said["asked"]["size"]) == ("erin", "audit fsck", size, "2")
+    assert fsck(site.path).ok
+
+
+def test_a_check_goes_on_where_it_cannot_be_recorded(site: Any) -> None:
+    with closing(sqlite3.connect(site.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        held = call("fsck")
+        holder.execute("DROP TRIGGER log_records_update")
+        holder.execute("UPDATE log_records SET actor = 'mallory' WHERE \"index\" = 1")
+        holder.commit()
+    assert held.exit_code == 0 and "on no record" in held.stderr
+    before = site.log.size()
+    bad = call("fsck")
+    assert bad.exit_code == 1 and "left as it is" in bad.stderr and site.log.size() == before
+
+
 def test_a_log_that_cannot_be_written_is_read_and_that_is_said(site: Any) -> None:
     with closing(sqlite3.connect(site.path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
