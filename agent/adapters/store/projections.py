@@ -49,6 +49,9 @@ class Projected:
     incidents: dict[str, IncidentRow] = field(default_factory=dict)
     requests: dict[str, ApprovalRequest] = field(default_factory=dict)
     proposals: dict[str, Proposal] = field(default_factory=dict)
+    digests: dict[str, str] = field(
+        default_factory=dict
+    )  # of proposals as they were recorded, whatever was erased since
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # the newest, by proposal digest
 
     def see(self, record: Recorded) -> None:
@@ -119,6 +122,7 @@ def _incident_closed(projected: Projected, payload: Any, at: datetime) -> None:
 def _proposal(projected: Projected, payload: Any, _at: datetime) -> None:
     proposal = Proposal.model_validate({name: payload[name] for name in Proposal.model_fields if name in payload})
     projected.proposals[proposal.id] = proposal
+    projected.digests[proposal.id] = payload.get("digest", proposal.digest)
 
 
 def _verdict(projected: Projected, payload: Any, _at: datetime) -> None:
@@ -128,7 +132,7 @@ def _verdict(projected: Projected, payload: Any, _at: datetime) -> None:
 
 def _approval_requested(projected: Projected, payload: Any, _at: datetime) -> None:
     proposal, verdict = projected.proposals.get(payload["proposal"]), projected.verdicts.get(payload["digest"])
-    if proposal and verdict and proposal.digest == payload["digest"]:
+    if proposal and verdict and projected.digests[proposal.id] == payload["digest"]:
         names = ("requirement", "requested_at", "expires_at", "requested_by", "editors")
         named = {name: payload[name] for name in names if name in payload}
         request = {"id": payload["request"], "incident": proposal.incident, "proposal": proposal, "verdict": verdict}

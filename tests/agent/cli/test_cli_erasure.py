@@ -13,10 +13,11 @@ from agent.adapters.checkpoints import close, open_checkpointer
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.store import Store
 from agent.cli import audit
-from agent.domain.approval import Answer, Person
+from agent.domain.approval import Answer, Person, RequestState
 from agent.domain.base import rfc3339
 from agent.domain.cluster import node_ref
 from agent.domain.incident import Incident, IncidentState, Symptom
+from agent.domain.proposal import Step, Verb
 from agent.domain.signal import Signal, XidBody
 from agent.domain.thread import Thread
 from audit.fsck import fsck
@@ -114,6 +115,33 @@ def test_what_a_person_gave_as_a_reason_is_in_no_file_and_the_request_is_still_k
     assert files_with(lived.path.parent, REASON) == [], told
     after = lived.store.desk.get(lived.request.id)
     assert after.answers[-1].reason == "(redacted)" and after.state is before.state
+    assert fsck(lived.path, deep=True).ok
+
+
+def test_what_a_step_quotes_is_in_no_file_and_the_request_is_still_known(lived: Any) -> None:
+    """A text in a step is part of the digest: the request goes by the digest that its proposal was recorded with."""
+    now, quoted = Now().now(), "as Eleonora-of-tenant-research wrote on the door"
+    tell = Step(verb=Verb.NOTIFY, target=node_ref("gpu-3"), body={"audience": "owner", "message": quoted})
+    asked = lived.request.proposal
+    proposal = asked.model_copy(update={"id": "inc-1/2", "steps": (tell,), "parameters": {"message": quoted}})
+    verdict = lived.request.verdict.model_copy(update={"proposal_digest": proposal.digest})
+    request = lived.request.model_copy(update={"id": "apr-2", "proposal": proposal, "verdict": verdict})
+    record = AuditLedger(lived.log, Now(), "watchkeeper", seal=True).record
+    about = {"incident": "inc-1", "proposal": proposal.id}
+    record("proposal", {**proposal.json_object(), "digest": proposal.digest, "remedy": "notify"})
+    record("verdict", {"verdict": verdict.json_object(), "input": {"phase": "propose"}}, attributes=about)
+    said = {name: request.json_object()[name] for name in ("requirement", "requested_at", "expires_at")}
+    said |= {"request": "apr-2", "proposal": proposal.id, "digest": proposal.digest}
+    record("approval_requested", said, attributes=about)
+    lived.store.desk.open(request)
+    lived.store.desk.close("apr-2", "cancelled")
+    told = redacted(lived, quoted)
+    assert files_with(lived.path.parent, quoted) == [], told
+    after = lived.store.desk.get("apr-2")
+    assert after is not None and after.state is RequestState.CANCELLED and after.requested_at <= now
+    assert after.proposal.steps[0].body == {"audience": "owner", "message": "(redacted)"}
+    assert after.digest != proposal.digest, "what is left of it covers nothing that anybody may propose"
+    assert lived.store.desk.get(lived.request.id) is not None
     assert fsck(lived.path, deep=True).ok
 
 
