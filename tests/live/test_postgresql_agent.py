@@ -59,6 +59,18 @@ def test_a_whole_incident_is_on_the_record_of_the_database_and_nowhere_else(watc
     assert not [name for name in tables if name.startswith("log_")] and "agent_incidents" in tables
 
 
+def test_the_running_agent_records_what_readers_left_word_of(watch: Watch, database: Postgresql) -> None:
+    said = '{"by": "erin", "door": "audit query", "asked": {}, "count": 2, "first": 0, "last": 1}'
+    for role, left in ((READER, ""), (WRITER, "permission denied")):
+        assert left in database.sql(f"INSERT INTO log_read_notes (body) VALUES ('{said}')", role, "audit")
+    assert watch.run_agent() == 0, watch.said()
+    with Log.open(database.url(READER)) as log:
+        reads = [record.payload for record in log.query(kind="log_read")]
+    assert [(read["by"], read["role"]) for read in reads] == [("erin", READER)]
+    assert database.sql("SELECT count(*) FROM log_read_notes", OWNER, "audit") == "0\n"
+    assert_all_is_well(watch)
+
+
 @pytest.mark.parametrize(("boundary", "occurrence"), [("intent", 2), ("effect", 3), ("outcome", 1)])
 def test_killed_at_a_boundary_it_goes_on_where_it_was(watch: Watch, boundary: str, occurrence: int) -> None:
     assert watch.run_agent(boundary, str(occurrence)) == -signal.SIGKILL, watch.said()
