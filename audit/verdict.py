@@ -143,7 +143,7 @@ class Verdict:
         if self.redacted_more:
             yield f"redacted: and {self.redacted_more} more"
         if self.reads_waiting:
-            yield f"reads: {self.reads_waiting} are noted and no records yet, the oldest since {self.reads_since}"
+            yield f"reads noted and no records yet: {self.reads_waiting}, the oldest since {self.reads_since}"
         if not self.deep:
             yield "not deep: the indexes that queries use were not compared with the tables"
         if not self.anchored:

@@ -91,6 +91,7 @@ def _integrity(place: str | Path, log: Log, kept: list[SignedCheckpoint]) -> Int
         dropped=verdict.dropped,
         redacted=len({each.index for each in verdict.redacted}) + verdict.redacted_more,
         anchors=tuple(anchors),
+        reads_waiting=verdict.reads_waiting,
     )
 
 

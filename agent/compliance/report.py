@@ -61,6 +61,7 @@ class Integrity:
     dropped: int
     redacted: int
     anchors: tuple[Anchor, ...]
+    reads_waiting: int = 0
 
 
 def html(month: str, cluster: str, made_at: datetime, made: Evidence, integrity: Integrity) -> str:

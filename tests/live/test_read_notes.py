@@ -77,7 +77,7 @@ def test_what_a_reader_is_shown_is_on_the_record_once(log: Log, database: Postgr
     assert (waiting(database), reads(log)) == (1, [])
     verdict = check(database)
     assert verdict.ok and verdict.reads_waiting == 1 and not verdict.warnings.problems
-    assert any("reads: 1 are noted and no records yet" in line for line in verdict.lines())
+    assert any("reads noted and no records yet: 1, the oldest since" in line for line in verdict.lines())
     agent_looks(log)
     agent_looks(log)
     (record,) = reads(log)
@@ -86,6 +86,15 @@ def test_what_a_reader_is_shown_is_on_the_record_once(log: Log, database: Postgr
     assert said["asked"]["kind"] == "['intent']" and said["noted_at"].startswith("20")
     assert {"/payload/by", "/payload/role"} <= set(record.sealed), "it can be erased"
     assert (waiting(database), check(database).reads_waiting) == (0, 0)
+
+
+def test_the_months_report_tells_of_notes_that_wait(log: Log, database: Postgresql, tmp_path: Path) -> None:
+    month, desk = datetime.now(UTC).strftime("%Y-%m"), tmp_path / "auditor"
+    for into, told in (("first", False), ("second", True)):
+        made = audit(desk, database.url(READER), "report", "--month", month, "--into", into)
+        assert made.returncode == 0, made.stderr
+        page = (desk / into / "report.html").read_text("utf-8")
+        assert ("noted beside the log and were no records yet: 1." in page) is told, "by the first report"
 
 
 def test_fsck_by_a_reader_is_on_the_record_too(log: Log, database: Postgresql, tmp_path: Path) -> None:
