@@ -1,7 +1,8 @@
 """Writes the bundle that an OPA server loads: the same policies, the merged limits, and our digest as its revision.
 
 By that revision an agent knows, with every decision, that the server decided under the very policies that the agent
-was started with. The same input makes the same bytes.
+was started with. The same input makes the same bytes. The forms of the limits go along for an agent that reads the same
+archive; OPA takes no notice of them.
 """
 
 import gzip
@@ -18,7 +19,7 @@ ROOTS = ("limits", "watchkeeper")  # nobody can write to these beside the bundle
 def bundle_files(bundle: Bundle) -> dict[str, bytes]:
     """The files of an OPA bundle, by name."""
     manifest = {"revision": bundle.digest, "roots": list(ROOTS), "rego_version": 1}
-    files = {name: text.encode() for name, text in bundle.policies}
+    files = {name: text.encode() for name, text in (*bundle.policies, *bundle.schemas.items())}
     files[".manifest"] = _json(manifest)
     files["data.json"] = _json({"limits": bundle.limits})
     return dict(sorted(files.items()))

@@ -15,7 +15,7 @@ import regorus
 
 from agent.adapters.rego.evaluator import Content
 from agent.adapters.rego.faults import BundleRefused, engine_words
-from agent.adapters.rego.limits import read_limits
+from agent.adapters.rego.limits import read_limits, schemas
 from agent.adapters.rego.metadata import ReasonText, reason_texts
 from agent.adapters.rego.scan import package_of, refuse_too_deep, refuse_unfit, rule_names
 from agent.adapters.rego.signature import Trust, verify
@@ -35,6 +35,7 @@ class Bundle:
     limits: Mapping[str, Any]
     reasons: Mapping[str, ReasonText]  # by code
     digest: str
+    schemas: Mapping[str, str]  # the forms of the limits, by file
 
     @property
     def content(self) -> Content:
@@ -61,7 +62,7 @@ def read_bundle(place: Path, overlay: Mapping[str, Any] | None = None, trust: Tr
     reasons = _reasons(policies)
     limits = read_limits(source, overlay)
     tests = tuple(entry for entry in files if entry[0].endswith("_test.rego"))
-    return Bundle(policies, tests, limits, reasons, _digest(policies, limits))
+    return Bundle(policies, tests, limits, reasons, _digest(policies, limits), schemas(source))
 
 
 def add_policy(engine: Any, name: str, text: str) -> None:

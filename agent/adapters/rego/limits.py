@@ -72,13 +72,34 @@ def _files(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
             raise BundleRefused(f"{name}: a server would take it for data; limits are in data/*.yaml or data.json")
 
 
+def schemas(source: Source) -> dict[str, str]:
+    """The forms of the data that came with the policies, by file."""
+    return {name: text_of(name, content) for name, content in source.items() if name == SCHEMA or _slug(name)}
+
+
 def _validator(source: Source) -> jsonschema.Draft202012Validator:
-    """An archive for a server has no schema of its own: the one that came along holds."""
-    content = source[SCHEMA] if SCHEMA in source else (bundled("policies") / SCHEMA).read_bytes()
-    return jsonschema.Draft202012Validator(_json(SCHEMA, content))
+    """Of the shipped limits, and of those of other guardrails: guardrails/NAME/data.schema.json is the form of NAME."""
+    given = schemas(source)
+    schema = _json(SCHEMA, given[SCHEMA] if SCHEMA in given else (bundled("policies") / SCHEMA).read_bytes())
+    forms = schema.get("properties", {})
+    for name in sorted(given.keys() - {SCHEMA}):
+        if _slug(name) in forms:
+            raise BundleRefused(f"{name}: {_slug(name)} has its form in {SCHEMA} already")
+        forms[_slug(name)] = _json(name, given[name])
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise BundleRefused(f"{SCHEMA}: {error.json_path}: {error.message}") from error
+    return jsonschema.Draft202012Validator(schema)
 
 
-def _json(name: str, content: bytes) -> Any:
+def _slug(name: str) -> str:
+    """Whose data this file is the form of: '' for every other file."""
+    folder, _, file = name.removeprefix("guardrails/").partition("/")
+    return folder if name.startswith("guardrails/") and file == SCHEMA else ""
+
+
+def _json(name: str, content: str | bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent.adapters.rego import BundleRefused, EmbeddedPolicyEngine, selftest
+from agent.adapters.rego.archive import bundle_archive
 from agent.adapters.rego.limits import merge_patch
 from tests.agent.rego.bundles import GUARDRAIL, RULE, shipped, with_guardrail
 from tests.policies.inputs import cordon
@@ -191,3 +192,32 @@ def test_every_thread_has_its_engine(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert answers == [json.dumps(engine.decide(cordon().document))] * 4
+
+
+def test_a_guardrail_brings_the_form_of_its_own_data(tmp_path: Path) -> None:
+    folder = with_guardrail(tmp_path, GUARDRAIL + RULE + "input.facts.nodes.total < data.limits.site.least")
+    data = folder / "data" / "site.yaml"
+    data.write_text("site: {least: 30}\n")
+    assert "'site' was unexpected" in refusal(folder)
+    schema = folder / "guardrails" / "site" / "data.schema.json"
+    schema.write_text('{"type": "object", "properties": {"least": {"type": "integer"}}, "additionalProperties": false}')
+    act = {"autonomy": {"default": "act"}}
+    engine = EmbeddedPolicyEngine(folder, act)
+    assert engine.decide(cordon().document)["decision"] == "deny"
+    archive = tmp_path / "bundle.tar.gz"
+    archive.write_bytes(bundle_archive(engine.bundle))
+    assert (
+        EmbeddedPolicyEngine(archive, {**act, "site": {"least": 20}}).decide(cordon().document)["decision"] == "allow"
+    )
+    assert "site.least: 'few' is not of type 'integer'" in refusal(archive, {"site": {"least": "few"}})
+    assert "'lest' was unexpected" in refusal(folder, {"site": {"lest": 2}})
+    schema.write_text('{"type": "table"}')
+    assert refusal(folder).startswith("data.schema.json: $.properties.site")
+    schema.write_text("{")
+    assert refusal(folder).startswith("guardrails/site/data.schema.json: ")
+
+
+def test_nobody_loosens_the_form_of_the_shipped_limits(tmp_path: Path) -> None:
+    folder = shipped(tmp_path)
+    (folder / "guardrails" / "idle" / "data.schema.json").write_text("{}")
+    assert refusal(folder) == "guardrails/idle/data.schema.json: idle has its form in data.schema.json already"
