@@ -12,8 +12,9 @@ import argparse
 import json
 import sqlite3
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from audit.kept import Kept, Refused, believed, hold_against, notes_in, sizes_of
@@ -21,6 +22,7 @@ from audit.merkle import HASH_BYTES
 from audit.notes import KeyRefused, read_key
 from audit.rescan import rescan
 from audit.rows import SqliteRows
+from audit.sharing import Processes
 from audit.verdict import Verdict
 
 TABLES: dict[int, tuple[str, ...]] = {1: ("records", "attributes", "nodes", "schema")}
@@ -35,43 +37,57 @@ def fsck(
     expect_size: int | None = None,
     kept: Sequence[Kept | Refused] = (),
     deep: bool = False,
+    processes: int | None = None,
 ) -> Verdict:
     """Checks the log in this file, and against anchors: a size and root, or checkpoints, that somebody kept outside.
 
     Without `expect_size`, `expect_root` is that of the whole log. Raises OSError or sqlite3.Error if the file cannot be
     opened; what is wrong inside it is in the verdict. `deep` has SQLite compare its own indexes with the tables too:
-    an index that was tampered with hides records from queries, though not from this check.
+    an index that was tampered with hides records from queries, though not from this check. Without a number of
+    `processes` a long log is looked at by as many as there are processors; what is found is the same.
     """
     anchored, sizes = expect_root is not None or expect_size is not None, sizes_of(kept)
     verdict = Verdict(str(path), anchored=anchored, sizes=sizes)
     with closing(_connect(Path(path))) as database:
         try:
-            _look(database, verdict, expect_root, expect_size)
+            _look(database, verdict, expect_root, expect_size, processes)
         except sqlite3.OperationalError as error:
             if "decode" not in str(error):
                 raise
             # Text that is no UTF-8 is a finding like others. Reading all text leniently is slow: not before the need.
             database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
             verdict = Verdict(verdict.store, anchored=anchored, sizes=sizes)
-            _look(database, verdict, expect_root, expect_size)
+            _look(database, verdict, expect_root, expect_size, processes)
         if deep:
             _check_indexes(database, verdict)
     hold_against(verdict, kept)
     return verdict
 
 
-def _look(database: sqlite3.Connection, verdict: Verdict, expect_root: bytes | None, expect_size: int | None) -> None:
+def _look(
+    database: sqlite3.Connection, verdict: Verdict, root: bytes | None, size: int | None, processes: int | None
+) -> None:
     try:
         database.execute("BEGIN")
         version = _version(database, verdict)
         if version is not None:
-            rescan(SqliteRows(database, version), verdict, expect_root, expect_size)
+            share = Processes(partial(_open_rows, Path(verdict.store), version), processes)
+            rescan(SqliteRows(database, version), verdict, root, size, share)
     except sqlite3.Error as error:
         if "decode" in str(error) and database.text_factory is str:
             raise
         verdict.integrity.add("unreadable", verdict.size, f"SQLite cannot read on: {error}")
     finally:
         database.rollback()
+
+
+@contextmanager
+def _open_rows(path: Path, version: int) -> Iterator[SqliteRows]:
+    """A snapshot of its own, a moment later. Nothing in an append-only log changes meanwhile but what is let go, which
+    shows as something wrong: the one process with the first snapshot then decides."""
+    with closing(_connect(path)) as database:
+        database.execute("BEGIN")
+        yield SqliteRows(database, version)
 
 
 def _check_indexes(database: sqlite3.Connection, verdict: Verdict) -> None:

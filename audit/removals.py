@@ -52,6 +52,12 @@ class Removals:
             told = record.attributes.get(FIRST_KEPT, "")
             self.first_kept = max(self.first_kept, int(told) if told.isdecimal() else 0)
 
+    def merge(self, later: Removals) -> None:
+        """With what another was shown of the records behind."""
+        self._closed |= later._closed
+        self._redactions += later._redactions
+        self.first_kept = max(self.first_kept, later.first_kept)
+
     def _redaction(self, record: Record) -> None:
         payload, target = record.payload, record.attributes.get(REDACTS, "")
         places = payload.get("places") if isinstance(payload, dict) else None

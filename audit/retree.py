@@ -19,23 +19,25 @@ MAX_GAP_RECORDS = 100_000
 class Retree:
     """Takes leaves in order and compares each subtree they complete with the stored node."""
 
-    def __init__(self, rows: Rows, verdict: Verdict) -> None:
+    def __init__(self, rows: Rows, verdict: Verdict, first: int = 0) -> None:
+        """From leaf `first` on, where a subtree begins that is at least as wide as all that is added."""
         self._rows = rows
         self._verdict = verdict
-        self._size = 0
+        self._first, self._size = first, first
         self._stack: list[tuple[bytes | None, bool]] = []
         self._stored: dict[int, _Level] = {}
 
-    def add(self, leaf: bytes | None, trusted: bool) -> None:
-        """One more leaf; None is one that is missing, untrusted one that is known to be bad."""
-        subtree, level, size = leaf, 0, self._size
-        while size >> level & 1:
+    def add(self, leaf: bytes | None, trusted: bool, level: int = 0) -> None:
+        """One more leaf, or whole subtree that was compared elsewhere; None is one that is missing, untrusted one that
+        is known to be bad."""
+        subtree, size, here = leaf, self._size, self._size - self._first
+        self._size += 1 << level
+        while here >> level & 1:
             left, left_trusted = self._stack.pop()
             subtree = node_hash(left, subtree) if left is not None and subtree is not None else None
             level += 1
             trusted = self._compare(level, size >> level, subtree, trusted and left_trusted)
         self._stack.append((subtree, trusted))
-        self._size += 1
 
     def skip_to(self, index: object) -> bool:
         """Steps over missing records; False if there is no sense in going on."""
@@ -45,12 +47,12 @@ class Retree:
             self.add(None, trusted=False)
         return True
 
-    def root(self) -> bytes | None:
-        """The root of what the bodies are now, None if some are missing."""
+    def root(self, end: bytes | None = None) -> bytes | None:
+        """The root of what the bodies are now, None if some are missing; `end` is that of more leaves behind them."""
         if not self._stack:
-            return EMPTY_ROOT
-        subtree, _ = self._stack[-1]
-        for left, _ in reversed(self._stack[:-1]):
+            return EMPTY_ROOT if end is None else end
+        subtree, rest = (self._stack[-1][0], self._stack[:-1]) if end is None else (end, self._stack)
+        for left, _ in reversed(rest):
             subtree = node_hash(left, subtree) if left is not None and subtree is not None else None
         return subtree
 
