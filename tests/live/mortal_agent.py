@@ -29,7 +29,7 @@ class Suicide:
 
 
 def waits(agent: Agent) -> bool:
-    """For a person; or for its log: the world's time stands still until it is back."""
+    """For a person; or for its log: no moment comes before it is back, the world's time goes with the wall clock's."""
     try:
         agent.ports.ledger.find("whether it answers")
         return bool(agent.ports.desk.pending())

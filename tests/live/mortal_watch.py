@@ -35,7 +35,8 @@ LOOK_EVERY = timedelta(seconds=30)
 BEFORE_NOW = timedelta(minutes=6)  # the world begins so long ago: people, who answer by the wall clock, are in time
 LASTS = timedelta(minutes=20)
 ANSWER_POLL_S = 0.02  # as long as the agent is kept from looking again
-RUN_TIMEOUT_S = 120.0
+RUN_TIMEOUT_S = 240.0
+COMMAND_TIMEOUT_S = 120.0
 
 
 class Conductor:
@@ -136,7 +137,7 @@ class Watch:
     def ask(self, *words: str) -> Any:
         """What the command line answers, in a process of its own."""
         command = [WATCHKEEPER, *words, "--json", "--config", str(self._settings)]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
         assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout}{answer.stderr}"
         return json.loads(answer.stdout)
 
@@ -157,7 +158,7 @@ class Watch:
             command = [sys.executable, "-m", "audit.fsck", str(self.database), "--deep"]
         else:
             command = [WATCHKEEPER, "audit", "fsck", "--config", str(self._settings)]
-        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+        return subprocess.run(command, capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False).returncode
 
     def close(self) -> None:
         self._server.close()

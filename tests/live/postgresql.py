@@ -68,6 +68,6 @@ class Postgresql:
         command = [str(BIN / program) if (BIN / program).exists() else program, *arguments]
         if os.geteuid() == 0:
             command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self._folder, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self._folder, timeout=180)
         if check and done.returncode:
             pytest.fail(f"{program}: {done.stdout}{done.stderr}")
