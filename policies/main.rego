@@ -47,30 +47,27 @@ approval := data.watchkeeper.lib.approval if decision == "escalate"
 denials := refusals | deny
 
 refusals := {reason |
-	some slug
-	some reason in data.watchkeeper.guardrails[slug].deny
-	slug in consulted
+	some guardrail in consulted
+	some reason in guardrail.deny
 }
 
 escalations := {reason |
-	some slug
-	some reason in data.watchkeeper.guardrails[slug].escalate
-	slug in consulted
+	some guardrail in consulted
+	some reason in guardrail.escalate
 }
 
 allowances := {reason |
-	some slug
-	some reason in data.watchkeeper.guardrails[slug].allow
-	slug in consulted
+	some guardrail in consulted
+	some reason in guardrail.allow
 }
+
+# All are asked at once, and here alone: an engine that is asked for each by its name goes through all of them each time.
+guardrails := data.watchkeeper.guardrails
 
 # Telling a person changes nothing: only the autonomy level and the kill switch have a say in it.
-consulted contains "autonomy"
+consulted := guardrails if input.proposal.action != "notify"
 
-consulted contains slug if {
-	input.proposal.action != "notify"
-	some slug, _ in data.watchkeeper.guardrails
-}
+consulted := {"autonomy": guardrails.autonomy} if input.proposal.action == "notify"
 
 # METADATA
 # title: Nothing allows it

@@ -58,15 +58,6 @@ def run(*, decisions: int = DECISIONS) -> dict[str, Any]:
 
 
 def _given() -> dict[str, Any]:
-    past = {
-        "at": "2026-11-01T09:00:00Z",
-        "action": "cordon_node",
-        "target": {**_REF, "name": "gpu-1"},
-        "parameters": {},
-        "outcome": "succeeded",
-        **{"nodes": ["gpu-1"], "gangs": [], "workloads": [], "tenant": "", "undo": False},
-        **{"incident": "inc-0", "proposal": "inc-0/1"},
-    }
     radius = {"nodes": ["gpu-7"], "gangs": [], "workloads": [], "pods": 0, "gpus": 8}
     return {
         "now": "2026-11-02T09:00:00Z",
@@ -84,7 +75,21 @@ def _given() -> dict[str, Any]:
             **{"notice": None, "conflicts": [], "windows": []},
         },
         "standing": {"levels": [], "frozen": None, "breaker": {"tripped_at": None, "reset_at": None}},
-        "history": [past] * HISTORY,
+        "history": [_past(number) for number in range(HISTORY)],
+    }
+
+
+def _past(number: int) -> dict[str, Any]:
+    """Three repairs a day, each of another node: no two entries alike, every second one the action decided on."""
+    node = f"gpu-{number + 10}"
+    return {
+        "at": f"2026-10-{31 - number // 3}T{16 - number % 3 * 8:02}:00:00Z",
+        "action": ("cordon_node", "request_node_repair")[number % 2],
+        "target": {**_REF, "name": node},
+        "parameters": ({}, {"operation": "reboot"})[number % 2],
+        "outcome": "succeeded",
+        **{"nodes": [node], "gangs": [], "workloads": [], "gpus": 8, "tenant": "", "undo": False},
+        **{"incident": f"inc-0-{number}", "proposal": f"inc-0-{number}/1"},
     }
 
 

@@ -1,47 +1,48 @@
 # What we did lately.
 # Only actions that took something count: telling people, uncordoning and taking back our own deeds do not. Nor does what
 # is being decided on, which may have been begun and held up.
+# Each comes as [moment, what was done]: reading a time costs more than all else here, and many rules ask.
 package watchkeeper.lib
 
-counted := [past |
+counted := [[moment, past] |
 	some past in input.history
 	not past.undo
 	object.get(past, "proposal", "") != input.proposal.id
-	action := past.action
-	not action in {"notify", "uncordon_node"}
+	past.action != "notify"
+	past.action != "uncordon_node"
+	moment := time.parse_rfc3339_ns(past.at)
 ]
-
-# Reading a time costs more than all else here, and many rules ask: each is read once.
-ages[past.at] := age_s(past.at) if some past in input.history
 
 within(window) := recent(counted, window)
 
-# The same action before. A repair, a diagnosis and a call for support are all asked of the repair system, but never
-# stand for each other.
-alike := [past |
-	some past in counted
-	past.action == input.proposal.action
-	kind(past) == kind(input.proposal)
-]
-
-alike_on_target := [past |
-	some past in alike
-	ref(past.target) == target_ref
-]
-
 recent(actions, window) := found if {
-	limit := seconds(window)
+	since := now_ns - (seconds(window) * 1000000000)
 	found := [past |
-		some past in actions
-		ages[past.at] < limit
+		some [moment, past] in actions
+		moment > since
 	]
 }
 
-default kind(_) := "repair"
+# The same action before. A repair, a diagnosis and a call for support are all asked of the repair system, but never
+# stand for each other.
+alike := [[moment, past] |
+	some [moment, past] in counted
+	past.action == input.proposal.action
+	kind(past) == own_kind
+]
 
-kind(action) := operation(action) if operation(action) in {"support", "diagnose"}
+alike_on_target := [[moment, past] |
+	some [moment, past] in alike
+	past.target.name == input.proposal.target.name
+	ref(past.target) == target_ref
+]
 
-operation(action) := object.get(action, ["parameters", "operation"], "")
+own_kind := kind(input.proposal)
+
+kind(action) := asked_for if {
+	asked_for := action.parameters.operation
+	asked_for in {"support", "diagnose"}
+} else := "repair"
 
 # The next rung of a ladder: the same incident asks for something else, having seen what the last did.
 next_rung(past) if {
@@ -49,5 +50,7 @@ next_rung(past) if {
 	past.action == "request_node_repair"
 	asked(past) != asked(input.proposal)
 }
+
+operation(action) := object.get(action, ["parameters", "operation"], "")
 
 asked(action) := {"operation": operation(action), "gpu": object.get(action, ["parameters", "gpu_uuid"], "")}

@@ -81,8 +81,8 @@ approval_tiers := [{"groups": joined(tier.groups), "approve_within_s": seconds(t
 ]
 
 wanted contains group if {
-	some slug
-	some group in data.watchkeeper.guardrails[slug].approvers
+	some guardrail in data.watchkeeper.guardrails
+	some group in guardrail.approvers
 }
 
 joined(groups) := array.concat(

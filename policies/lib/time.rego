@@ -6,6 +6,6 @@ now_ns := time.parse_rfc3339_ns(input.now)
 
 age_s(moment) := (now_ns - time.parse_rfc3339_ns(moment)) / 1000000000
 
-seconds(duration) := to_number(trim_suffix(duration, "d")) * 86400 if endswith(duration, "d")
-
-seconds(duration) := time.parse_duration_ns(duration) / 1000000000 if not endswith(duration, "d")
+seconds(duration) := to_number(trim_suffix(duration, "d")) * 86400 if {
+	endswith(duration, "d")
+} else := time.parse_duration_ns(duration) / 1000000000

@@ -4,15 +4,14 @@
 package watchkeeper.lib
 
 well_formed if {
+	is_object(data.limits)
 	is_string(input.now)
 	now_ns > 0
 	input.phase in {"propose", "execute"}
 	proposal_well_formed
 	facts_well_formed
 	standing_well_formed
-	every past in input.history {
-		past_well_formed(past)
-	}
+	history_well_formed
 	is_object(data.limits.autonomy)
 	is_object(data.limits.approvals)
 }
@@ -130,14 +129,25 @@ gang_well_formed(gang) if {
 	is_boolean(gang.healthy)
 }
 
-past_well_formed(past) if {
-	is_string(past.at)
-	time.parse_rfc3339_ns(past.at) > 0
-	is_string(past.action)
-	is_string(past.target.kind)
-	is_string(past.target.name)
-	are_strings(past.nodes)
-	are_strings(past.gangs)
-	are_strings(past.workloads)
-	is_boolean(past.undo)
+history_well_formed if {
+	every past in input.history {
+		is_string(past.at)
+		time.parse_rfc3339_ns(past.at) > 0
+		is_string(past.action)
+		is_string(past.target.kind)
+		is_string(past.target.name)
+		past.nodes
+		past.gangs
+		past.workloads
+		past.undo in {true, false}
+	}
+	every names in names_in_history {
+		are_strings(names)
+	}
+}
+
+# Most of what was done has one of few such lists: each is looked at once.
+names_in_history := {names |
+	some past in input.history
+	some names in [past.nodes, past.gangs, past.workloads]
 }

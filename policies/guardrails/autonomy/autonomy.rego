@@ -10,11 +10,12 @@ package watchkeeper.guardrails.autonomy
 
 order := ["observe", "suggest", "act_with_approval", "act"]
 
+limits := data.limits.autonomy
+
 lowest(names) := order[min(ranks)] if {
 	ranks := [rank |
-		some applying in names
 		some rank, name in order
-		name == applying
+		name in names
 	]
 }
 
@@ -26,33 +27,34 @@ level := lowest(names) if {
 }
 
 # The action's class: each tenant that is touched, or none.
-classes := data.watchkeeper.lib.tenants if count(data.watchkeeper.lib.tenants) > 0
+classes := data.watchkeeper.lib.tenants if {
+	count(data.watchkeeper.lib.tenants) > 0
+} else := {"*"}
 
-classes := {"*"} if count(data.watchkeeper.lib.tenants) == 0
+# What was said of this action, in all.
+said := [entry |
+	some entry in input.standing.levels
+	entry.action == input.proposal.action
+]
 
 # The last word on a class: of its tenant, else of all tenants.
-last_word[tenant] := entry if {
-	some tenant in classes
-	some entry in input.standing.levels
-	entry.action == input.proposal.action
-	entry.tenant == tenant
-}
+last_word := object.union(
+	{tenant: entry |
+		some entry in said
+		some tenant in classes
+		entry.tenant == tenant
+	},
+	{tenant: entry |
+		some entry in said
+		entry.tenant == "*"
+		some tenant in classes
+		not tenant in speaking
+	},
+)
 
-last_word[tenant] := entry if {
-	some tenant in classes
-	not of_its_own(tenant)
-	some entry in input.standing.levels
-	entry.action == input.proposal.action
-	entry.tenant == "*"
-}
+speaking := {entry.tenant | some entry in said}
 
-of_its_own(tenant) if {
-	some entry in input.standing.levels
-	entry.action == input.proposal.action
-	entry.tenant == tenant
-}
-
-granted contains entry if {
+granted := {entry |
 	some entry in last_word
 	entry.change == "granted"
 	entry.upon == lowest(levels)
@@ -65,40 +67,33 @@ raised if {
 	}
 }
 
-lost contains name if {
+lost := {entry.level |
 	some entry in last_word
 	entry.change == "demoted"
-	name := entry.level
 }
 
-by_namespace contains name if {
-	some namespace in data.watchkeeper.lib.namespaces
-	name := data.limits.autonomy.namespaces[namespace]
-}
+by_namespace := {limits.namespaces[namespace] | some namespace in data.watchkeeper.lib.namespaces}
 
-levels contains name if name := data.limits.autonomy.actions[input.proposal.action]
+by_tenant := {limits.tenants[tenant] | some tenant in data.watchkeeper.lib.tenants}
 
-levels contains name if {
-	some tenant in data.watchkeeper.lib.tenants
-	name := data.limits.autonomy.tenants[tenant]
-}
+by_action := {name | name := limits.actions[input.proposal.action]}
 
-levels contains name if some name in by_namespace
+levels := (by_action | by_tenant) | (by_namespace | otherwise)
 
-levels contains name if {
+otherwise := {name |
 	not spoken_for
-	name := object.get(data.limits.autonomy, "default", "observe")
+	name := object.get(limits, "default", "observe")
 }
 
-spoken_for if data.limits.autonomy.actions[input.proposal.action]
+spoken_for if limits.actions[input.proposal.action]
 
-spoken_for if data.limits.autonomy.tenants[input.proposal.tenant]
+spoken_for if limits.tenants[input.proposal.tenant]
 
 # A namespace speaks for itself only: raising one of two that are touched raises nothing.
 spoken_for if {
 	count(data.watchkeeper.lib.namespaces) > 0
 	every namespace in data.watchkeeper.lib.namespaces {
-		data.limits.autonomy.namespaces[namespace]
+		limits.namespaces[namespace]
 	}
 }
 
@@ -111,7 +106,7 @@ telling if input.proposal.action == "notify"
 #   message: The kill switch is on; {action} is not done
 #   remedy: A person sets autonomy.kill_switch to false once the cause is understood
 deny contains {"code": "autonomy.kill_switch", "params": {"action": action}} if {
-	data.limits.autonomy.kill_switch
+	limits.kill_switch
 	action := input.proposal.action
 	not action in {"notify", "uncordon_node"}
 }

@@ -9,18 +9,26 @@ package watchkeeper.guardrails.blast_radius
 
 limits := data.limits.blast_radius
 
-earlier(kind) := {name |
-	some past in data.watchkeeper.lib.within(limits[kind].window)
-	some name in past[kind]
+# By kind: what was touched within its window, where the proposal touches any of the kind.
+earlier := {kind: names |
+	some kind in ["nodes", "gangs", "workloads"]
+	count(input.proposal.blast_radius[kind]) > 0
+	recent := data.watchkeeper.lib.within(limits[kind].window)
+	names := {name |
+		some past in recent
+		some name in past[kind]
+	}
 }
 
-proposed(kind) := {name | some name in input.proposal.blast_radius[kind]}
-
-touched(kind) := count(earlier(kind) | proposed(kind))
+touched := {kind: total |
+	some kind, names in earlier
+	proposed := {name | some name in input.proposal.blast_radius[kind]}
+	total := count(names | proposed)
+}
 
 ineligible := {name | some name in input.facts.nodes.ineligible}
 
-eligible := input.facts.nodes.eligible + count(earlier("nodes") & ineligible)
+eligible := input.facts.nodes.eligible + count(earlier.nodes & ineligible)
 
 node_limit := min([limit | some limit in node_limits])
 
@@ -41,8 +49,7 @@ escalate contains {"code": "blast_radius.node_limit", "params": {
 	"window": window,
 }} if {
 	not data.watchkeeper.lib.gives_back
-	count(proposed("nodes")) > 0
-	total := touched("nodes")
+	total := touched.nodes
 	limit := node_limit
 	total > limit
 	of := eligible
@@ -61,8 +68,7 @@ escalate contains {"code": "blast_radius.gang_limit", "params": {
 	"window": window,
 }} if {
 	not data.watchkeeper.lib.gives_back
-	count(proposed("gangs")) > 0
-	total := touched("gangs")
+	total := touched.gangs
 	limit := limits.gangs.absolute
 	total > limit
 	window := limits.gangs.window
@@ -80,8 +86,7 @@ escalate contains {"code": "blast_radius.workload_limit", "params": {
 	"window": window,
 }} if {
 	not data.watchkeeper.lib.gives_back
-	count(proposed("workloads")) > 0
-	total := touched("workloads")
+	total := touched.workloads
 	limit := limits.workloads.absolute
 	total > limit
 	window := limits.workloads.window

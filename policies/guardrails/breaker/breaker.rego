@@ -10,17 +10,13 @@ limit := data.limits.blast_radius.breaker
 
 touched := {node |
 	some past in data.watchkeeper.lib.within(limit.window)
-	since_reset(past)
+	time.parse_rfc3339_ns(past.at) >= reset
 	some node in past.nodes
 }
 
-since_reset(_) if is_null(input.standing.breaker.reset_at)
+default reset := 0
 
-since_reset(past) if {
-	reset_at := input.standing.breaker.reset_at
-	is_string(reset_at)
-	time.parse_rfc3339_ns(past.at) >= time.parse_rfc3339_ns(reset_at)
-}
+reset := time.parse_rfc3339_ns(input.standing.breaker.reset_at) if is_string(input.standing.breaker.reset_at)
 
 # METADATA
 # title: The breaker has tripped

@@ -13,8 +13,8 @@ until_s := 0 - data.watchkeeper.lib.age_s(moment) if {
 }
 
 ends if {
-	until_s <= data.watchkeeper.lib.seconds(longest)
 	until_s > 0
+	until_s <= data.watchkeeper.lib.seconds(longest)
 }
 
 # METADATA

@@ -19,6 +19,7 @@ class_minimum := data.limits.idle.minimum[input.facts.idle.workload_class]
 minimum_s := data.watchkeeper.lib.seconds(class_minimum)
 
 minimum_s := longest if {
+	reclaims
 	not class_minimum
 	longest := max([data.watchkeeper.lib.seconds(minimum) | some minimum in data.limits.idle.minimum])
 }
