@@ -90,8 +90,11 @@ def _is_current(place: str | Path) -> bool:
 
     if not isinstance(place, Path):
         return True
-    with closing(sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True)) as database:
-        found: list[tuple[int]] = database.execute("SELECT version FROM log_schema").fetchall()
+    try:
+        with closing(sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            found: list[tuple[int]] = database.execute("SELECT version FROM log_schema").fetchall()
+    except sqlite3.Error:  # on a read-only medium, where only the check knows how to read it
+        return False
     return found == [(SCHEMA_VERSION,)]
 
 

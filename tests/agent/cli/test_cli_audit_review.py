@@ -124,6 +124,18 @@ def test_a_check_of_the_agents_own_log_is_on_the_record_and_one_of_a_copy_change
     assert fsck(site.path).ok
 
 
+def test_a_check_leaves_a_file_of_an_earlier_version_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening it to write would bring it up to date, which is the agent's to do."""
+    monkeypatch.chdir(tmp_path)
+    old = tmp_path / "watchkeeper.db"
+    statements = Path(__file__).parents[2] / "audit" / "version_1" / "log.sql"
+    with closing(sqlite3.connect(old)) as database:
+        database.executescript(statements.read_text(encoding="utf-8"))
+    before = old.read_bytes()
+    told = call("fsck")
+    assert told.exit_code == 0 and "left as it is" in told.stderr and old.read_bytes() == before
+
+
 def test_a_check_goes_on_where_it_cannot_be_recorded(site: Any) -> None:
     with closing(sqlite3.connect(site.path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
