@@ -6,8 +6,9 @@ appended to. Appends, proofs and queries are wall clock: they wait for disks and
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from statistics import median, quantiles
@@ -28,6 +29,9 @@ BATCHES = {1: 3_000, 100: 30_000, 1_000: 30_000}
 
 FILLING_CALLERS = 256
 """As many as share a commit at most."""
+
+TOLD_EVERY = 20_000
+"""Records: some seconds."""
 
 LATENCIES = 2_000
 PROOFS = 200
@@ -58,7 +62,7 @@ def run(
         if name not in stores:
             continue
         try:
-            with store as place:
+            with audit_stores.ended_in_order(), store as place:
                 measured[name] = _measure(place, sorted(sizes), batches or BATCHES, partial(_tell, tell, name))
         except audit_stores.NotMeasured as why:
             notes.append(f"{name} was not measured: {why}")
@@ -73,9 +77,8 @@ def _measure(place: str, sizes: Sequence[int], batches: dict[int, int], tell: Ca
     grown: dict[str, dict[str, Any]] = {}
     with Log.open(place, lock_timeout_s=LOCK_TIMEOUT_S) as log:
         for size in sizes:
-            tell(f"growing to {size:,} records")
-            growing = map(audit_load.evidence, range(log.size(), size))
-            grow = _appends(log, growing, size - log.size(), FILLING_CALLERS)
+            first = log.size()
+            grow = _appends(log, _growing(first, size, tell), size - first, FILLING_CALLERS)
             tell(f"looking at {size:,} records")
             found = {"grow_per_s": grow.per_s, **_proofs(log), **_check(place)}
             found |= _query(place, log, size) | {"bytes_per_record": audit_stores.stored_bytes(place) / size}
@@ -94,6 +97,13 @@ def _measure(place: str, sizes: Sequence[int], batches: dict[int, int], tell: Ca
         **latency,
         **grown,
     }
+
+
+def _growing(first: int, size: int, tell: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    for number in range(first, size):
+        if number == first or number % TOLD_EVERY == 0:
+            tell(f"growing to {size:,} records: {number:,}")
+        yield audit_load.evidence(number)
 
 
 def _appends(log: Log, evidences: Iterable[dict[str, Any]], count: int, callers: int) -> Rate:
@@ -117,16 +127,22 @@ def _proofs(log: Log) -> dict[str, Any]:
 
 def _check(place: str) -> dict[str, float]:
     url = url_of(place)
-    cpu, begun = time.process_time(), time.perf_counter()
+    cpu, begun = _cpu_s(), time.perf_counter()
     if url is None:
         verdict = fsck(place)
     else:
         from audit.storage.recheck import fsck_postgresql
 
         verdict = fsck_postgresql(url)
-    taken = {"fsck_s": time.perf_counter() - begun, "fsck_cpu_s": time.process_time() - cpu}
+    taken = {"fsck_s": time.perf_counter() - begun, "fsck_cpu_s": _cpu_s() - cpu, "load": os.getloadavg()[0]}
     _must_be_whole(verdict)
     return taken
+
+
+def _cpu_s() -> float:
+    """Of this process and of those it has started and seen end."""
+    told = os.times()
+    return told.user + told.system + told.children_user + told.children_system
 
 
 def _must_be_whole(verdict: Verdict) -> None:

@@ -64,12 +64,12 @@ def write(log: Log, evidences: Iterable[dict[str, Any]], callers: int) -> None:
     Those who wait at the same moment share a commit: the number of callers is the size of the batch, up to what the
     writer takes at once.
     """
-    left, taking = iter(evidences), threading.Lock()
+    left, taking, ended = iter(evidences), threading.Lock(), threading.Event()
     failures: list[LogError] = []
 
     def take() -> dict[str, Any] | None:
         with taking:
-            return next(left, None)
+            return None if ended.is_set() else next(left, None)
 
     def call() -> None:
         try:
@@ -79,9 +79,12 @@ def write(log: Log, evidences: Iterable[dict[str, Any]], callers: int) -> None:
             failures.append(error)
 
     threads = [threading.Thread(target=call) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:  # whoever waits here may be told to end: the callers do not go on alone
+        ended.set()
     if failures:
         raise failures[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agent.bench.measures import Measure, Peer, told
@@ -50,13 +50,14 @@ def report(measured: dict[str, Any], notes: Sequence[str]) -> dict[str, Any]:
     """The stores' own numbers by name, beside the measures that a person reads."""
     measures = [measure for name, found in measured.items() for measure in _measures(name, found)]
     said = [
-        "Wall clock, but for `cpu`, which is CPU seconds of this process.",
+        "Wall clock, but for `cpu`, which is CPU seconds: of this process, and of those that help it check.",
         "N callers each wait for their record; those who wait at the same moment share a commit, 256 at most.",
         "Durable: on disk, or the server's commit has returned. Provable: from then on until proof and root are there.",
         *notes,
     ]
     result = told("audit", measures, PEERS, said) | measured
     result["machine"] |= {"clock": "wall; cpu where it says so"}
+    result["page"] = page(measured)
     return result
 
 
@@ -102,3 +103,47 @@ def _at_size(store: str, found: dict[str, Any], size: str) -> list[Measure]:
         Measure(f"{store}: stored", found["bytes_per_record"][size], "bytes/record", at),
         Measure(f"{store}: growing to it", found["grow_per_s"][size], "/s", at),
     ]
+
+
+ROWS: tuple[tuple[str, Callable[[dict[str, Any], str], str]], ...] = (
+    ("check of the whole log, s", lambda found, size: f"{found['fsck_s'][size]:.2f}"),
+    ("the same, CPU s", lambda found, size: f"{found['fsck_cpu_s'][size]:.2f}"),
+    ("inclusion proof, p50 / p99, ms", lambda found, size: _two(found["proof_spread_ms"][size])),
+    ("records of one incident, log at work, p50 / p99, ms", lambda found, size: _two(found["query_ms"][size])),
+    ("records of one incident, log just opened, ms", lambda found, size: f"{found['query_ms'][size]['opened']:.1f}"),
+    ("growing to it, appends/s", lambda found, size: f"{found['grow_per_s'][size]:,.0f}"),
+    ("bytes per record, with indexes", lambda found, size: f"{found['bytes_per_record'][size]:,.0f}"),
+    ("load average after the check", lambda found, size: f"{found['load'][size]:.1f}"),
+)
+
+
+def page(measured: dict[str, Any]) -> list[str]:
+    """The tables of the documentation, in Markdown: what grows with the log, and appending at its largest."""
+    lines: list[str] = []
+    for name, found in measured.items():
+        sizes = sorted(found["fsck_s"], key=int)
+        lines += [*_row(NAMES[name], [f"{int(size):,}" for size in sizes]), f"|{'---|' * (len(sizes) + 1)}"]
+        for title, figure in ROWS:
+            lines += _row(title, [figure(found, size) for size in sizes])
+        lines.append("")
+    if measured:
+        lines += [
+            *_row("appending to the largest", [NAMES[name] for name in measured]),
+            f"|{'---|' * (len(measured) + 1)}",
+        ]
+        callers = next(iter(measured.values()))["append_per_s"]
+        for each in callers:
+            rates = [(found["append_per_s"][each], found["append_per_cpu_s"][each]) for found in measured.values()]
+            figures = [f"{rate:,.0f} / {cpu:,.0f}" for rate, cpu in rates]
+            lines += _row(f"{int(each):,} callers at once, appends/s / per CPU s", figures)
+        for title, key in (("durable", "append_ms"), ("provable from then on", "provable_ms")):
+            lines += _row(f"one caller, {title}, p50 / p99, ms", [_two(found[key]) for found in measured.values()])
+    return lines
+
+
+def _row(title: str, figures: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join([title, *figures])} |"]
+
+
+def _two(spread: dict[str, float]) -> str:
+    return f"{spread['p50']:.1f} / {spread['p99']:.1f}"

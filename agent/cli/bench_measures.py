@@ -37,6 +37,10 @@ def show_measures(report: Report) -> None:
         say()
     for note in report["notes"]:
         _paragraph(note)
+    if report.get("page"):
+        say()
+    for line in report.get("page", ()):  # to be copied as it is
+        print(line)
 
 
 def show_simulation(report: Report) -> None:

@@ -1,6 +1,11 @@
 """`watchkeeper bench audit`: on a small log, so that what it measures is known to be measured."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +76,25 @@ def test_a_store_that_cannot_be_measured_says_why() -> None:
     report = json.loads(done.stdout)
     assert "postgresql" not in report
     assert any(note.startswith("postgresql was not measured") and "refused" in note for note in report["notes"])
+
+
+def test_the_tables_for_the_documentation(report: dict) -> None:
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in report["page"] if line]
+    assert rows[0] == ["SQLite", "100", "200"]
+    said = {row[0]: row[1:] for row in rows}
+    assert said["check of the whole log, s"] == [f"{report['sqlite']['fsck_s'][size]:.2f}" for size in ("100", "200")]
+    assert any("100 callers at once" in title for title in said)
+
+
+def test_told_to_end_it_stops_its_callers_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from agent.cli.main import app; app()", "bench", "audit", "--store", "sqlite"]
+    begun = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("watchkeeper-bench-*/audit.db-wal")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        begun.terminate()
+        assert begun.wait(timeout=30) == 128 + signal.SIGTERM
+    finally:
+        begun.kill()
+    assert list(tmp_path.iterdir()) == []
