@@ -66,6 +66,15 @@ def test_the_reason_codes_in_the_docs_are_those_of_the_policies() -> None:
     assert page == written(page), "run `make docs`"
 
 
+def test_every_limit_in_the_docs_has_its_meaning() -> None:
+    from write_policies import limits_table
+
+    rows = [row.strip("| ").split(" | ") for row in limits_table().splitlines()[2:]]
+    assert [row[0] for row in rows if len(row) < 4 or not row[3].strip()] == []
+    named = {row[0].strip("`").split(".")[0].removesuffix("[]") for row in rows}
+    assert named >= {"autonomy", "earned", "windows", "freezes", "obligations", "approvals"}
+
+
 def test_the_actions_in_the_docs_are_those_of_the_catalogue() -> None:
     from write_actions import PAGE, written
 

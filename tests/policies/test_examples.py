@@ -1,5 +1,6 @@
 """The worked examples of docs/policies.md do what the page says; tests/live asks a real OPA server the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,9 @@ def test_business_hours_are_those_of_the_place() -> None:
     """Monday 2026-11-02, 09:00 UTC is 10:00 in Berlin; the window names no action, so it closes nothing by itself."""
     (seen,) = windows_at(settings_of("inference_hours")["policy_data"]["windows"], NOW)
     assert (seen["name"], seen["open"]) == ("business-hours", True)
+
+
+def test_the_page_shows_the_rule_as_it_is() -> None:
+    page = (ROOM.parents[1] / "policies.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```rego\n(.*?)```", page, re.DOTALL)
+    assert shown in (ROOM / "warranty/policies/guardrails/warranty/warranty.rego").read_text(encoding="utf-8")
