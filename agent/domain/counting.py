@@ -23,8 +23,7 @@ DECISIONS = ("approve", "reject", "edit", "break_glass")
 SKEW_S = 60
 """How far the clocks of two hosts may lie apart without a yes being lost: as much as a login's times are granted
 (`agent.domain.identity`), and more than a loaded machine is late. No deadline moves by it: whether an answer comes in
-time is judged by one clock, the desk's, to the second. Where that one is behind the agent's, which set the deadline, an
-answer may count late by as much, unless the agent has ended the request by then."""
+time is judged by one clock, that of the process which counts it, and the agent ends what is over by its own."""
 
 
 def counted(
