@@ -18,7 +18,7 @@ from agent.bench.measures import machine
 from agent.bench.numbers import numbers
 from agent.cli import bench_audit
 from agent.cli.bench_measures import show_machine, show_measures, show_numbers, show_simulation
-from agent.cli.output import EXIT_USAGE, JsonOption, fail, say, show_json, show_table
+from agent.cli.output import EXIT_ERROR, EXIT_USAGE, JsonOption, fail, say, show_json, show_table
 
 
 class Benchmark(NamedTuple):
@@ -100,13 +100,37 @@ def everything(
     With --json, `numbers` holds every number that has a wish, and `left_out` what was not run and why.
     """
     files = None if nodes is None and pods is None else _files("Placement is measured", nodes, pods)
-    ran = {name: each for name, each in BENCHMARKS.items() if files or not each.of_trace}
-    reports = {name: _one_of_all(name, files, seeds, sizes) for name in ran}
+    reports, left_out, failed = _all_of_them(files, seeds, sizes)
     wished = numbers(reports)
     if json:
-        left_out = {name: "it needs --nodes FILE --pods FILE" for name in BENCHMARKS if name not in ran}
         show_json({"machine": machine(), "numbers": wished, **reports, "left_out": left_out})
-        return
+    else:
+        _show_all(reports, wished, left_out)
+    if failed:
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _all_of_them(
+    files: tuple[Path, Path] | None, seeds: str, sizes: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, str], bool]:
+    """One that fails loses no other its numbers: it is left out with its reason."""
+    reports: dict[str, dict[str, Any]] = {}
+    left_out: dict[str, str] = {}
+    failed = False
+    for name, each in BENCHMARKS.items():
+        if each.of_trace and files is None:
+            left_out[name] = "it needs --nodes FILE --pods FILE"
+            continue
+        try:
+            reports[name] = _one_of_all(name, files, seeds, sizes)
+        except typer.Exit:  # what was asked for is wrong, and has been said
+            raise
+        except Exception as error:  # noqa: BLE001  named in the report, and by the exit status
+            left_out[name], failed = f"{type(error).__name__}: {error}", True
+    return reports, left_out, failed
+
+
+def _show_all(reports: dict[str, dict[str, Any]], wished: Any, left_out: dict[str, str]) -> None:
     for name, report in reports.items():
         say(name, style="bold")
         if name == "placement":
@@ -116,6 +140,8 @@ def everything(
         say()
     say("Every number that has a wish", style="bold")
     show_numbers(wished)
+    for name, why in left_out.items():
+        say(f"left out: {name}: {why}")
 
 
 def _one_of_all(name: str, files: tuple[Path, Path] | None, seeds: str, sizes: str) -> dict[str, Any]:
@@ -124,12 +150,7 @@ def _one_of_all(name: str, files: tuple[Path, Path] | None, seeds: str, sizes: s
         return _placement(*files, "all", seeds, 1.3, more=True)[0]
     if name == "audit":
         return _run(name, bench_audit.sizes_of(sizes))
-    from agent.bench.openb import TraceError
-
-    try:
-        return _run(name, *(files or ()) if BENCHMARKS[name].of_trace else ())
-    except TraceError as error:
-        fail(f"{error}.")
+    return _run(name, *(files or ()) if BENCHMARKS[name].of_trace else ())
 
 
 @app.command(epilog="Example: watchkeeper bench simulation --nodes nodes.csv --pods pods.csv --load 1.2")

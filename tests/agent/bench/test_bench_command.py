@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from agent.bench.measures import machine
 from agent.bench.numbers import numbers
-from agent.cli.bench import BENCHMARKS, app
+from agent.cli.bench import BENCHMARKS, Benchmark, app
 from agent.cli.bench_measures import show_measures
 
 NODES = "sn,cpu_milli,memory_mib,gpu,model\n" + "".join(f"n{i},64000,65536,4,T4\n" for i in range(4))
@@ -112,3 +112,12 @@ def test_the_numbers_are_those_with_a_wish_and_the_rates_of_placement(files: lis
     ]  # fmt: skip
     assert [found[name]["holds"] for name in list(found)[2:]] == [False, False, False]
     assert found["placement: fgd, as fleets grow"]["value"] == 3
+
+
+def test_a_benchmark_that_fails_is_named_and_loses_no_other_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {"gone": Benchmark("agent.bench.gone", "A module that is not there."), "audit": BENCHMARKS["audit"]}
+    monkeypatch.setattr("agent.cli.bench.BENCHMARKS", rows)
+    told = CliRunner().invoke(app, ["all", "--sizes", "100", "--json"])
+    report = json.loads(told.stdout)
+    assert told.exit_code == 1 and "agent.bench.gone" in report["left_out"]["gone"]
+    assert "sqlite" in report["audit"]
