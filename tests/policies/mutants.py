@@ -47,7 +47,10 @@ EQUIVALENT: dict[str, str] = {
     "lib/well_formed.rego: facts_well_formed: is_array(facts.budgets)": (
         "a map is gone through like a list, all else fails below"
     ),
-    "main.rego: allowances: slug in consulted": "only autonomy allows anything, and it is always consulted",
+    "lib/history.rego: alike_on_target: past.target.name == input.proposal.target.name": (
+        "the reference on the next line ends in the name; asking for the name first is quicker"
+    ),
+    "lib/well_formed.rego: well_formed: is_object(data.limits)": "two of its keys are asked for below",
     'lib/history.rego: next_rung: past.action == "request_node_repair"': (
         "no other action has an operation or a GPU as parameter"
     ),

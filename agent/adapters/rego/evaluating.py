@@ -64,8 +64,13 @@ def _answer(frame: bytes, engines: "OrderedDict[str, Any]", rule: str) -> bytes:
 
 
 def engine_of(content: dict[str, Any]) -> Any:
-    """Data go in as JSON: as Python objects, this binding would turn false into 0, and 0 is true."""
+    """Data go in as JSON: as Python objects, this binding would turn false into 0, and 0 is true.
+
+    Each time that a policy reads data.limits.x, this interpreter looks whether a package has rules below that name. One
+    package of that name without rules is an answer that it remembers, once a policy has asked for data.limits.
+    """
     engine = regorus.Engine()
+    engine.add_policy("limits", "package limits")
     for name, text in content["policies"]:
         engine.add_policy(name, text)
     engine.add_data_json(json.dumps(content["data"]))

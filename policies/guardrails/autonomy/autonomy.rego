@@ -21,7 +21,7 @@ lowest(names) := order[min(ranks)] if {
 
 level := lowest(names) if {
 	raised
-	names := ({entry.level | some entry in granted} | by_namespace) | lost
+	names := ({entry.level | some entry in granted} | (by_namespace | pinned)) | lost
 } else := lowest(names) if {
 	names := levels | lost
 }
@@ -74,11 +74,15 @@ lost := {entry.level |
 
 by_namespace := {limits.namespaces[namespace] | some namespace in data.watchkeeper.lib.namespaces}
 
+# What the files say of a tenant by name is raised by a grant to that tenant only.
+pinned := {limits.tenants[tenant] |
+	some tenant in classes
+	not tenant in speaking
+}
+
 by_tenant := {limits.tenants[tenant] | some tenant in data.watchkeeper.lib.tenants}
 
-by_action := {name | name := limits.actions[input.proposal.action]}
-
-levels := (by_action | by_tenant) | (by_namespace | otherwise)
+levels := ({name | name := limits.actions[input.proposal.action]} | by_tenant) | (by_namespace | otherwise)
 
 otherwise := {name |
 	not spoken_for
