@@ -22,7 +22,7 @@ THIRD_PARTY_ROOMS = {
     "opa_client": ("agent/adapters/opa/",),
     "sqlalchemy": ("audit/storage/", "agent/adapters/store/"),
     "langgraph": ("agent/workflow.py", "agent/adapters/checkpoints/"),
-    "joserfc": ("agent/adapters/oidc/",),
+    "joserfc": ("agent/adapters/oidc/", "agent/adapters/rego/"),
     "regorus": ("agent/adapters/rego/",),
     "cel": ("agent/adapters/playbooks/",),
     "prometheus_api_client": ("agent/adapters/prometheus/",),

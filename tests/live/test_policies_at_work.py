@@ -26,6 +26,7 @@ RETRIED_S = 90.0  # it asks again every 30 s
 LINE = "NVRM: Xid (PCI:0000:b3:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus."
 ACT = {"autonomy": {"default": "act", "actions": {"request_node_repair": "act_with_approval"}}}
 NOT_GPU_9 = GUARDRAIL + RULE + 'input.proposal.target.name == "gpu-9"\n'
+BROKEN = ("guardrails/late/late.rego", "package nothing {")
 SCOPE = "production"
 Keep = Callable[[Server], Server]
 

@@ -5,27 +5,33 @@ OPA verifies what is signed here. Two things are stricter: only keys that cannot
 only algorithms that fit the key, never what the token asks for.
 """
 
-import base64
-import binascii
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc import jws
+from joserfc.errors import BadSignatureError, JoseError, UnsupportedAlgorithmError
+from joserfc.jwk import ECKey, RSAKey
 
 from agent.adapters.rego.faults import BundleRefused
-from agent.adapters.rego.source import Source
+from agent.adapters.rego.source import BYTES_AT_MOST, Source
 
 FILE = ".signatures.json"
 KEY_ID = "watchkeeper"  # OPA finds its key by this name, unless it is told one
 STRUCTURED = ("data.json", ".manifest")  # hashed as values, whatever their white space
-_HASHES: Mapping[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 _FILE_HASHES: Mapping[str, str] = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_CURVES = {"secp256r1": ("ES256",), "secp384r1": ("ES384",), "secp521r1": ("ES512",)}
+
+
+class _Form(jws.JWSRegistry):
+    """A list of two thousand files is longer than what tokens usually carry."""
+
+    max_payload_length = BYTES_AT_MOST
 
 
 class SignatureWrong(BundleRefused):
@@ -76,25 +82,17 @@ def sign(source: Source, key_pem: bytes, scope: str = "") -> bytes:
         if name != FILE
     ]
     payload = {"files": files, **({"scope": scope} if scope else {})}
-    algorithm = _algorithm(key)
-    parts = ({"alg": algorithm, "kid": KEY_ID}, payload)
-    signing_input = ".".join(_encoded(json.dumps(part).encode()) for part in parts)
-    token = f"{signing_input}.{_encoded(_made(key, signing_input.encode()))}"
+    algorithm: str
+    signing: RSAKey | ECKey
+    if isinstance(key, rsa.RSAPrivateKey):
+        algorithm, signing = "RS256", RSAKey.import_key(key_pem)
+    elif isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1":
+        algorithm, signing = "ES256", ECKey.import_key(key_pem)
+    else:
+        raise BundleRefused("the signing key is neither RSA nor of the curve P-256")
+    header = {"alg": algorithm, "kid": KEY_ID}
+    token = jws.serialize_compact(header, json.dumps(payload), signing, registry=_Form(algorithms=[algorithm]))
     return json.dumps({"signatures": [token]}, indent=2).encode() + b"\n"
-
-
-def _algorithm(key: Any) -> str:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return "RS256"
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1":
-        return "ES256"
-    raise BundleRefused("the signing key is neither RSA nor of the curve P-256")
-
-
-def _made(key: Any, data: bytes) -> bytes:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-    return _raw(key.sign(data, ec.ECDSA(hashes.SHA256())))
 
 
 def file_hash(name: str, content: bytes, algorithm: str) -> str:
@@ -127,55 +125,32 @@ def _walked(value: Any) -> list[str]:
 
 
 def _payload(content: bytes, trust: Trust) -> dict[str, Any]:
+    key, algorithms = _checked_by(trust.key_pem)
     try:
-        tokens = json.loads(content)["signatures"]
-        (token,) = tokens
-        head, body, signature = token.split(".")
-        header, payload = json.loads(_decoded(head)), json.loads(_decoded(body))
-        made = _decoded(signature)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise SignatureWrong(f"{FILE}: expected one signature (a compact JWT): {error}") from error
-    if not isinstance(header, dict) or not isinstance(payload, dict):
-        raise SignatureWrong(f"{FILE}: the JWT has another form")
-    try:
-        _checker(trust.key_pem, str(header.get("alg")))(made, f"{head}.{body}".encode())
-    except InvalidSignature:
+        (token,) = json.loads(content)["signatures"]
+        payload = json.loads(jws.deserialize_compact(token, key, registry=_Form(algorithms=algorithms)).payload or b"")
+    except BadSignatureError:
         raise SignatureWrong(f"{FILE}: it was not made with the key that policies are signed with") from None
+    except UnsupportedAlgorithmError as error:
+        raise SignatureWrong(f"{FILE}: how it is signed does not fit the key: {error.description}") from error
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SignatureWrong(f"{FILE}: expected one signature (a compact JWT): {error}") from error
+    if not isinstance(payload, dict):
+        raise SignatureWrong(f"{FILE}: the JWT has another form")
     if payload.get("scope", "") != trust.scope:
         raise SignatureWrong(f"{FILE}: the scope is {payload.get('scope', '')!r}, expected {trust.scope!r}")
     return payload
 
 
-def _checker(key_pem: bytes, algorithm: str) -> Callable[[bytes, bytes], None]:
+def _checked_by(key_pem: bytes) -> tuple[RSAKey | ECKey, tuple[str, ...]]:
+    """The key, and the algorithms that fit it. The library would take a private key for a public one, so it is read
+    here first; and it takes an empty list of algorithms for any, so there is none."""
     try:
         key = serialization.load_pem_public_key(key_pem)
     except ValueError as error:
         raise SignatureWrong(f"the key that policies are verified with cannot be read: {error}") from error
-    family, digest = algorithm[:2], _HASHES.get(algorithm[2:])
-    if isinstance(key, rsa.RSAPublicKey) and digest is not None and family == "RS":
-        return lambda made, data: key.verify(made, data, padding.PKCS1v15(), digest)
-    if isinstance(key, rsa.RSAPublicKey) and digest is not None and family == "PS":
-        salted = padding.PSS(padding.MGF1(digest), digest.digest_size)
-        return lambda made, data: key.verify(made, data, salted, digest)
-    if isinstance(key, ec.EllipticCurvePublicKey) and digest is not None and _CURVES.get(key.curve.name) == algorithm:
-        return lambda made, data: key.verify(_der(made), data, ec.ECDSA(digest))
-    raise SignatureWrong(f"{FILE}: it is signed with {algorithm!r}, which does not fit the key")
-
-
-def _der(raw: bytes) -> bytes:
-    """JOSE writes the two numbers of an ECDSA signature one behind the other (RFC 7518, 3.4)."""
-    half = len(raw) // 2
-    return utils.encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
-
-
-def _raw(der: bytes) -> bytes:
-    r, s = utils.decode_dss_signature(der)
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def _encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _decoded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if isinstance(key, rsa.RSAPublicKey):
+        return RSAKey.import_key(key_pem), _RSA
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        return ECKey.import_key(key_pem), _CURVES[key.curve.name]
+    raise SignatureWrong("the key that policies are verified with is neither RSA nor of a NIST curve")

@@ -1,6 +1,7 @@
 """Signed bundles: every file, as it was signed, by the key that counts. `opa sign` itself is asked in tests/live."""
 
 import base64
+import hmac
 import json
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from agent.adapters.rego import BundleRefused, EmbeddedPolicyEngine
 from agent.adapters.rego.archive import bundle_archive
 from agent.adapters.rego.bundle import read_bundle
-from agent.adapters.rego.signature import FILE, Trust, file_hash, sign
-from agent.adapters.rego.source import read_source
+from agent.adapters.rego.signature import FILE, Trust, file_hash, sign, verify
+from agent.adapters.rego.source import FILES_AT_MOST, read_source
 from agent.resources import bundled
 from tests.agent.rego.bundles import shipped
 from tests.policies.inputs import cordon
@@ -116,6 +117,30 @@ def test_a_key_that_cannot_sign(tmp_path: Path) -> None:
     for key in (b"no key", private(ed25519.Ed25519PrivateKey.generate()), public(EC)):
         with pytest.raises(BundleRefused, match="the signing key"):
             sign(source, key)
+
+
+def test_who_verifies_holds_no_key_that_signs(tmp_path: Path) -> None:
+    folder = signed(tmp_path)
+    assert "cannot be read" in refusal(folder, Trust(private(EC)))
+    for key in (ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256K1())):
+        assert "neither RSA nor of a NIST curve" in refusal(folder, Trust(public(key)))
+
+
+def test_a_secret_made_of_the_public_key_signs_nothing(tmp_path: Path) -> None:
+    """The oldest trick with such tokens: HMAC with the bytes of the public key, which everybody has."""
+    folder = signed(tmp_path)
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256"}').rstrip(b"=")
+    body = json.loads((folder / FILE).read_text())["signatures"][0].split(".")[1].encode()
+    made = base64.urlsafe_b64encode(hmac.digest(public(EC), head + b"." + body, "sha256")).rstrip(b"=")
+    (folder / FILE).write_text(json.dumps({"signatures": [b".".join((head, body, made)).decode()]}))
+    assert "does not fit the key" in refusal(folder, Trust(public(EC)))
+
+
+def test_a_list_of_as_many_files_as_a_bundle_may_have() -> None:
+    many = {f"guardrails/a_site_with_a_long_name_{n}/policy_{n}.rego": b"x" for n in range(FILES_AT_MOST - 1)}
+    verify({**many, FILE: sign(many, private(EC))}, Trust(public(EC)))
+    with pytest.raises(BundleRefused, match="it was signed and is missing"):
+        verify({FILE: sign(many, private(EC))}, Trust(public(EC)))
 
 
 def test_values_are_hashed_whatever_their_white_space() -> None:
