@@ -43,7 +43,7 @@ def test_the_command_runs_with_the_standard_library_alone(path: Path, root: byte
     assert json.loads(done.stdout) | {"store": ""} == {
         "ok": True, "store": "", "size": SIZE, "root": root.hex(), "anchored": True,
         "anchored_records": SIZE, "deep": False,
-        "dropped": 0, "redacted": [], "redacted_more": 0,
+        "dropped": 0, "redacted": [], "redacted_more": 0, "reads_waiting": 0, "reads_since": None,
         "first_bad_index": None, "first_reason": None, "integrity": {"ok": True, "problems": [], "problems_dropped": 0},
         "completeness": {"ok": True, "problems": [], "problems_dropped": 0},
         "anchoring": {"ok": True, "problems": [], "problems_dropped": 0},
