@@ -137,12 +137,15 @@ class Log:
         member: tuple[str, str] | None = None,
         limit: int | None = None,
         after_index: int | None = None,
+        before_index: int | None = None,
+        damaged: Callable[[LogDamaged], None] | None = None,
         **attribute: str | None,
     ) -> Iterator[Record]:
         """Records that meet all conditions, in log order, up to the size that the log has when iteration begins.
 
         Any other keyword is an attribute: `query(incident="i-7")`. `since` is included, `until` is not. All of `words`
-        are found somewhere in the record; `member` is a member of the payload whose text begins so.
+        are found somewhere in the record; `member` is a member of the payload whose text begins so. A record that is
+        not what was appended raises LogDamaged, or is told to `damaged` and left out.
         """
         wanted = dict(attributes or {}) | {name: value for name, value in attribute.items() if value is not None}
         conditions = Query(
@@ -154,15 +157,27 @@ class Log:
             words=tuple(words),
             member=member,
         )
-        return self._pages(conditions, 0 if after_index is None else after_index + 1, limit)
+        first = 0 if after_index is None else after_index + 1
+        return self._pages(conditions, first, before_index, limit, damaged or _raise)
 
-    def _pages(self, conditions: Query, first: int, limit: int | None) -> Iterator[Record]:
-        end = self.size()
+    def _pages(
+        self,
+        conditions: Query,
+        first: int,
+        before: int | None,
+        limit: int | None,
+        damaged: Callable[[LogDamaged], None],
+    ) -> Iterator[Record]:
+        end = self.size() if before is None else min(self.size(), before)
         while limit is None or limit > 0:
             page_limit = PAGE_RECORDS if limit is None else min(limit, PAGE_RECORDS)
             with self._store.reading() as transaction:
                 page = transaction.page(conditions, first, end, page_limit)
-            yield from page
+            for each in page:
+                if isinstance(each, LogDamaged):
+                    damaged(each)
+                else:
+                    yield each
             if len(page) < page_limit:
                 return
             first = page[-1].index + 1
@@ -226,6 +241,10 @@ class Log:
         self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _raise(damage: LogDamaged) -> None:
+    raise damage
 
 
 def _within(transaction: Transaction, size: int | None) -> int:

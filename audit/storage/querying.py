@@ -49,10 +49,10 @@ class Query:
 
 def selection(
     query: Query, first: int, end: int, dialect: str, sealed_names: frozenset[str] = frozenset()
-) -> Select[int, bytes]:
-    """Index and body of matching records from `first` up to, not including, `end`, in log order. `sealed_names` are
-    the attributes by which parts are found, too: see `sealed_words`."""
-    statement = select(records.c.index, records.c.body)
+) -> Select[int, bytes, bytes]:
+    """Index, body and leaf of matching records from `first` up to, not including, `end`, in log order. `sealed_names`
+    are the attributes by which parts are found, too: see `sealed_words`."""
+    statement = select(records.c.index, records.c.body, records.c.leaf)
     order: ColumnElement[int] = records.c.index
     for position, (name, value) in enumerate(query.attributes):
         found = _sealed_too(name, value, first, end) if name in sealed_names else attributes.alias()

@@ -9,14 +9,14 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from audit.errors import LogDamaged, RecordRefused
 from audit.merkle import Node
-from audit.record import Record, parse
+from audit.record import Record, leaf_hash, parse
 from audit.sealing import Part, opened
 from audit.storage.querying import Query, sealed_words, selection
 from audit.storage.schema import attributes, nodes, parts, records, stubs
 
 _SIZE = select(func.coalesce(func.max(records.c.index) + 1, 0))
-_BODY = select(records.c.body).where(records.c.index == bindparam("at_index"))
-_FIND = select(records.c.index, records.c.unique_key, records.c.body).where(
+_BODY = select(records.c.body, records.c.leaf).where(records.c.index == bindparam("at_index"))
+_FIND = select(records.c.index, records.c.body, records.c.leaf).where(
     records.c.unique_key.in_(bindparam("keys", expanding=True))
 )
 _LEAF = select(records.c.leaf).where(records.c.index == bindparam("at_index"))
@@ -49,23 +49,22 @@ class Transaction:
         return int(self._connection.scalar(_SIZE) or 0)
 
     def get(self, index: int) -> Record | None:
-        body = self._connection.scalar(_BODY, {"at_index": index})
-        return None if body is None else self._opened([_parsed(index, body)])[0]
+        """Raises LogDamaged if what is stored there is not what was appended; so does `find`."""
+        rows = [(index, body, leaf) for body, leaf in self._connection.execute(_BODY, {"at_index": index})]
+        return next(iter(_good(self._opened(rows))), None)
 
     def find(self, unique_keys: Sequence[str]) -> dict[str, Record]:
         """Records by unique key, of the keys that are taken."""
         if not unique_keys:
             return {}
         rows = self._connection.execute(_FIND, {"keys": unique_keys})
-        found = self._opened([_parsed(index, body) for index, _, body in rows])
+        found = _good(self._opened(rows))
         return {record.unique_key: record for record in found if record.unique_key is not None}
 
     def parts_of(self, indexes: Iterable[int]) -> dict[int, list[Part]]:
         """The parts of these records that are still there."""
-        found: dict[int, list[Part]] = {}
-        for index, place, salt, text in self._connection.execute(_PARTS, {"indexes": list(indexes)}):
-            found.setdefault(index, []).append(Part(place, salt, _text(index, place, text)))
-        return found
+        stored = self._stored_parts(indexes)
+        return {index: [_part(index, *row) for row in rows] for index, rows in stored.items()}
 
     def node(self, level: int, index: int) -> bytes:
         """A `merkle.NodeSource`."""
@@ -77,14 +76,14 @@ class Transaction:
             raise LogDamaged(index << level, f"the tree has no node of level {level} and index {index}")
         return bytes(found)
 
-    def page(self, query: Query, first: int, end: int, limit: int) -> list[Record]:
-        """At most `limit` matching records from index `first` up to, not including, `end`."""
+    def page(self, query: Query, first: int, end: int, limit: int) -> list[Record | LogDamaged]:
+        """At most `limit` matching records from index `first` up to, not including, `end`; in place of one that is not
+        what was appended, what is wrong with it."""
         sealed = {
             name for name, value in query.attributes if self._connection.scalar(sealed_words(name, value)) is not None
         }
         statement = selection(query, first, end, self._connection.dialect.name, frozenset(sealed))
-        rows = self._connection.execute(statement.limit(limit))
-        return self._opened([_parsed(index, body) for index, body in rows])
+        return self._opened(self._connection.execute(statement.limit(limit)))
 
     def insert(self, entries: Sequence[Entry], completed: Sequence[Node]) -> None:
         """New records with their copies, the records last (see `guards`). The caller saw to indexes and keys."""
@@ -128,25 +127,50 @@ class Transaction:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _opened(self, found: list[Record]) -> list[Record]:
-        sealed = [record.index for record in found if record.sealed]
-        if not sealed:
-            return found
-        at_hand = self.parts_of(sealed)
-        try:
-            return [opened(record, at_hand.get(record.index, ())) if record.sealed else record for record in found]
-        except RecordRefused as refusal:
-            raise LogDamaged(sealed[0], str(refusal)) from refusal
+    def _stored_parts(self, indexes: Iterable[int]) -> dict[int, list[tuple[str, bytes, bytes]]]:
+        found: dict[int, list[tuple[str, bytes, bytes]]] = {}
+        for index, place, salt, text in self._connection.execute(_PARTS, {"indexes": list(indexes)}):
+            found.setdefault(index, []).append((place, salt, text))
+        return found
+
+    def _opened(self, rows: Iterable[tuple[int, bytes, bytes]]) -> list[Record | LogDamaged]:
+        """Every record is held against its leaf before anybody sees it."""
+        found = [_parsed(*row) for row in rows]
+        sealed = [each.index for each in found if isinstance(each, Record) and each.sealed]
+        at_hand = self._stored_parts(sealed) if sealed else {}
+        return [_with_parts(each, at_hand.get(each.index, ())) for each in found]
 
 
-def _parsed(index: int, body: bytes) -> Record:
+def _good(found: Iterable[Record | LogDamaged]) -> list[Record]:
+    good = []
+    for each in found:
+        if isinstance(each, LogDamaged):
+            raise each
+        good.append(each)
+    return good
+
+
+def _parsed(index: int, body: bytes, leaf: bytes) -> Record | LogDamaged:
+    if not isinstance(body, bytes) or leaf_hash(body) != leaf:  # SQLite keeps anything in any column
+        return LogDamaged(index, "what is stored does not hash to its leaf, so it is not what was appended")
     try:
         record = parse(body)
     except RecordRefused as refusal:
-        raise LogDamaged(index, str(refusal)) from refusal
+        return LogDamaged(index, str(refusal))
     if record.index != index:
-        raise LogDamaged(index, f"it says that it is record {record.index}")
+        return LogDamaged(index, f"it says that it is record {record.index}")
     return record
+
+
+def _with_parts(found: Record | LogDamaged, rows: Iterable[tuple[str, bytes, bytes]]) -> Record | LogDamaged:
+    if isinstance(found, LogDamaged) or not found.sealed:
+        return found
+    try:
+        return opened(found, [_part(found.index, *row) for row in rows])
+    except RecordRefused as refusal:
+        return LogDamaged(found.index, str(refusal))
+    except LogDamaged as damage:
+        return damage
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -166,8 +190,8 @@ def _part_row(index: int, part: Part) -> dict[str, object]:
     return {"index": index, "place": part.place, "salt": part.salt, "text": part.text.encode(), "word": part.word}
 
 
-def _text(index: int, place: str, text: bytes) -> str:
+def _part(index: int, place: str, salt: bytes, text: bytes) -> Part:
     try:
-        return bytes(text).decode()
-    except UnicodeDecodeError as error:
+        return Part(place, bytes(salt), bytes(text).decode())
+    except (UnicodeDecodeError, TypeError) as error:
         raise LogDamaged(index, f"what is kept apart for {place} is no text") from error
