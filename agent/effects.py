@@ -147,6 +147,11 @@ def begun_at(call: StepCall, ledger: Ledger) -> datetime | None:
     return parse_rfc3339(intent["at"]) if intent is not None else None
 
 
+def has_happened(call: StepCall, through: Effectors) -> bool:
+    """Is the effect of a step that was begun there, whoever waits for its outcome?"""
+    return _applied(call, through)
+
+
 def abandon(call: StepCall, through: Effectors, why: str) -> StepResult:
     """Ends a step that was begun and has had no effect, on the record."""
     return _outcome(call, through, ok=False, detail=why)

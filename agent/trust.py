@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
+from agent.domain.base import digest_of, rfc3339
 from agent.domain.outcome import PastAction
-from agent.domain.standing import Change, Standing
+from agent.domain.standing import Change, ClassLevel, Standing
 from agent.domain.verdict import Verdict
-from agent.evidence.trust import Demotion, demotions
+from agent.evidence.trust import Demotion, demotions, lapsed
 from agent.ports import AlreadyRecorded, JsonObject, Ports
 
 TRIPPED = "breaker.tripped"  # the reason code by which the policies say so
@@ -20,9 +21,15 @@ TRIPPED = "breaker.tripped"  # the reason code by which the policies say so
 def standing_now(history: Sequence[PastAction], now: datetime, ports: Ports) -> Standing:
     """Raises LedgerUnavailable: who cannot read or write what became of the levels decides nothing."""
     standing = ports.ledger.standing()
+    void = lapsed(ports.policy.limits, standing)
+    for grant in void:
+        _record(_lapsed(grant), f"level_changed:lapsed:{grant.action}/{grant.tenant}/{rfc3339(grant.at)}", ports)
+    standing = ports.ledger.standing() if void else standing
     due = demotions(history, ports.policy.limits, standing, now)
     for each in due:
-        _record(_demoted(each), f"level_changed:demoted:{each.action}/{each.tenant}/{each.proposals[-1]}", ports)
+        since = standing.judged_since(each.action, each.tenant)
+        about = digest_of([each.action, each.tenant, list(each.proposals), rfc3339(since) if since else None])
+        _record(_demoted(each), f"level_changed:demoted:{about}", ports)
     frozen_by = ports.switch.frozen() if standing.frozen_at is None else None
     standing = ports.ledger.standing() if due else standing
     return standing.model_copy(update={"frozen_at": now, "frozen_by": frozen_by}) if frozen_by else standing
@@ -43,6 +50,15 @@ def note_breaker(verdict: Verdict, standing: Standing, ports: Ports) -> None:
     if reason is not None:
         payload = {"change": Change.BREAKER_TRIPPED.value, "decision_id": verdict.decision_id, "reason": reason.message}
         _record(payload, f"level_changed:breaker:{verdict.decision_id}", ports)
+
+
+def _lapsed(grant: ClassLevel) -> JsonObject:
+    return {
+        "change": Change.LAPSED.value,
+        "action": grant.action,
+        "tenant": grant.tenant,
+        "reason": f"it was granted when the files said {grant.upon.value if grant.upon else 'nothing'}",
+    }
 
 
 def _demoted(demotion: Demotion) -> JsonObject:

@@ -104,6 +104,7 @@ def demote(
         fail(f"--to {to!r} is no level below act.", "Give observe, suggest or act_with_approval.", status=EXIT_USAGE)
     who = person(by, config).name
     with opened(config, db) as house:
+        _known_tenant(tenant, house, config)
         _record(house, change="demoted", action=_known(action), tenant=tenant, to=to, by=who, reason=reason)
     say(f"{action} of tenant {tenant} is at {to} at most, until a person restores it.")
 
@@ -135,10 +136,12 @@ def wrong(
     """Says that an executed action was wrong. Its class loses level act with the next decision."""
     who = person(by, config).name
     with opened(config, db) as house:
-        done = {past.proposal for past in house.ledger.past_actions(datetime.min.replace(tzinfo=UTC))}
-        if proposal not in done:
+        all_ = house.ledger.past_actions(datetime.min.replace(tzinfo=UTC))
+        done = next((past for past in all_ if past.proposal == proposal), None)
+        if done is None:
             fail(f"No action of {proposal} was executed.", "`watchkeeper audit query --kind intent` shows which were.")
-        _record(house, change="wrong", proposal=proposal, by=who, reason=reason)
+        about = {"action": done.action, "tenant": done.tenant or "*"}
+        _record(house, change="wrong", proposal=proposal, by=who, reason=reason, **about)
     say(f"{proposal} is on the record as wrong.")
 
 
@@ -200,7 +203,19 @@ def _known(action: str) -> str:
     return action
 
 
+def _known_tenant(tenant: str, house: House, config: Path | None) -> None:
+    """A misspelt tenant would be a level that binds nobody."""
+    if tenant == "*":
+        return
+    acted_for = {past.tenant for past in house.ledger.past_actions(datetime.min.replace(tzinfo=UTC))}
+    known = sorted({*limits_of(config).get("tenants", {}), *acted_for} - {""})
+    if tenant not in known:
+        fail(f"There is no tenant {tenant!r}; there are {', '.join(known) or 'none'}.", status=EXIT_USAGE)
+
+
 def _record(house: House, **payload: Any) -> None:
+    if not str(payload["reason"]).strip():
+        fail("--reason is empty.", "Say why; it is kept in the log.", status=EXIT_USAGE)
     house.ledger.record("level_changed", payload)
 
 

@@ -142,6 +142,7 @@ def _level_changed(payload: Payload) -> str:
     told = {
         "granted": f"{who} granted {about} level {payload.get('to')}",
         "demoted": f"{who} lowered {about} to {payload.get('to')}",
+        "lapsed": f"The grant of {about} is void",
         "withdrawn": f"{who} put {about} back to what the files say",
         "wrong": f"{who} called {payload.get('proposal')} wrong",
         "frozen": f"{who} froze the agent",

@@ -26,10 +26,11 @@ class Level(StrEnum):
 
 
 class Change(StrEnum):
-    """What a `level_changed` record says. Only a demotion and a tripped breaker are the agent's own doing."""
+    """What a `level_changed` record says. What the agent does by itself only narrows: demotions, lapses, the breaker."""
 
     GRANTED = "granted"  # by a person, on evidence
     DEMOTED = "demoted"  # on a failure, a wrong action, or by a person
+    LAPSED = "lapsed"  # a grant whose files say something else by now
     WITHDRAWN = "withdrawn"  # back to what the files say, by a person
     WRONG = "wrong"  # a person says that an executed action was wrong
     FROZEN = "frozen"
@@ -49,13 +50,22 @@ class ClassLevel(Noun):
     at: datetime
 
 
+class WrongAction(Noun):
+    """An executed action that a person called wrong, and when."""
+
+    proposal: str
+    action: str
+    tenant: str = ANY_TENANT
+    at: datetime
+
+
 class Standing(Noun):
     levels: tuple[ClassLevel, ...] = ()  # by action and tenant, each at most once
     frozen_at: datetime | None = None
-    frozen_by: str = ""  # log, file or annotation: where the freeze stands, not who
+    frozen_by: str = ""  # log, file, annotation, or a record that is not understood: where it stands, not who
     breaker_tripped_at: datetime | None = None
     breaker_reset_at: datetime | None = None
-    wrong: frozenset[str] = frozenset()  # proposals that a person called wrong
+    wrong: tuple[WrongAction, ...] = ()
     restored: tuple[tuple[str, str, datetime], ...] = ()  # action, tenant: back to what the files say, since when
 
     def judged_since(self, action: str, tenant: str) -> datetime | None:
@@ -65,6 +75,9 @@ class Standing(Noun):
         if known is not None and known.change is Change.GRANTED:
             moments.append(known.at)
         return max(moments, default=None)
+
+    def called_wrong(self, proposal: str) -> bool:
+        return any(each.proposal == proposal for each in self.wrong)
 
     def of(self, action: str, tenant: str) -> ClassLevel | None:
         return next((each for each in self.levels if (each.action, each.tenant) == (action, tenant)), None)

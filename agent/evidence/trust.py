@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.domain.duration import parse_duration
 from agent.domain.outcome import OutcomeState, PastAction
-from agent.domain.standing import ANY_TENANT, Change, Level, Standing
+from agent.domain.standing import ANY_TENANT, Change, ClassLevel, Level, Standing
 
 Z = 1.959964  # of the normal distribution: 95 % of it lies within so many deviations, 2.5 % below
 _BROKEN = frozenset({OutcomeState.FAILED.value, OutcomeState.UNDO_FAILED.value})
@@ -123,15 +123,26 @@ def demotions(
     """What has to lose level act now. A granted level is lost with the first failure after the grant, a configured
     one with as many broken executions as the limits say, and either with one action that a person called wrong."""
     found = []
-    for action, tenant in sorted({(past.action, past.tenant or ANY_TENANT) for past in history}):
+    classes = {(past.action, past.tenant or ANY_TENANT) for past in history}
+    for action, tenant in sorted(classes | {(wrong.action, wrong.tenant) for wrong in standing.wrong}):
         if effective(limits, standing, action, tenant) is not Level.ACT:
             continue
         mine = [past for past in history if (past.action, past.tenant or ANY_TENANT) == (action, tenant)]
-        why = _why_demoted(_since_judged(mine, standing, action, tenant), limits, standing, now)
+        since = standing.judged_since(action, tenant)
+        why = _called_wrong(standing, action, tenant, since)
+        why = why or _why_demoted([p for p in mine if since is None or p.at >= since], limits, standing, now)
         if why is not None:
             upon = configured(limits, action, tenant)
             found.append(Demotion(action, tenant, upon, min(upon, Level.ACT_WITH_APPROVAL, key=_rank), *why))
     return found
+
+
+def _called_wrong(
+    standing: Standing, action: str, tenant: str, since: datetime | None
+) -> tuple[tuple[str, ...], str] | None:
+    """By when it was said, not by when it was done: whoever granted or restored the level did not know of it yet."""
+    wrong = [w for w in standing.wrong if (w.action, w.tenant) == (action, tenant) and (since is None or w.at > since)]
+    return (tuple(w.proposal for w in wrong), "a person called it wrong") if wrong else None
 
 
 def _why_demoted(
@@ -140,9 +151,6 @@ def _why_demoted(
     standing: Standing,
     now: datetime,
 ) -> tuple[tuple[str, ...], str] | None:
-    wrong = [p for p in mine if p.proposal in standing.wrong]
-    if wrong:
-        return tuple(p.proposal for p in wrong), "a person called it wrong"
     if mine and _granted(standing, mine[0]):
         bad = [p for p in mine if _good(p, standing) is False]
         return (tuple(p.proposal for p in bad), "it failed at a level that was granted on evidence") if bad else None
@@ -152,6 +160,12 @@ def _why_demoted(
     if len(broken) < int(rule["failures"]):
         return None
     return tuple(p.proposal for p in broken), f"it failed {len(broken)} times within {rule['window']}"
+
+
+def lapsed(limits: Mapping[str, Any], standing: Standing) -> list[ClassLevel]:
+    """Grants that were made upon other files: they do not come back with them."""
+    granted = (each for each in standing.levels if each.change is Change.GRANTED)
+    return [each for each in granted if configured(limits, each.action, each.tenant) is not each.upon]
 
 
 def configured(limits: Mapping[str, Any], action: str, tenant: str) -> Level:
@@ -170,12 +184,10 @@ def effective(limits: Mapping[str, Any], standing: Standing, action: str, tenant
         return upon
     if known.change is Change.DEMOTED:
         return min(upon, known.level, key=_rank)
-    return known.level if known.upon is upon else upon
-
-
-def _since_judged(mine: Sequence[PastAction], standing: Standing, action: str, tenant: str) -> list[PastAction]:
-    since = standing.judged_since(action, tenant)
-    return [past for past in mine if since is None or past.at >= since]
+    if known.upon is not upon:
+        return upon
+    pinned = limits["autonomy"].get("tenants", {}).get(tenant) if known.tenant == ANY_TENANT else None
+    return min(known.level, Level(pinned), key=_rank) if pinned else known.level
 
 
 def _granted(standing: Standing, past: PastAction) -> bool:
@@ -188,7 +200,7 @@ def _good(past: PastAction, standing: Standing) -> bool | None:
     """None: nobody can say yet, or it does not count."""
     if past.undo:
         return None
-    if past.proposal in standing.wrong or past.outcome in _BROKEN:
+    if standing.called_wrong(past.proposal) or past.outcome in _BROKEN:
         return False
     if past.outcome == OutcomeState.UNDONE.value:
         return False

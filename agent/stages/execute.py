@@ -12,7 +12,17 @@ from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal, Verb
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.domain.verdict import Obligations
-from agent.effects import Effectors, StepCall, StepResult, StepState, abandon, begun_at, run_step, waiting_for
+from agent.effects import (
+    Effectors,
+    StepCall,
+    StepResult,
+    StepState,
+    abandon,
+    begun_at,
+    has_happened,
+    run_step,
+    waiting_for,
+)
 from agent.evidence.canary import GATE_S, canary_of, not_well
 from agent.evidence.owed import unfulfillable
 from agent.ports import Ports, RepairUnavailable
@@ -62,12 +72,12 @@ def _after(thread: Thread, proposal: Proposal, result: StepResult, now: datetime
 
 
 def _held_back(thread: Thread, call: StepCall, owed: Obligations, ports: Ports) -> Move | None:
-    if not _under_way(call, ports):
-        where = None if _goes_on_frozen(call.proposal) else frozen_by(ports)
-        if where is not None:
-            return _stopped_by_freeze(thread, call, where, ports)
-        if thread.step == 0:
-            return _before_the_first(thread, call.proposal, owed, ports)
+    under_way = _under_way(call, ports)
+    where = None if _goes_on_frozen(call.proposal) else frozen_by(ports)
+    if where is not None and not (under_way and has_happened(call, Effectors.of(ports))):
+        return _stopped_by_freeze(thread, call, where, ports, begun=under_way)
+    if not under_way and thread.step == 0:
+        return _before_the_first(thread, call.proposal, owed, ports)
     return _canary_gate(thread, call, ports)
 
 
@@ -75,10 +85,10 @@ def _goes_on_frozen(proposal: Proposal) -> bool:
     return proposal.action in ("notify", "uncordon_node")
 
 
-def _stopped_by_freeze(thread: Thread, call: StepCall, where: str, ports: Ports) -> Move:
-    """Before anything is begun the policies say no. Later the rest is left undone, and nothing is taken back either: a
-    person has said that the agent is to do nothing."""
-    if thread.step == 0:
+def _stopped_by_freeze(thread: Thread, call: StepCall, where: str, ports: Ports, *, begun: bool) -> Move:
+    """Before anything is begun the policies say no. Later the rest is left undone, and so is a step that was held off
+    and would be tried again; nothing is taken back either: a person has said that the agent is to do nothing."""
+    if thread.step == 0 and not begun:
         return Next("judge_again", thread)
     proposal, done = call.proposal, f"{thread.step} of {len(call.proposal.steps)} steps are done"
     why = f"{proposal.action} on {proposal.target} was stopped by a freeze ({where}): {done}, and stand as they are"

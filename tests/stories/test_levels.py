@@ -9,6 +9,9 @@ from telling import Story, cluster
 from agent.domain.standing import Level
 
 Begin = Callable[..., Story]
+GRANT = {"change": "granted", "action": "cordon_node", "from": "act_with_approval", "to": "act", "by": "dana"} | {
+    "evidence": {"succeeded": 40, "failed": 0}
+}
 NODES = [f"gpu-{i}" for i in range(1, 21)]
 ASK = {"default": "act_with_approval"}
 ALONE = {"default": "act"}
@@ -22,6 +25,7 @@ def on_watch(begin: Begin, **more: Any) -> Story:
 def said(story: Story, change: str, **more: Any) -> None:
     """A person's word at another door, which writes to the same log."""
     payload = {"change": change, "by": "dana", "reason": "as agreed", **more}
+    payload |= {"evidence": {"succeeded": 40, "failed": 0}} if change == "granted" else {}
     story.agent.ports.ledger.record("level_changed", payload)
 
 
@@ -92,10 +96,60 @@ def test_what_the_files_give_is_lost_after_as_many_failures_as_the_limits_say(be
 def test_one_action_that_a_person_calls_wrong_is_enough(begin: Begin) -> None:
     story = on_watch(begin, autonomy=ALONE).kernel_says("gpu-7")
     proposal = next(i["proposal"] for i in story.records("intent") if i["action"] == "cordon_node")
-    said(story, "wrong", proposal=proposal)
+    said(story, "wrong", proposal=proposal, action="cordon_node")
     story.kernel_says("gpu-8")
     assert decided(story, "cordon_node")[-1] == "escalate"
     assert not story.cordoned("gpu-8")
+
+
+def test_wrong_counts_by_when_it_was_said(begin: Begin) -> None:
+    """Whoever granted the level did not know yet; and what is older than the history of a decision counts too."""
+    story = on_watch(begin, autonomy={"default": "act", "actions": {"cordon_node": "act_with_approval"}})
+    failed_before(story, "cordon_node", "gpu-3", 1)
+    granted(story, "cordon_node")
+    story.passes(hours=1)
+    said(story, "wrong", proposal="inc-old-1/0", action="cordon_node")
+    assert not story.kernel_says("gpu-7").cordoned("gpu-7")
+    assert changed(story) == ["granted", "wrong", "demoted"]
+
+
+def test_lowering_all_tenants_ends_the_grant_of_one(begin: Begin) -> None:
+    story = on_watch(begin)
+    granted(story, "cordon_node", "research")
+    said(story, "demoted", action="cordon_node", tenant="*", to="observe")
+    levels = {each.tenant: each.level for each in story.agent.ports.ledger.standing().levels}
+    assert levels == {"*": Level.OBSERVE}
+    said(story, "withdrawn", action="cordon_node", tenant="*")
+    assert story.agent.ports.ledger.standing().levels == ()
+
+
+def test_a_grant_does_not_come_back_with_the_files(begin: Begin) -> None:
+    story = on_watch(begin, autonomy={"default": "suggest"})
+    granted(story, "cordon_node")
+    story.kernel_says("gpu-7")
+    assert changed(story) == ["granted", "lapsed"]
+    assert story.agent.ports.ledger.standing().levels == ()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"change": "promoted", "action": "cordon_node"},
+        {**GRANT, "from": "suggest"},
+        {**GRANT, "by": ""},
+        {**GRANT, "evidence": {}},
+        {"change": "wrong", "proposal": ["a"], "action": "cordon_node"},
+        {"change": "demoted"},
+        {},
+    ],
+)
+def test_a_record_that_is_not_understood_may_have_been_a_freeze(begin: Begin, forged: dict[str, Any]) -> None:
+    story = on_watch(begin, autonomy=ALONE)
+    story.agent.ports.ledger.record("level_changed", forged)
+    story.kernel_says("gpu-7")
+    assert story.changes() == [] and "autonomy.frozen" in reasons(story) and story.told("oncall")
+    said(story, "thawed")
+    assert story.dies_and_begins_again().kernel_says("gpu-8").cordoned("gpu-8")
 
 
 def test_frozen_it_only_tells_people(begin: Begin) -> None:

@@ -130,19 +130,10 @@ class AuditLedger:
         for record in sorted(records, key=lambda r: r.index):
             payload: Any = record.payload
             if record.kind == "level_changed":
-                self._see_change(record.index, datetime.fromisoformat(record.at), payload)
+                self._standing.see(datetime.fromisoformat(record.at), payload)
             else:
                 self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
         self._past_next = size
-
-    def _see_change(self, index: int, at: datetime, payload: Mapping[str, Any]) -> None:
-        """What cannot be understood may be a freeze: nothing is decided past it."""
-        try:
-            self._standing.see(at, payload)
-        except (KeyError, ValueError) as error:
-            raise LedgerUnavailable(
-                f"record {index} changes a level in a way that is not understood: {error}"
-            ) from error
 
 
 def _size(log: Log) -> int:

@@ -141,6 +141,12 @@ test_a_grant_to_a_tenant_is_for_that_tenant if {
 	escalate(standing(law, granted), asking) == {"autonomy.approval"}
 }
 
+test_a_grant_to_all_raises_no_tenant_that_the_files_name if {
+	pinned := at({"default": "act_with_approval", "tenants": {"research": "act_with_approval"}})
+	escalate(standing(of_research, [grant("*", "act_with_approval")]), pinned) == {"autonomy.approval"}
+	allow(standing(of_research, [grant("research", "act_with_approval")]), pinned) == {"autonomy.act"}
+}
+
 test_a_grant_to_one_of_two_tenants_raises_nothing if {
 	scoped := object.union(asking, {"tenants": {"law": {"namespaces": ["law"]}}})
 	both := object.union(of_research, {"facts": {"namespaces": {"law": {"annotations": {}}}}})

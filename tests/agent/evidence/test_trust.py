@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from agent.domain.cluster import node_ref
 from agent.domain.outcome import PastAction
-from agent.domain.standing import Change, ClassLevel, Level, Standing
+from agent.domain.standing import Change, ClassLevel, Level, Standing, WrongAction
 from agent.evidence.trust import Refused, demotions, effective, promotions, trials_of, wilson_lower
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -41,6 +41,10 @@ def past(number: int, *, outcome: str = "succeeded", helped: bool | None = True,
 def many(good: int, bad: int = 0, *, days: float = 20) -> list[PastAction]:
     first = [past(0, hours=days * 24)] if good else []
     return [*first, *(past(n) for n in range(1, good)), *(past(1000 + n, helped=False) for n in range(bad))]
+
+
+def called_wrong(number: int, at: datetime = NOW) -> WrongAction:
+    return WrongAction(proposal=f"inc-{number}/0", action="cordon_node", at=at)
 
 
 def granted(at: datetime = NOW - timedelta(hours=2), upon: Level = Level.ACT_WITH_APPROVAL) -> Standing:
@@ -90,7 +94,7 @@ def test_what_was_executed_and_helped_is_a_success(told: PastAction, counts: tup
 
 
 def test_what_a_person_called_wrong_or_rejected_is_a_failure() -> None:
-    wrong = Standing(wrong=frozenset({"inc-1/0"}))
+    wrong = Standing(wrong=(called_wrong(1),))
     rejected = [Refused(NOW - timedelta(hours=3), "cordon_node", "")]
     (found,) = trials_of([past(1), past(2)], rejected, wrong, NOW - timedelta(days=90))
     assert (found.succeeded, found.failed, found.tenant) == (1, 2, "*")
@@ -150,7 +154,7 @@ def test_a_configured_level_is_lost_with_as_many_broken_executions_as_the_limits
 
 
 def test_one_wrong_action_is_enough_for_either() -> None:
-    wrong = {"wrong": frozenset({"inc-1/0"})}
+    wrong = {"wrong": (called_wrong(1),)}
     for standing, said in ((granted(), limits()), (Standing(), limits(default="act"))):
         (lost,) = demotions([past(1)], said, standing.model_copy(update=wrong), NOW)
         assert lost.reason == "a person called it wrong"
