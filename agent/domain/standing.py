@@ -26,7 +26,7 @@ class Level(StrEnum):
 
 
 class Change(StrEnum):
-    """What a `level_changed` record says. What the agent does by itself only narrows: demotions, lapses, the breaker."""
+    """What a `level_changed` record says. What the agent does by itself only narrows."""
 
     GRANTED = "granted"  # by a person, on evidence
     DEMOTED = "demoted"  # on a failure, a wrong action, or by a person
