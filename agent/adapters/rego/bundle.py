@@ -23,6 +23,7 @@ from agent.adapters.rego.source import read_source, text_of
 from agent.domain.base import digest_of
 
 ENTRYPOINT_FILE = "main.rego"
+GUARDRAILS = "guardrails"
 ROOT_PACKAGE = "watchkeeper"
 
 
@@ -96,6 +97,9 @@ def syntax_tree(name: str, text: str) -> Mapping[str, Any]:
     package = package_of(tree)
     if package == f"{ROOT_PACKAGE}.main" and name != ENTRYPOINT_FILE:
         raise BundleRefused(f"{name}: only {ENTRYPOINT_FILE} says what {package} is")
+    parts = Path(name).parts
+    if parts[0] == GUARDRAILS and len(parts) != 3:
+        raise BundleRefused(f"{name}: a guardrail lies in {GUARDRAILS}/NAME/, or {ENTRYPOINT_FILE} would not ask it")
     if package != _package_by_path(name):
         raise BundleRefused(f"{name}: the package is {package}, its path says {_package_by_path(name)}")
     return tree

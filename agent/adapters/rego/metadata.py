@@ -39,6 +39,8 @@ def reason_texts(name: str, text: str, ast: Mapping[str, Any]) -> Iterator[Reaso
         decision = DECISIONS.get(head["refr"].get("Var", {}).get("value", ""))
         line = body["span"]["line"]
         literal = _literal_code(head)
+        if decision is None and (literal is not None or "code" in (blocks.get(line, {}).get("custom") or {})):
+            raise BundleRefused(f"{name}:{line}: a reason is given by a rule named deny, escalate or allow, no other")
         if decision is None or (literal is None and line not in blocks):
             if decision is not None and "key" in head:
                 raise BundleRefused(f"{name}:{line}: the rule has no METADATA with custom.code, message and remedy")

@@ -52,6 +52,9 @@ def refuse_unfit(name: str, ast: Tree, own: Set[str]) -> None:
             f"{name}:{ast['imports'][0]['span']['line']}: a policy imports nothing; write data.… in full"
         )
     rules: list[Tree] = ast["rules"]
+    for changed in _with(rules):
+        line = changed["span"]["line"]
+        raise BundleRefused(f"{name}:{line}: a policy decides on what it is given; `with` is for its tests")
     for kind, node in _nodes(rules):
         if kind == "Call" and not _may_call(called := dotted(node["fcn"]), own):
             line = node["span"]["line"]
@@ -61,6 +64,17 @@ def refuse_unfit(name: str, ast: Tree, own: Set[str]) -> None:
             raise BundleRefused(f"{name}:{line}: bind what is asked about first, and negate that")
     for rule in rules:
         _refuse_head(name, rule.get("Spec", {}), own)
+
+
+def _with(tree: Any) -> Iterator[Tree]:
+    """Every `with`: it can put another function in the place of one on the list."""
+    if isinstance(tree, Mapping):
+        yield from tree.get("with_mods") or ()
+        for branch in tree.values():
+            yield from _with(branch)
+    elif isinstance(tree, list):
+        for branch in tree:
+            yield from _with(branch)
 
 
 def _refuse_head(name: str, spec: Tree, own: Set[str]) -> None:

@@ -80,6 +80,25 @@ def test_forms_that_some_engine_gets_wrong(tmp_path: Path, rule: str, words: str
     assert words in message
 
 
+def test_no_function_is_put_in_the_place_of_another(tmp_path: Path) -> None:
+    text = GUARDRAIL + RULE + "{\n\tx := object.keys(input.proposal) with object.keys as http.send\n\tcount(x) > 0\n}"
+    assert "`with` is for its tests" in refusal(with_guardrail(tmp_path, text.replace("if {", "if {", 1)))
+
+
+@pytest.mark.parametrize("place", ["guardrails/site/night/night.rego", "guardrails/night.rego"])
+def test_a_guardrail_that_would_not_be_asked_is_refused(tmp_path: Path, place: str) -> None:
+    folder = shipped(tmp_path)
+    package = ".".join(["watchkeeper", *Path(place).parent.parts])
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    (folder / place).write_text(GUARDRAIL.replace("watchkeeper.guardrails.site", package) + RULE + "true")
+    assert "would not ask it" in refusal(folder)
+
+
+def test_a_reason_of_a_rule_with_another_name_is_refused(tmp_path: Path) -> None:
+    text = GUARDRAIL + RULE.replace("deny contains", "denies contains") + "true"
+    assert "a rule named deny, escalate or allow, no other" in refusal(with_guardrail(tmp_path, text))
+
+
 def test_imports_are_refused(tmp_path: Path) -> None:
     text = GUARDRAIL.replace("site\n", "site\n\nimport data.watchkeeper.lib\n", 1) + RULE + "lib.is_undo"
     assert refusal(with_guardrail(tmp_path, text)).startswith("guardrails/site/site.rego:3: a policy imports nothing")
