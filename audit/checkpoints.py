@@ -7,13 +7,12 @@ checking need only Python's standard library.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.merkle import HASH_BYTES
-from audit.notes import Note, NoteRefused, VerifierKey, Vouched, read_note, verified
+from audit.notes import Note, NoteRefused, SignatureType, VerifierKey, Vouched, decode64, read_note, verified
 from audit.proofs import MAX_TREE_SIZE
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -43,12 +42,22 @@ class SignedCheckpoint:
 
 
 def open_checkpoint(data: bytes, keys: Sequence[VerifierKey], origin: str | None = None) -> SignedCheckpoint:
-    """Reads a checkpoint that one of `keys` has signed, of the log `origin` if given. Raises `NoteRefused`."""
+    """Reads a checkpoint that one of `keys` has signed, of the log `origin` if given. Raises `NoteRefused`.
+
+    A log's key speaks for the log of its own name alone. A witness speaks for many: its word counts for those logs
+    whose keys are known, and for any where none is.
+    """
     note = read_note(data)
     by = verified(note, keys)
     checkpoint = read_text(note.text)
     if origin is not None and checkpoint.origin != origin:
         raise NoteRefused(f"a checkpoint of {checkpoint.origin!r}, not of {origin!r}")
+    logs = {key.name for key in keys if key.type is SignatureType.ED25519}
+    witnessed = any(each.key.type is SignatureType.COSIGNATURE for each in by)
+    if checkpoint.origin not in logs and (logs or not witnessed):
+        raise NoteRefused(f"a checkpoint of {checkpoint.origin!r}, and no known key is that log's")
+    if not witnessed and checkpoint.origin not in {each.key.name for each in by}:
+        raise NoteRefused(f"a checkpoint of {checkpoint.origin!r} that another log's key has signed")
     return SignedCheckpoint(checkpoint, note, by)
 
 
@@ -60,9 +69,9 @@ def read_text(text: str) -> Checkpoint:
     if not _SIZE.fullmatch(lines[1]) or int(lines[1]) > MAX_TREE_SIZE:
         raise NoteRefused(f"the size {lines[1][:40]!r} is no decimal number of at most {MAX_TREE_SIZE}")
     try:
-        root = base64.b64decode(lines[2], validate=True)
-    except binascii.Error as error:
+        root = decode64(lines[2])
+    except ValueError as error:
         raise NoteRefused("the root is not base64") from error
-    if len(root) != HASH_BYTES or base64.b64encode(root).decode() != lines[2]:
+    if len(root) != HASH_BYTES:
         raise NoteRefused(f"the root is not {HASH_BYTES} bytes in base64")
     return Checkpoint(lines[0], int(lines[1]), root)

@@ -16,6 +16,8 @@ P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 """The field's prime and the order of the base point."""
 
+COFACTOR = 8
+
 D = -121665 * pow(121666, -1, P) % P
 SQRT_OF_MINUS_1 = pow(2, (P - 1) // 4, P)
 
@@ -35,7 +37,7 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
         raise SignatureRefused(f"a public key has {PUBLIC_KEY_BYTES} bytes, not {len(public_key)}")
     if len(signature) != SIGNATURE_BYTES:
         raise SignatureRefused(f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
-    key = _point(public_key)
+    key = _key(public_key)
     s = int.from_bytes(signature[32:], "little")
     if s >= L:
         raise SignatureRefused("the signature's second half is not below the group's order")
@@ -44,6 +46,24 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
     # R = [S]B - [k]A, compared as bytes, as the implementations do that most signers use.
     if _bytes(_add(_times(s, BASE), _times(k, _negative(key)))) != signature[:32]:
         raise SignatureRefused("the signature does not match key and message")
+
+
+def check_key(public_key: bytes) -> None:
+    """Raises `SignatureRefused` unless this is a point of the curve that only one who knows a secret can sign for.
+
+    For the eight points of small order anybody can: half the messages, or all, verify under a signature of nothing.
+    """
+    if len(public_key) != PUBLIC_KEY_BYTES:
+        raise SignatureRefused(f"a public key has {PUBLIC_KEY_BYTES} bytes, not {len(public_key)}")
+    _key(public_key)
+
+
+def _key(encoded: bytes) -> Point:
+    point = _point(encoded)
+    x, y, z, _ = _times(COFACTOR, point)
+    if x % P == 0 and (y - z) % P == 0:
+        raise SignatureRefused("the public key is of small order: anybody could sign for it")
+    return point
 
 
 def _point(encoded: bytes) -> Point:

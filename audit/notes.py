@@ -8,7 +8,6 @@ makes rotation of keys and cosigning by witnesses possible.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,15 +93,27 @@ def read_key(text: str) -> VerifierKey:
     if len(parts) != 3 or not good_name(parts[0]):
         raise KeyRefused(f"not of the form name+id+base64: {text[:80]!r}")
     try:
-        data = base64.b64decode(parts[2], validate=True)
+        data = decode64(parts[2])
         key = VerifierKey(parts[0], SignatureType(data[0]), data[1:])
-    except (binascii.Error, IndexError, ValueError) as error:
+    except (IndexError, ValueError) as error:
         raise KeyRefused(f"the key of {parts[0]} cannot be read: {error}") from error
     if len(key.public) != ed25519.PUBLIC_KEY_BYTES:
         raise KeyRefused(f"the key of {key.name} has {len(key.public)} bytes, not {ed25519.PUBLIC_KEY_BYTES}")
     if key.id.hex() != parts[1].lower():
         raise KeyRefused(f"the key of {key.name} has the id {key.id.hex()}, not {parts[1]}")
+    try:
+        ed25519.check_key(key.public)
+    except ed25519.SignatureRefused as refusal:
+        raise KeyRefused(f"the key of {key.name} is none: {refusal}") from refusal
     return key
+
+
+def decode64(text: str) -> bytes:
+    """Only what encoding would give: `b64decode` lets bits stand at the end that mean nothing. Raises ValueError."""
+    value = base64.b64decode(text, validate=True)
+    if base64.b64encode(value).decode() != text:
+        raise ValueError("bits at the end that mean nothing")
+    return value
 
 
 def good_name(name: str) -> bool:
@@ -134,8 +145,8 @@ def _signature(line: str) -> Signature:
     if not line.startswith(DASH) or not space or not good_name(name):
         raise NoteRefused(f"not a signature line: {line[:80]!r}")
     try:
-        value = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
+        value = decode64(encoded)
+    except ValueError as error:
         raise NoteRefused(f"the signature of {name} is not base64") from error
     if len(value) <= KEY_ID_BYTES:
         raise NoteRefused(f"the signature of {name} is too short")

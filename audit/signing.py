@@ -8,7 +8,6 @@ needs none of this: see `audit.notes`.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import stat
 from pathlib import Path
@@ -16,7 +15,17 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.checkpoints import Checkpoint
-from audit.notes import TIME_BYTES, KeyRefused, Note, Signature, SignatureType, VerifierKey, cosigned, good_name
+from audit.notes import (
+    TIME_BYTES,
+    KeyRefused,
+    Note,
+    Signature,
+    SignatureType,
+    VerifierKey,
+    cosigned,
+    decode64,
+    good_name,
+)
 
 HEAD = "PRIVATE+KEY+"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -37,8 +46,11 @@ class Signer:
         """The checkpoint as a note with the log's own signature. A log signs under its own name: C2SP's origin."""
         if self.key.type is not SignatureType.ED25519:
             raise KeyRefused(f"{self.key.name} is a key for cosignatures")
-        value = self._private.sign(checkpoint.text.encode())
-        return Note(checkpoint.text, (Signature(self.key.name, self.key.id, value),))
+        return self.sign_text(checkpoint.text)
+
+    def sign_text(self, text: str) -> Note:
+        """Any text of lines as a note, which nobody may be able to take for a checkpoint if it is none."""
+        return Note(text, (Signature(self.key.name, self.key.id, self._private.sign(text.encode())),))
 
     def cosign(self, text: str, time_s: int) -> Signature:
         """A witness's line under a checkpoint that it has found consistent with all that it saw before."""
@@ -71,9 +83,9 @@ def load_key(file: Path) -> Signer:
     parts = file.read_text(encoding="utf-8").strip().removeprefix(HEAD).split("+", 2)
     try:
         name, key_id, encoded = parts
-        data = base64.b64decode(encoded, validate=True)
+        data = decode64(encoded)
         signer = Signer(name, SignatureType(data[0]), Ed25519PrivateKey.from_private_bytes(data[1:]))
-    except (ValueError, IndexError, binascii.Error) as error:
+    except (ValueError, IndexError) as error:
         raise KeyRefused(f"{file} holds no private key of the form {HEAD}name+id+base64") from error
     if signer.key.id.hex() != key_id:
         raise KeyRefused(f"{file}: the key's id does not belong to its name")

@@ -8,7 +8,6 @@ at once could otherwise roll the memory back.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from audit.checkpoints import Checkpoint, open_checkpoint, read_text
-from audit.merkle import HASH_BYTES
-from audit.notes import NoteRefused, VerifierKey, read_note
+from audit.merkle import HASH_BYTES, Frontier, root
+from audit.notes import NoteRefused, VerifierKey, decode64, read_note
 from audit.proofs import ProofRefused, verify_consistency
 from audit.signing import Signer
 
@@ -29,6 +28,9 @@ MAX_REQUEST_BYTES = 128 * 1024
 
 SIZE_TYPE = "text/x.tlog.size"
 PLAIN = "text/plain; charset=utf-8"
+NO_RECORDS = root(Frontier())
+"""The root of an empty log. Nothing need be proved of it, so it is the one that has to be known."""
+
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})", re.ASCII)
 
 
@@ -86,6 +88,8 @@ class Witness:
             checkpoint = self._trusted(request.note)
             if request.old_size > checkpoint.size:
                 raise Refused(400, f"old size {request.old_size} is above the checkpoint's {checkpoint.size}\n")
+            if checkpoint.size == 0 and checkpoint.root != NO_RECORDS:
+                raise Refused(422, "a tree of no records has one root, and it is another\n")
             with self._memory() as seen:
                 _must_follow(seen.get(checkpoint.origin), request, checkpoint)
                 seen.put(checkpoint)
@@ -122,8 +126,8 @@ def read_request(body: bytes) -> Request:
 
 def _hash(line: str) -> bytes:
     try:
-        value = base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError) as error:
+        value = decode64(line)
+    except ValueError as error:
         raise Refused(400, "a line of the proof is not base64\n") from error
     if len(value) != HASH_BYTES:
         raise Refused(400, f"a line of the proof is not {HASH_BYTES} bytes\n")

@@ -14,7 +14,7 @@ from datetime import datetime
 import rfc8785
 
 from audit import merkle
-from audit.errors import AlreadyRecorded, LogError, LogUnavailable, RecordRefused
+from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, RecordRefused
 from audit.merkle import Frontier, Node
 from audit.record import Record, canonical_bytes, leaf_hash, parse, timestamp
 from audit.sealing import Part, opened
@@ -23,6 +23,11 @@ from audit.storage.transaction import Entry, Transaction
 
 MAX_GROUP_RECORDS = 256
 """Records in one commit: enough to hide the disk's latency, few enough that the first caller need not wait for long."""
+
+_GAP = (
+    "the last record says that there are {size}, and not all of them or of their tree are there, so nothing is "
+    "appended: `watchkeeper audit fsck` names the first that is missing, and the tables' owner mends it (docs/log.md)"
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -145,4 +150,9 @@ class Writer:
         size, known = transaction.size(), self._frontier.size
         if size < known:
             raise LogUnavailable(self._store.name, f"the log had {known} records and now has {size}; run fsck")
-        return self._frontier if size == known else merkle.load_frontier(size, transaction.node)
+        if size == known:
+            return self._frontier
+        try:
+            return merkle.load_frontier(size, transaction.node)
+        except LogDamaged as damaged:
+            raise LogDamaged(damaged.index, f"{damaged.reason}; {_GAP.format(size=size)}") from damaged

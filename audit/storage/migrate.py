@@ -21,6 +21,9 @@ from audit.storage.read_notes import notes
 from audit.storage.schema import metadata, parts, stubs, versions
 
 SCRIPTS = Path(__file__).parent / "migrations"
+_DATABASE = text("""
+    SELECT quote_ident(datname), pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database
+    WHERE datname = current_database()""")
 _ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", re.ASCII)
 
 
@@ -56,6 +59,7 @@ def _grant(
     everything = ", ".join(table.name for table in metadata.sorted_tables)
     appended = ", ".join(table.name for table in metadata.sorted_tables if table not in (versions, stubs))
     connection.execute(text(f"REVOKE ALL ON {everything}, {notes.name} FROM PUBLIC"))
+    _revoke_temporary(connection, (*writers, *readers, *redactors))
     for role in (*writers, *readers, *redactors):
         connection.execute(text(f'GRANT SELECT ON {everything} TO "{role}"'))
     for role in (*writers, *redactors):
@@ -66,3 +70,12 @@ def _grant(
         connection.execute(text(f'GRANT SELECT, DELETE ON {notes.name} TO "{role}"'))
     for role in redactors:
         connection.execute(text(f'GRANT DELETE ON {parts.name} TO "{role}"'))
+
+
+def _revoke_temporary(connection: Connection, roles: tuple[str, ...]) -> None:
+    """Nobody needs tables of their own beside the log. The guards hold without this, too: so it is no condition that
+    the tables' owner owns the database, who alone may take it back."""
+    database, mine = connection.execute(_DATABASE).one()
+    if mine:
+        others = ", ".join(["PUBLIC", *(f'"{role}"' for role in roles)])
+        connection.execute(text(f"REVOKE TEMPORARY ON DATABASE {database} FROM {others}"))

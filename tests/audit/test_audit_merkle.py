@@ -164,6 +164,18 @@ def test_a_malformed_claim_is_refused_with_a_reason(line: str, reason: str, caps
 
 
 def test_a_good_claim_is_ok_and_silence_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    assert proofs.main(["verify-inclusion"], [json.dumps(GOOD), "\n"]) == 0
+    assert proofs.main(["verify-inclusion"], [json.dumps(GOOD)]) == 0
     assert capsys.readouterr().out == "ok\n"
     assert proofs.main(["verify-inclusion"], []) == 1
+
+
+@pytest.mark.parametrize("line", ["", "\n", " \t\n", "\x85\n", "\f\n"])
+def test_each_line_has_its_answer(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert proofs.main(["verify-inclusion"], [json.dumps(GOOD), line, json.dumps(GOOD)]) == 1
+    assert capsys.readouterr().out == "ok\nrefused: empty line\nok\n"
+
+
+@pytest.mark.parametrize("root", ["", "00", "00" * 31, "00" * 33])
+def test_roots_that_are_no_hashes_prove_nothing_even_where_they_are_equal(root: str) -> None:
+    with pytest.raises(ProofRefused, match="not 32 bytes"):
+        verify_consistency(3, bytes.fromhex(root), 3, bytes.fromhex(root), [])

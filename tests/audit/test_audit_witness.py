@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -197,3 +198,16 @@ def test_a_witness_that_cannot_remember_signs_nothing(
         other.execute("BEGIN EXCLUSIVE")
         assert client.post("/add-checkpoint", content=request(log, signer, 0)).status_code == 503
     assert client.post("/add-checkpoint", content=request(log, signer, 0)).status_code == 200
+
+
+def test_an_empty_log_has_one_root(witness: Witness, signer: Signer) -> None:
+    """Cosigned once with another, a log could never follow it, or would follow what never was."""
+    other = write_request(0, [], str(signer.sign(Checkpoint(ORIGIN, 0, bytes(32)))))
+    assert witness.add_checkpoint(other, NOW_S).status == 422
+    right = write_request(0, [], str(signer.sign(Checkpoint(ORIGIN, 0, hashlib.sha256(b"").digest()))))
+    assert witness.add_checkpoint(right, NOW_S).status == 200
+
+
+def test_a_proof_with_loose_bits_is_refused(witness: Witness) -> None:
+    body = b"old 1\n" + b"A" * 42 + b"B=\n\nnote"  # the last two bits of B belong to no byte
+    assert witness.add_checkpoint(body, NOW_S).status == 400

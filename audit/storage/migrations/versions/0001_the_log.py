@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from audit.storage.guards import postgresql_guards
+from audit.storage.guards_postgresql import log_schema, postgresql_guards
 
 revision = "0001"
 down_revision = None
@@ -38,6 +38,6 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
     op.create_table("log_schema", sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
-    for statement in postgresql_guards(1):
+    for statement in postgresql_guards(1, log_schema(op.get_bind())):
         op.execute(statement)
     op.execute("INSERT INTO log_schema (version) VALUES (1)")

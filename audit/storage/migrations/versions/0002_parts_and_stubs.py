@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from audit.storage.guards import postgresql_guards
+from audit.storage.guards_postgresql import log_schema, postgresql_guards
 
 revision = "0002"
 down_revision = "0001"
@@ -26,6 +26,6 @@ def upgrade() -> None:
         sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("leaf", sa.LargeBinary, nullable=False),
     )
-    for statement in postgresql_guards(2):
+    for statement in postgresql_guards(2, log_schema(op.get_bind())):
         op.execute(statement)
     op.execute("UPDATE log_schema SET version = 2")

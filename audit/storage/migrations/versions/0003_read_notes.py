@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from audit.storage.guards import postgresql_note_guards
+from audit.storage.guards_postgresql import log_schema, postgresql_note_guards
 
 revision = "0003"
 down_revision = "0002"
@@ -22,5 +22,5 @@ def upgrade() -> None:
         sa.Column("body", binary_text, nullable=False),
         sa.CheckConstraint("octet_length(body) <= 65536", name="log_read_notes_size"),
     )
-    for statement in postgresql_note_guards():
+    for statement in postgresql_note_guards(log_schema(op.get_bind())):
         op.execute(statement)
