@@ -27,6 +27,7 @@ class Said:
     digest: str
     decision: Decision
     reason: str = ""
+    tier: int | None = None  # who was asked on that page, where the door can tell
     changes: Mapping[str, Any] | None = None  # of an edit: parameters, null takes one out
 
 
@@ -44,8 +45,10 @@ class Answering:
         answer = self._answer(said, claims, person)
         if isinstance(person, Refusal):
             self._desk.refuse(said.request, answer, person)
+        standing = self._desk.get(said.request)
+        if standing is not None and said.tier is not None and said.tier != standing.tier:
+            self._desk.refuse(said.request, answer, _OTHERS_ARE_ASKED)
         if said.decision == "edit":
-            standing = self._desk.get(said.request)
             wrong = unfit(standing.proposal, answer.changes) if standing else None
             if wrong is not None:
                 self._desk.refuse(said.request, answer, wrong)
@@ -75,6 +78,13 @@ class Answering:
         people = dict.fromkeys(name for group in groups for name in self._directory.members(group))
         heard = {person.name, *(answer.by for answer in standing.answers)}
         return (*(name for name in people if name not in heard), *(f"group:{group}" for group in groups))
+
+
+_OTHERS_ARE_ASKED = Refusal(
+    code="stale_tier",
+    message="This answer is for a page on which others were asked; by now the next tier is.",
+    remedy="Open the request again, and answer if you are still asked.",
+)
 
 
 def unfit(proposal: Proposal, changes: Mapping[str, Any]) -> Refusal | None:

@@ -27,6 +27,7 @@ FORM: Final = "watchkeeper_answer"
 ANSWER_WITHIN_S: Final = 2.0  # of Slack's three; the rest is the way there and back
 THREADS: Final = 8  # people who press at the same moment
 ERROR_CHARACTERS_MAX: Final = 2000
+NOT_OURS: Final = "This form is not one that the agent opened, so it does not count. Open the request again"
 NOT_RECORDED: Final = "It could not be recorded, so it does not count. Nothing was approved; try again in a moment"
 
 log = logging.getLogger("watchkeeper.slack")
@@ -75,8 +76,10 @@ class SlackDoor:
         return pressed
 
     def _answered(self, ack: Callable[..., None], body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
-        about = json.loads(view["private_metadata"])
-        said = Said(about["request"], about["digest"], about["decision"], reason_of(view))
+        said = said_by(view)
+        if said is None:
+            ack(response_action="errors", errors={"reason": NOT_OURS})
+            return
         claims = claims_of(body)
         given = self._pool.submit(self._answering.answer, said, claims)
         try:
@@ -107,6 +110,17 @@ def _one_workspace(client: WebClient) -> Callable[..., AuthorizeResult]:
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=client.token)
 
     return authorize
+
+
+def said_by(view: Mapping[str, Any]) -> Said | None:
+    """What a form of ours says; None for a form that is none. Nobody breaks the glass or edits from here."""
+    try:
+        about = json.loads(view["private_metadata"])
+        request, digest, tier = str(about["request"]), str(about["digest"]), int(about["tier"])
+        decision = {"approve": "approve", "reject": "reject"}[about["decision"]]
+        return Said(request, digest, decision, reason_of(view), tier)  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def claims_of(body: Mapping[str, Any]) -> Claims:

@@ -146,7 +146,7 @@ class Publisher:
         title = f"May the agent do {what}?" if waits else f"{request.state.value.capitalize()}: {what}"
         blocks = page_blocks(title, sections, f"more: watchkeeper approvals show {request.id}")
         if waits:
-            about = {"request": request.id, "digest": request.digest, "what": cut(what, 300)}
+            about = {"request": request.id, "digest": request.digest, "tier": request.tier, "what": cut(what, 300)}
             blocks.append(buttons(request.id, json.dumps(about)))
         shown = self._chat.message(request.id)
         message = {"text": fallback(title), "blocks": blocks}

@@ -25,6 +25,7 @@ from agent.cli.slack import sections_of
 from agent.compliance.timeline import sentence
 from agent.domain.approval import ApprovalRequest, Person, RequestState
 from agent.domain.identity import Directory
+from agent.domain.verdict import ApproverGroup, ApproverTier
 from tests.agent.store.desk_world import Opened, on_record, request
 
 PEOPLE = (
@@ -231,6 +232,32 @@ def test_a_form_that_was_left_open_is_for_what_it_showed(site: Site) -> None:
     answer = post(site.http, submitted(stale, "UALICE", "yes")).json()
     assert answer["response_action"] == "errors"
     assert site.state(asked) is RequestState.PENDING and site.codes() == ["stale_digest"]
+
+
+def test_a_signed_form_counts_for_those_who_were_asked_on_it(site: Site) -> None:
+    """The same signed body a second time, once the next tier is asked."""
+    tiers = (ApproverTier(groups=(ApproverGroup(name="gpu-oncall", count=1),), approve_within_s=600),)
+    asked = request()
+    requirement = asked.requirement.model_copy(update={"tiers": tiers})
+    site.asks(asked.model_copy(update={"requirement": requirement}))
+    form = site.presses("Approve", "UALICE")
+    site.opened.clock.pass_by(hours=1, seconds=1)
+    site.opened.store.desk.time_out(asked.id)
+    answer = post(site.http, submitted(form, "UALICE", "yes")).json()
+    assert "others were asked" in answer["errors"]["reason"]
+    assert site.state(asked) is RequestState.PENDING and site.codes() == ["stale_tier"]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    ["{", "[]", "{}", '{"request": "r", "digest": "d", "tier": 0, "decision": "break_glass"}', '{"request": null}'],
+)
+def test_a_form_that_is_none_of_ours_counts_for_nothing(site: Site, forged: str) -> None:
+    asked = site.asks(request())
+    form = {**site.presses("Approve", "UALICE"), "private_metadata": forged}
+    answer = post(site.http, submitted(form, "UALICE", "yes"))
+    assert answer.status_code == 200 and "does not count" in answer.json()["errors"]["reason"]
+    assert site.state(asked) is RequestState.PENDING
 
 
 def test_late_is_late(site: Site) -> None:
