@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scheduler_core.errors import Invalid, require_whole
+from scheduler_core.errors import Invalid, require_number, require_whole
 from scheduler_core.model import Seconds
 
 DEPTH_LIMIT = 64  # gangs that hold a time; every one is tried again for every gang that wants to go ahead
@@ -22,13 +22,14 @@ class Rules:
     queues: frozenset[str] | None = None  # whose gangs hold and are held back; None: everybody's, without a queue too
 
     def __post_init__(self) -> None:
-        require_whole("Rules", "backfill", "depth", self.depth)
+        require_whole("Rules", "backfill", "depth", self.depth, least=1)
         if self.depth > DEPTH_LIMIT:
             raise Invalid("Rules", "backfill", "depth", f"{self.depth} is above {DEPTH_LIMIT}")
-        if self.aging_s is not None and self.aging_s <= 0:
-            raise Invalid("Rules", "backfill", "aging_s", f"{self.aging_s} is not above 0")
-        if self.patience_s is not None and self.patience_s < 0:
-            raise Invalid("Rules", "backfill", "patience_s", f"{self.patience_s} is negative")
+        for name in ("aging_s", "patience_s"):
+            if getattr(self, name) is not None:
+                require_number("Rules", "backfill", name, getattr(self, name))
+        if self.aging_s == 0:
+            raise Invalid("Rules", "backfill", "aging_s", "0 is not above 0")
 
     def govern(self, queue: str | None) -> bool:
         return self.queues is None or queue in self.queues

@@ -1,21 +1,42 @@
 """What the agent may do to a cluster, as data that can be applied to a snapshot: the vocabulary of a what-if.
 
-Each change is small, validates by what it calls, and leaves the snapshot as it was when it raises.
+Each change is small, validates by what it calls, and leaves the snapshot as it was when it raises (`_whole`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import update_wrapper
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from scheduler_core.errors import Invalid, Unknown
+from scheduler_core.errors import Invalid, Unknown, require_whole
 from scheduler_core.model import RESERVED_TAINT_KEY, Gang, Node, Pod, Seconds, Taint, Toleration
 from scheduler_core.quota import DEFAULT_FLAVOR, Quota, StopPolicy
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.snapshot import Snapshot
 
+C = TypeVar("C")
+P = ParamSpec("P")
+
 
 class Change(Protocol):
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None: ...
+
+
+def _whole(
+    apply: Callable[Concatenate[C, Snapshot, P], None],
+) -> Callable[Concatenate[C, Snapshot, P], None]:
+    """For changes that write more than once: all of it, or, after an error, nothing."""
+
+    def whole(self: C, snapshot: Snapshot, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        mark = snapshot.mark()
+        try:
+            apply(self, snapshot, *args, **kwargs)
+        except BaseException:
+            snapshot.undo(mark)
+            raise
+        snapshot.keep(mark)
+
+    return update_wrapper(whole, apply)
 
 
 @dataclass(frozen=True)
@@ -26,6 +47,7 @@ class Requeue:
     delay_s: Seconds | None = None
     exclude_nodes: tuple[str, ...] = ()
 
+    @_whole
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
         for node in self.exclude_nodes:
             if node not in snapshot.nodes:
@@ -86,6 +108,7 @@ class Reserve:
     gang: str
     nodes: tuple[str, ...]
 
+    @_whole
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
         taint = Taint(RESERVED_TAINT_KEY, self.gang)
         for node in self.nodes:
@@ -105,6 +128,7 @@ class Drain:
     node: str
     delay_s: Seconds | None = 0
 
+    @_whole
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
         Cordon(self.node).apply(snapshot, now_s)
         for name in snapshot.pods_on(self.node):
@@ -124,6 +148,7 @@ class Remove:
     gang: str | None = None
     pod: str | None = None
 
+    @_whole
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
         if (self.gang is None) == (self.pod is None):
             raise Invalid("Remove", str(self.gang or self.pod or ""), "gang", "give a gang or a pod, and not both")
@@ -150,9 +175,9 @@ class Scale:
     owner: str
     replicas: int
 
+    @_whole
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
-        if self.replicas < 0:
-            raise Invalid("Scale", self.owner, "replicas", f"{self.replicas} is negative")
+        require_whole("Scale", self.owner, "replicas", self.replicas)
         running = sorted(name for name, bound in snapshot.pods.items() if bound.pod.owner == self.owner)
         waiting = sorted(name for name, pod in snapshot.waiting_pods.items() if pod.owner == self.owner)
         existing = [*running, *waiting]
@@ -195,6 +220,7 @@ class Hold:
     held: bool = True
     drain: bool = False
 
+    @_whole
     def apply(self, snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> None:
         snapshot.replace_gang(replace(snapshot.gang(self.gang), held=self.held))
         if self.drain:

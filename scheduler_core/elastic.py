@@ -48,8 +48,9 @@ def resize(snapshot: Snapshot, name: str, counts: Counts) -> Resized:
     if admission is None or not _can_change(gang, admission):
         raise Invalid("Gang", name, "elastic", "it is not let in as one that may grow and shrink")
     for each in gang.pod_sets:
-        if not each.minimum <= counts.get(each.name, -1) <= each.count:
-            told = f"{counts.get(each.name)} is not between {each.minimum} and {each.count}"
+        most = max(each.count, admission.counts[each.name])  # one that was made smaller still holds what it had
+        if not each.minimum <= counts.get(each.name, -1) <= most:
+            told = f"{counts.get(each.name)} is not between {each.minimum} and {most}"
             raise Invalid("Gang", name, f"counts.{each.name}", told)
     for each in gang.pod_sets:
         running = [pod for pod in snapshot.pods_of(name) if snapshot.pods[pod].pod.pod_set == each.name]
@@ -63,7 +64,7 @@ def resize(snapshot: Snapshot, name: str, counts: Counts) -> Resized:
 
 
 def grow(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> tuple[Resized, ...]:
-    """The more important first, each as far as quota and nodes go."""
+    """The more important first, each as far as quota and nodes go; who was made smaller gives up the rest instead."""
     found = (_grown(snapshot, gang, now_s, settings) for gang in sorted(_growing(snapshot), key=importance))
     return tuple(each for each in found if each is not None)
 
@@ -86,6 +87,9 @@ def _grown(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -
     admission = snapshot.state_of(gang.name).admission
     if admission is None:
         raise AssertionError("only gangs that are in grow")
+    wished = {each.name: min(admission.counts[each.name], each.count) for each in gang.pod_sets}
+    if wished != dict(admission.counts):
+        return resize(snapshot, gang.name, wished)
     tried = list(sizes(gang, admission.counts, {each.name: each.count for each in gang.pod_sets}))
     low, high = 0, len(tried) - 1  # the last is what it has
     while low < high:

@@ -4,6 +4,12 @@ Every error the core raises is one of these; after any of them the snapshot is w
 A pending gang is not an error: that is data (`explain.Explanation`, `placement.Refusal`).
 """
 
+from collections.abc import Collection
+from enum import StrEnum
+from math import isfinite
+
+INT32 = (-(2**31), 2**31 - 1)  # what Kubernetes has room for in a priority
+
 
 class SchedulerError(ValueError):
     """The core was given something it cannot count with."""
@@ -40,3 +46,29 @@ def require_whole(kind: str, name: str, field: str, value: object, least: int = 
         raise Invalid(kind, name, field, f"{value!r} is not an integer")
     if value < least:
         raise Invalid(kind, name, field, f"{value} is below {least}")
+
+
+def require_number(kind: str, name: str, field: str, value: object, least: float | None = 0) -> None:
+    """Seconds: whole or not, and neither NaN nor without end, since everything is compared with them."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise Invalid(kind, name, field, f"{value!r} is not a number of seconds")
+    if least is not None and value < least:
+        raise Invalid(kind, name, field, f"{value} is negative" if least == 0 else f"{value} is below {least}")
+
+
+def require_priority(kind: str, name: str, field: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Invalid(kind, name, field, f"{value!r} is not an integer")
+    if not INT32[0] <= value <= INT32[1]:
+        raise Invalid(kind, name, field, f"{value} has no room in 32 bits")
+
+
+def require_member(kind: str, name: str, field: str, value: object, words: type[StrEnum]) -> None:
+    """The value itself and no text that reads like it: members are compared by identity."""
+    if not isinstance(value, words):
+        raise Invalid(kind, name, field, f"{value!r} is none of {words.__name__}: {', '.join(words)}")
+
+
+def require_word(kind: str, name: str, field: str, value: object, words: Collection[str]) -> None:
+    if value not in words:
+        raise Invalid(kind, name, field, f"{value!r} is none of {', '.join(words)}")

@@ -12,7 +12,7 @@ from scheduler_core.model import Gang, is_gpu
 from scheduler_core.shortage import NAMES_LIMIT
 from scheduler_core.sites import Sites
 from scheduler_core.start import Counts
-from scheduler_core.topology import Failure
+from scheduler_core.topology import Cause, Failure
 from scheduler_core.topology.forest import Path
 from scheduler_core.topology.relief import Barred, Relief, Remedy, TooLarge, is_too_large, relief
 
@@ -31,6 +31,9 @@ def topology_reason(failure: Failure) -> Reason:
 def of_topology(sites: Sites, gang: Gang, counts: Counts, chosen: Chosen, failure: Failure) -> Explanation:
     """`failure` is what `sites` says to this gang on these flavors."""
     if failure.search is None:
+        if failure.cause is Cause.UNANSWERABLE:
+            remedy = "change the pod set's topology request, or its count"
+            return _placed_nowhere(failure, remedy, "pods", failure.wanted, 0)
         remedy = "give nodes the topology's labels, or ask for a level that is there"
         return _placed_nowhere(failure, remedy, "pods", failure.wanted, failure.fits)
     found = relief(failure.search)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from scheduler_core.errors import SchedulerError
-
 K = TypeVar("K")
 V = TypeVar("V")
 P = ParamSpec("P")
@@ -92,13 +90,13 @@ J = TypeVar("J", bound=Journaled)
 
 
 def atomic(method: Callable[Concatenate[J, P], R]) -> Callable[Concatenate[J, P], R]:
-    """Bad input leaves everything as it was."""
+    """Whatever is raised leaves everything as it was."""
 
     def whole(self: J, /, *args: P.args, **kwargs: P.kwargs) -> R:
         mark = self.mark()
         try:
             result = method(self, *args, **kwargs)
-        except SchedulerError:
+        except BaseException:
             self.undo(mark)
             raise
         self.keep(mark)

@@ -9,8 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from scheduler_core.errors import Duplicate, Invalid, require_name, require_whole
-from scheduler_core.topologies import TopologyRequest
+from scheduler_core.errors import (
+    Duplicate,
+    Invalid,
+    require_name,
+    require_number,
+    require_priority,
+    require_whole,
+    require_word,
+)
+from scheduler_core.topologies import TopologyRequest, require_answerable
 
 Seconds = int | float
 Requests = Mapping[str, int]
@@ -35,11 +43,17 @@ class TaintEffect(StrEnum):
     PREFER_NO_SCHEDULE = "PreferNoSchedule"
 
 
+_EFFECTS = tuple(str(each) for each in TaintEffect)
+
+
 @dataclass(frozen=True)
 class Taint:
     key: str
     value: str = ""
     effect: str = TaintEffect.NO_SCHEDULE
+
+    def __post_init__(self) -> None:
+        require_word("Taint", self.key, "effect", self.effect, _EFFECTS)
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,10 @@ class Toleration:
     operator: str = "Equal"  # Equal | Exists
     value: str = ""
     effect: str = ""  # empty tolerates every effect
+
+    def __post_init__(self) -> None:
+        require_word("Toleration", self.key, "operator", self.operator, ("Equal", "Exists"))
+        require_word("Toleration", self.key, "effect", self.effect, ("", *_EFFECTS))
 
     def tolerates(self, taint: Taint) -> bool:
         if self.effect and self.effect != taint.effect:
@@ -151,6 +169,8 @@ class Pod(PodShape):
 
     def __post_init__(self) -> None:
         self._own("Pod", self.name)
+        require_priority("Pod", self.name, "priority", self.priority)
+        require_number("Pod", self.name, "created_s", self.created_s, least=None)
 
     def named(self, name: str) -> "Pod":
         """Another such pod. What is frozen is shared, and was checked once: a gang may have hundreds of them."""
@@ -179,6 +199,8 @@ class PodSet(PodShape):
             raise Invalid("PodSet", self.name, "pods", f"{len(self.pods)} names for count {self.count}")
         if len(set(self.pods)) != len(self.pods):
             raise Duplicate("PodSet", self.name, "pods", "a member is named twice")
+        if self.topology is not None:
+            require_answerable(self.name, self.topology)
 
     @property
     def minimum(self) -> int:
@@ -208,8 +230,12 @@ class Gang:
 
     def __post_init__(self) -> None:
         require_name("Gang", self.name)
-        if self.walltime_s is not None and self.walltime_s <= 0:
-            raise Invalid("Gang", self.name, "walltime_s", f"{self.walltime_s} is not above 0")
+        require_priority("Gang", self.name, "priority", self.priority)
+        require_number("Gang", self.name, "created_s", self.created_s, least=None)
+        if self.walltime_s is not None:
+            require_number("Gang", self.name, "walltime_s", self.walltime_s)
+            if self.walltime_s == 0:
+                raise Invalid("Gang", self.name, "walltime_s", "0 is not above 0")
         if not self.pod_sets:
             raise Invalid("Gang", self.name, "pod_sets", "is empty")
         names = [each.name for each in self.pod_sets]

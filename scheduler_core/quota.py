@@ -10,7 +10,15 @@ from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
-from scheduler_core.errors import Duplicate, Invalid, require_name, require_whole
+from scheduler_core.errors import (
+    Duplicate,
+    Invalid,
+    require_member,
+    require_name,
+    require_number,
+    require_priority,
+    require_whole,
+)
 from scheduler_core.model import Seconds, Taint, Toleration
 
 DEFAULT_FLAVOR = "default"
@@ -161,6 +169,18 @@ def _refuse_shared(queue: str, field_name: str, groups: Sequence[tuple[str, ...]
             seen[name] = index
 
 
+def _refuse_gaps(queue: str, groups: Sequence[ResourceGroup], quotas: Iterable[Quota]) -> None:
+    """Every flavor of a group has a quota of each of its resources, and there is no other quota (Kueue's webhook)."""
+    given = {quota.key for quota in quotas}
+    for index, group in enumerate(groups):
+        for key in (FlavorResource(flavor, each) for flavor in group.flavors for each in group.resources):
+            if key not in given:
+                raise Invalid("Queue", queue, f"groups[{index}]", f"there is no quota for its {key}")
+            given.remove(key)
+    if given:
+        raise Invalid("Queue", queue, f"quotas.{min(given)}", "is of no group")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
     name: str
@@ -189,6 +209,7 @@ class LocalQueue:
     def __post_init__(self) -> None:
         require_name("LocalQueue", self.name)
         require_weight("LocalQueue", self.name, self.weight)
+        require_member("LocalQueue", self.name, "stop_policy", self.stop_policy, StopPolicy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,9 +230,13 @@ class Queue:
     def __post_init__(self) -> None:
         require_name("Queue", self.name)
         require_weight("Queue", self.name, self.weight)
+        require_number("Queue", self.name, "min_runtime_s", self.min_runtime_s)
+        self._require_words()
         by_key("Queue", self.name, self.quotas)
         _refuse_shared(self.name, "resources", [group.resources for group in self.groups])
         _refuse_shared(self.name, "flavors", [group.flavors for group in self.groups])
+        if self.groups:
+            _refuse_gaps(self.name, self.groups, self.quotas)
         if self.cohort is None:
             _refuse_limits("Queue", self.name, "cohort", self.quotas)
         for quota in self.quotas:
@@ -221,6 +246,23 @@ class Queue:
         if self.preemption.borrow and self.preemption.reclaim is Policy.NEVER:
             why = "who may not reclaim (reclaim is Never) may not send others back to borrow"
             raise Invalid("Queue", self.name, "preemption.borrow", why)
+
+    def _require_words(self) -> None:
+        rules, flavors = self.preemption, self.fungibility
+        words: tuple[tuple[str, object, type[StrEnum]], ...] = (
+            ("strategy", self.strategy, Strategy),
+            ("stop_policy", self.stop_policy, StopPolicy),
+            ("undeclared", self.undeclared, Undeclared),
+            ("preemption.within_queue", rules.within_queue, Policy),
+            ("preemption.reclaim", rules.reclaim, Policy),
+            ("fungibility.when_can_borrow", flavors.when_can_borrow, WhenCan),
+            ("fungibility.when_can_preempt", flavors.when_can_preempt, WhenCan),
+            ("fungibility.preference", flavors.preference, Preference),
+        )
+        for field_name, value, kind in words:
+            require_member("Queue", self.name, field_name, value, kind)
+        if rules.borrow_threshold is not None:
+            require_priority("Queue", self.name, "preemption.borrow_threshold", rules.borrow_threshold)
 
     def flavors_of(self, resource: str) -> tuple[str, ...]:
         return self._flavors_by_resource.get(resource, ())

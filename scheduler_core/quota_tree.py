@@ -11,6 +11,8 @@ from fractions import Fraction
 from scheduler_core.errors import Invalid, Unknown
 from scheduler_core.quota import Cohort, FlavorResource, Queue, Quota, by_key
 
+COHORTS_DEEP_AT_MOST = 128  # the walks are recursive, of up to a few frames a level, and Python has 1,000
+
 Place = tuple[str, str]  # ("queue" | "cohort", name)
 Usage = Mapping[tuple[Place, FlavorResource], int]
 Step = tuple[tuple[Place, FlavorResource], int, int, int | None]  # where, its subtree, local and borrowing limit
@@ -34,7 +36,7 @@ class QuotaTree:
         for queue in queues:
             self._add(("queue", queue.name), queue.cohort, queue.quotas, named, "cohort")
             self._weights["queue", queue.name] = queue.weight
-        self._refuse_cycles()
+        self._refuse_circles_and_depths()
         for place, above in self._parents.items():
             if above is not None:
                 self._children.setdefault(above, []).append(place)
@@ -52,13 +54,16 @@ class QuotaTree:
         self._parents[place] = None if parent is None else ("cohort", parent)
         self._quotas[place] = by_key(kind, name, quotas)
 
-    def _refuse_cycles(self) -> None:
+    def _refuse_circles_and_depths(self) -> None:
         for start in self._parents:
             seen, place = {start}, self._parents[start]
             while place is not None:
                 if place in seen:
                     raise Invalid("Cohort", place[1], "parent", "the cohorts form a circle")
                 seen.add(place)
+                if len(seen) - (start[0] == "queue") > COHORTS_DEEP_AT_MOST:
+                    why = f"cohorts stand more than {COHORTS_DEEP_AT_MOST} deep"
+                    raise Invalid(start[0].capitalize(), start[1], "cohort" if start[0] == "queue" else "parent", why)
                 place = self._parents[place]
 
     def _depth(self, place: Place) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scheduler_core.errors import Invalid, require_whole
+from scheduler_core.errors import require_number, require_whole
 from scheduler_core.model import Seconds
 
 _DOUBLINGS_MOST = 62  # beyond this any base is above any cap, and the number stays an ordinary one
@@ -18,8 +18,7 @@ class Backoff:
 
     def __post_init__(self) -> None:
         for name in ("base_s", "cap_s"):
-            if getattr(self, name) < 0:
-                raise Invalid("Backoff", "requeue", name, "is negative")
+            require_number("Backoff", "requeue", name, getattr(self, name))
         if self.limit is not None:
             require_whole("Backoff", "requeue", "limit", self.limit)
 

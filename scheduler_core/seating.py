@@ -6,6 +6,7 @@ other pods. The admission cycle, which keeps seats from cycle to cycle, has `sit
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from scheduler_core.flavors import asks_for_topology, on_nodes_of
 from scheduler_core.model import Gang, PodSet, PodShape
@@ -14,7 +15,7 @@ from scheduler_core.policies import policy
 from scheduler_core.settings import Settings
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.topologies import Topology
-from scheduler_core.topology import UNCONSTRAINED, Ask, Assignment, Capacity, Failure, Forest, assign
+from scheduler_core.topology import UNCONSTRAINED, Ask, Assignment, Capacity, Failure, Forest, answered, assign
 
 Flavors = Mapping[str, Mapping[str, str]]  # pod set -> resource -> flavor
 Shapes = Mapping[str, PodShape]  # pod set -> its pods
@@ -41,7 +42,8 @@ def seated(
             demands += [Demand(f"/{each.name}", shaped[each.name], counts[each.name]) for each in sets]
             continue
         topology, capacity = _capacity(snapshot, name)
-        found = assign(capacity, [_ask(each, counts[each.name], shaped[each.name]) for each in sets])
+        asks = [_ask(each, counts[each.name], shaped[each.name]) for each in sets]
+        found = answered(partial(assign, capacity, asks), asks)
         if isinstance(found, Failure):
             return None
         for each in sets:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scheduler_core.backfill_rules import Rules
-from scheduler_core.errors import Invalid
+from scheduler_core.errors import Invalid, require_member, require_whole
 from scheduler_core.policies import policy
 from scheduler_core.requeue import Backoff
 
@@ -34,8 +34,10 @@ class Settings:
         policy(self.policy)
         if not self.fair_strategies or len(set(self.fair_strategies)) != len(self.fair_strategies):
             raise Invalid("Settings", "scheduler", "fair_strategies", "names none, or one of them twice")
-        if self.heads is not None and self.heads < 1:
-            raise Invalid("Settings", "scheduler", "heads", f"{self.heads} is below 1")
+        for each in self.fair_strategies:
+            require_member("Settings", "scheduler", "fair_strategies", each, FairStrategy)
+        if self.heads is not None:
+            require_whole("Settings", "scheduler", "heads", self.heads, least=1)
 
 
 DEFAULTS = Settings()

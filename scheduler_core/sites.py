@@ -8,6 +8,7 @@ seats.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from scheduler_core.topology import (
     Forest,
     Part,
     TopologySettings,
+    answered,
     assign,
     repair,
     spelled_out,
@@ -160,7 +162,8 @@ class Sites:
         seats: list[Held] = []
         for flavor, wanted in self._asks(gang, counts, chosen).items():
             capacity = self._capacities[flavor].emptied() if empty else self._capacities[flavor]
-            found = assign(self._beside(seats, flavor, capacity), wanted, self._settings)
+            room = self._beside(seats, flavor, capacity)
+            found = answered(partial(assign, room, wanted, self._settings), wanted)
             if isinstance(found, Failure):
                 return found
             seats += [(flavor, found[ask.name], ask.shape.requests) for ask in wanted]
@@ -181,7 +184,7 @@ class Sites:
         seats: list[Held] = []
         for flavor, wanted in self._asks(gang, admission.counts, admission.flavors).items():
             there = {held.pod_set: held for where, held, _ in self._held.get(gang.name, ()) if where == flavor}
-            found = repair(self._capacities[flavor], wanted, there, lost)
+            found = answered(partial(repair, self._capacities[flavor], wanted, there, lost), wanted)
             if isinstance(found, Failure):
                 return found
             seats += [(flavor, found[ask.name].whole, ask.shape.requests) for ask in wanted if ask.name in found]

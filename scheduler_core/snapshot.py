@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from scheduler_core.eligibility import barrier
-from scheduler_core.errors import Conflict, Invalid, Unknown, require_whole
+from scheduler_core.errors import Conflict, Invalid, Unknown, require_number, require_whole
 from scheduler_core.journal import atomic
 from scheduler_core.model import Gang, Node, Pod, Requests, Seconds
 from scheduler_core.occupancy import Occupancy
@@ -17,7 +17,7 @@ from scheduler_core.placement import less, room_for
 from scheduler_core.quota import DEFAULT_FLAVOR, Cohort, Flavor, Queue
 from scheduler_core.quota_tree import QuotaTree
 from scheduler_core.state import Admission, Bound, GangState, changed
-from scheduler_core.tables import get, require_new
+from scheduler_core.tables import get, is_domain, require_new
 from scheduler_core.topologies import Topology
 
 
@@ -201,6 +201,7 @@ class Snapshot(Occupancy):
         """The gang holds quota from now on. Whether it may is decided by the caller."""
         self.gang(name)
         self._check_admission(name, admission)
+        self._known_domains(name, admission)
         self._uncharge(name)
         state = changed(self._states[name], admission=admission, requeue_at_s=None)
         self._journal.put(self._states, name, state)
@@ -218,8 +219,7 @@ class Snapshot(Occupancy):
     ) -> tuple[str, ...]:
         """The whole gang back to the queue, behind those already there. Says which pods it gave up."""
         gang = self.gang(name)
-        if delay_s < 0:
-            raise Invalid("Gang", name, "delay_s", f"{delay_s} is negative")
+        require_number("Gang", name, "delay_s", delay_s)
         gone, before = self._give_up(name), self._states[name]
         state = GangState(
             returns=before.returns if returns is None else returns,
@@ -265,6 +265,29 @@ class Snapshot(Occupancy):
         for pod_set, usage in admission.usage.items():
             for resource, amount in usage.items():
                 require_whole("Gang", name, f"admission.usage.{pod_set}.{resource}", amount)
+        self._check_places(name, admission)
+
+    def _check_places(self, name: str, admission: Admission) -> None:
+        for pod_set, parts in admission.topology.items():
+            field = f"admission.topology.{pod_set}"
+            if pod_set not in admission.counts:
+                raise Invalid("Gang", name, field, "the gang has no such pod set")
+            for part in parts:
+                require_whole("Gang", name, field, part.count)
+            told = sum(part.count for part in parts)
+            if parts and told != admission.counts[pod_set]:
+                why = f"{told} pods in its domains, and {admission.counts[pod_set]} admitted"
+                raise Invalid("Gang", name, field, why)
+
+    def _known_domains(self, name: str, admission: Admission) -> None:
+        """Of a decision; of what the outside tells (`restore`) a domain may be gone with its nodes since."""
+        for pod_set, parts in admission.topology.items():
+            flavors = [self._flavors.get(each) for each in admission.flavors.get(pod_set, {}).values()]
+            topologies = [self._topologies[each.topology] for each in flavors if each is not None and each.topology]
+            for part in parts if topologies else ():
+                if not is_domain(topologies[0], part.values, self._nodes):
+                    why = f"there is no domain {'/'.join(part.values)!r}"
+                    raise Unknown("Gang", name, f"admission.topology.{pod_set}", why)
 
     # -- pods ------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The tables behind a snapshot and how they are read. `Holdings` and `Snapshot` write them, through the journal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Self, TypeVar
 
 from scheduler_core.capacity import Capacity
@@ -31,6 +32,19 @@ def require_new(kind: str, table: Mapping[str, object], name: str) -> None:
 
 def takes_pods(node: Node) -> bool:
     return node.ready and not node.unschedulable
+
+
+def is_domain(topology: Topology, values: Sequence[str], nodes: Mapping[str, Node]) -> bool:
+    """Does any node stand there? A host may be named alone."""
+    levels = topology.levels
+    if not 0 < len(values) <= len(levels):
+        return False
+    ways = [list(zip(levels, values, strict=False))]
+    if len(values) == 1 and topology.ends_at_hosts:
+        ways.append([(levels[-1], values[0])])
+    likely = nodes.get(values[-1])  # hosts are called as their nodes nearly always
+    there = chain([likely] if likely is not None else [], nodes.values())
+    return any(all(node.labels.get(level) == value for level, value in way) for node in there for way in ways)
 
 
 class Tables(Journaled):
@@ -115,15 +129,18 @@ class Tables(Journaled):
 
     def has_pods(self, gang: str) -> bool:
         """Any of its pods is on a node."""
-        return bool(self._counts[gang])
+        return bool(get("Gang", self._counts, gang))
 
     def running(self, gang: str) -> dict[str, int]:
         """How many pods of each pod set are on a node."""
-        counts = self._counts[gang]
+        counts = get("Gang", self._counts, gang)
         return {each.name: counts.get(each.name, 0) for each in self.gang(gang).pod_sets}
 
     def phase(self, gang: str) -> Phase:
-        counts = self._counts[gang]
+        try:  # asked for every gang at every look, so without a call
+            counts = self._counts[gang]
+        except KeyError:
+            raise Unknown("Gang", gang, "name", "is not in this snapshot") from None
         if not counts and self._states[gang].admission is None:
             return Phase.PENDING
         if all(counts.get(each.name, 0) >= each.minimum for each in self._gangs[gang].pod_sets):

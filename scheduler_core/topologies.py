@@ -3,13 +3,16 @@
 The words are Kueue's (KEP-2724). Where the pods go is decided in `topology/`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
-from scheduler_core.errors import Duplicate, Invalid, Unknown, require_name
+from scheduler_core.errors import Duplicate, Invalid, Unknown, require_member, require_name, require_whole
 
 HOSTNAME = "kubernetes.io/hostname"
 LEVELS_AT_MOST = 16  # as many as Kueue's Topology takes
+SLICE_LAYERS_AT_MOST = 3  # Kueue's limit
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,26 @@ class TopologyRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slices", tuple(self.slices))
+
+
+def require_answerable(pod_set: str, request: TopologyRequest) -> None:
+    """What no topology and no number of pods could answer is refused; the rest is for a gang to wait with."""
+    require_member("PodSet", pod_set, "topology_request.mode", request.mode, Mode)
+    if request.mode is not Mode.UNCONSTRAINED and request.level is None:
+        raise Invalid("PodSet", pod_set, "topology_request.level", f"{request.mode} needs one")
+    require_layers(pod_set, [each.size for each in request.slices])
+
+
+def require_layers(pod_set: str, sizes: Sequence[int]) -> None:
+    if len(sizes) > SLICE_LAYERS_AT_MOST:
+        why = f"at most {SLICE_LAYERS_AT_MOST} layers are possible"
+        raise Invalid("PodSet", pod_set, "topology_request.slices", why)
+    for size in sizes:
+        require_whole("PodSet", pod_set, "topology_request.slice_size", size, least=1)
+    for above, below in pairwise(sizes):
+        if above % below:
+            why = f"{below} does not divide the {above} of the layer above"
+            raise Invalid("PodSet", pod_set, "topology_request.slice_size", why)
 
 
 def has_levels(topology: Topology, request: TopologyRequest) -> bool:

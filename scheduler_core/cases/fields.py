@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
+from scheduler_core.errors import INT32
+
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
@@ -56,6 +58,12 @@ class Fields:
         if value is None and default is None:
             raise BadCase(self.at(key), "is missing")
         return str(default if value is None else value)
+
+    def maybe_priority(self, key: str) -> int | None:
+        value = self.maybe_whole(key, least=None)
+        if value is not None and not INT32[0] <= value <= INT32[1]:
+            raise BadCase(self.at(key), f"{value} has no room in 32 bits")
+        return value
 
     def maybe_whole(self, key: str, least: int | None = 0) -> int | None:
         value = self.raw(key)

@@ -35,6 +35,9 @@ def files_of(path: Path) -> Sequence[Path]:
 def run_file(file: Path) -> Iterator[Result]:
     try:
         raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=no_twice, parse_constant=_no_number)
+    except RecursionError:
+        yield Result(file.name, str(file), ("cannot be read: it is nested too deeply",))
+        return
     except (OSError, ValueError) as error:
         yield Result(file.name, str(file), (f"cannot be read: {error}",))
         return
@@ -53,6 +56,8 @@ def run_case(raw: object) -> tuple[str, ...]:
         return (f"cannot be read: {error}",)
     except SchedulerError as error:
         return (f"cannot be run: {error}",)
+    except RecursionError:
+        return ("cannot be read: it is nested too deeply",)
 
 
 def _no_number(text: str) -> object:

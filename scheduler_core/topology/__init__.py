@@ -31,11 +31,12 @@ For other parts of the core:
 - a pod set without a topology request, on a flavor with a topology, is `UNCONSTRAINED`; slices without a level are
   `TopologyRequest(slices=(Slice(level, size),))`. `has_levels` tells whether a flavor's topology can be asked at all.
 - the flavor's own tolerations belong into the `PodShape`; so do node selector, affinity and nodes to keep away from.
-- bad input raises a `SchedulerError`; no room is a `Failure`, with what came closest and what binds there.
+- bad input raises a `SchedulerError`, which `answered` turns into the reason of the one who asked; no room is a
+  `Failure`, with what came closest and what binds there.
 """
 
 from scheduler_core.topologies import Mode, Slice, Topology, TopologyRequest, has_levels
-from scheduler_core.topology.assign import assign
+from scheduler_core.topology.assign import answered, assign
 from scheduler_core.topology.assignment import Assignment, Part
 from scheduler_core.topology.capacity import Capacity
 from scheduler_core.topology.choose import Algorithm
@@ -62,6 +63,7 @@ __all__ = [
     "Topology",
     "TopologyRequest",
     "TopologySettings",
+    "answered",
     "assign",
     "grow",
     "has_levels",

@@ -4,17 +4,19 @@ Two pod sets of a group are a leader and its workers, and stand together: the le
 one (LeaderWorkerSet, MPI).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from scheduler_core.errors import Duplicate, Invalid
+from scheduler_core.errors import Duplicate, Invalid, SchedulerError
 from scheduler_core.topology.assignment import Assignment, of_leaves
 from scheduler_core.topology.capacity import Capacity
-from scheduler_core.topology.failure import Failure
+from scheduler_core.topology.failure import Cause, Failure
 from scheduler_core.topology.place import DEFAULT, TopologySettings, place
 from scheduler_core.topology.request import Ask
 
 Assignments = Mapping[str, Assignment]
+T = TypeVar("T")
 
 
 def assign(capacity: Capacity, asks: Sequence[Ask], settings: TopologySettings = DEFAULT) -> Assignments | Failure:
@@ -33,6 +35,17 @@ def assign(capacity: Capacity, asks: Sequence[Ask], settings: TopologySettings =
                 if ask is not None:
                     assumed.take_for_good(found[ask.name], ask.shape.requests)
     return {ask.name: found[ask.name] for ask in asks}
+
+
+def answered(answer: Callable[[], T | Failure], asks: Sequence[Ask]) -> T | Failure:
+    """The answer; where the asks make no sense on this topology, as slices that do not divide the pods, that is the
+    reason for this one workload to wait, and nobody else's concern."""
+    try:
+        return answer()
+    except SchedulerError as error:
+        wanted = sum(ask.count for ask in asks if error.name in ("", ask.name))
+        message = f"the topology cannot be asked for that: {error.field.removeprefix('topology_request.')}: {error.why}"
+        return Failure(pod_set=error.name, cause=Cause.UNANSWERABLE, message=message, wanted=wanted)
 
 
 def grouped(asks: Sequence[Ask]) -> list[tuple[Ask, Ask | None]]:

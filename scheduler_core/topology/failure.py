@@ -17,6 +17,7 @@ MOST = (1 << 63) - 1  # of a sum in 64 bits
 class Cause(StrEnum):
     NO_DOMAINS = "NoDomains"  # no node carries all levels' labels
     DOES_NOT_FIT = "DoesNotFit"
+    UNANSWERABLE = "Unanswerable"  # nothing can be free enough for what it asks, as slices that do not divide its pods
     STALE = "StaleAssignment"  # what is to be repaired stands on nodes that are gone
 
 

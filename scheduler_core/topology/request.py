@@ -11,9 +11,7 @@ from itertools import pairwise
 
 from scheduler_core.errors import Invalid, require_name, require_whole
 from scheduler_core.model import PodShape
-from scheduler_core.topologies import Mode, Topology, TopologyRequest
-
-SLICE_LAYERS_AT_MOST = 3  # Kueue's limit
+from scheduler_core.topologies import Mode, Topology, TopologyRequest, require_layers
 
 UNCONSTRAINED = TopologyRequest()  # what a pod set without a request of its own gets on nodes that have a topology
 
@@ -86,17 +84,12 @@ def _require_sizes(ask: Ask, layers: tuple[tuple[int, int], ...]) -> None:
     def refuse(field: str, why: str) -> Invalid:
         return Invalid("PodSet", ask.name, f"topology_request.{field}", why)
 
-    if len(layers) > SLICE_LAYERS_AT_MOST:
-        raise refuse("slices", f"at most {SLICE_LAYERS_AT_MOST} layers are possible")
-    for _, size in layers:
-        require_whole("PodSet", ask.name, "topology_request.slice_size", size, least=1)
+    require_layers(ask.name, [size for _, size in layers])
     if layers and ask.count % layers[0][1]:
         raise refuse("slice_size", f"{layers[0][1]} does not divide the count {ask.count}")
-    for (wide, above), (narrow, below) in pairwise(layers):
+    for (wide, _), (narrow, _) in pairwise(layers):
         if narrow <= wide:
             raise refuse("slice_level", "layers go from coarse to fine")
-        if above % below:
-            raise refuse("slice_size", f"{below} does not divide the {above} of the layer above")
 
 
 def _inner(layers: tuple[tuple[int, int], ...]) -> dict[int, int]:

@@ -201,3 +201,26 @@ def test_sizes_stay_within_limits_quota_is_kept_and_it_settles(wanted, a, b):
         assert sum(after.values()) <= a + b
         assert not cycle(snapshot, index, BY_QUOTA).changed
         seen = after
+
+
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_who_was_made_smaller_gives_up_the_rest(wanted):
+    """To one who waits at once, and to nobody in particular in the end."""
+    snapshot = world(a=4)
+    snapshot.add_gang(gang("trainer", 2, 4))
+    snapshot.admit("trainer", Admission(0, {"main": 4}, {"main": {GPU: "default"}}))
+    snapshot.replace_gang(gang("trainer", 2, 2))
+    snapshot.add_gang(gang("new", wanted, wanted, elastic=False, created_s=1))
+    run(snapshot, 1, BY_QUOTA)
+    assert sizes(snapshot) == {"new": wanted, "trainer": 2}
+
+
+def test_an_elastic_gang_is_never_made_larger_than_it_wishes_or_holds():
+    snapshot = world(a=8)
+    snapshot.add_gang(gang("trainer", 2, 4))
+    snapshot.admit("trainer", Admission(0, {"main": 4}, {"main": {GPU: "default"}}))
+    snapshot.replace_gang(gang("trainer", 2, 3))
+    with pytest.raises(Invalid, match=r"Gang 'trainer': counts\.main: 5 is not between 2 and 4"):
+        resize(snapshot, "trainer", {"main": 5})
+    run(snapshot, 1, BY_QUOTA)
+    assert sizes(snapshot) == {"trainer": 3}

@@ -8,8 +8,10 @@ from scheduler_core import (
     Backoff,
     Cohort,
     Conflict,
+    Drain,
     Duplicate,
     Flavor,
+    Fungibility,
     Gang,
     GangState,
     Invalid,
@@ -20,17 +22,33 @@ from scheduler_core import (
     Queue,
     Quota,
     Requirement,
+    Reserve,
     ResourceGroup,
     Scale,
     SetQuota,
+    Settings,
     Stop,
     StopPolicy,
+    Taint,
+    Toleration,
     Unknown,
+    explain,
     place_pods,
 )
+from scheduler_core.backfill_rules import Rules
 from scheduler_core.changes import Remove, Requeue
+from scheduler_core.quota import LocalQueue
+from scheduler_core.state import DomainCount
+from scheduler_core.topologies import Mode, Slice, TopologyRequest
 
 ONE = (PodSet(count=1),)
+NAN = float("nan")
+CPU_AND_GPU = (Quota(resource="cpu", nominal=8), Quota(resource=GPU, nominal=8))
+
+
+def asked(**topology):
+    return PodSet(name="w", count=4, topology=TopologyRequest(**topology))
+
 
 NOUNS = [
     (lambda: Node("n", {GPU: -1}), Invalid, "Node 'n': allocatable.nvidia.com/gpu: -1 is below 0"),
@@ -86,6 +104,57 @@ NOUNS = [
     (lambda: Requirement("zone", "Near"), Invalid, "Requirement 'zone': operator"),
     (lambda: Requirement("size", "Gt", ("big",)), Invalid, "Requirement 'size': values"),
     (lambda: Backoff(base_s=-1), Invalid, "base_s"),
+    (lambda: Backoff(cap_s=NAN), Invalid, "cap_s"),
+    (lambda: Rules(depth=0), Invalid, "Rules 'backfill': depth: 0 is below 1"),
+    (lambda: Rules(patience_s=NAN), Invalid, "Rules 'backfill': patience_s: nan is not a number of seconds"),
+    (lambda: Rules(aging_s=0), Invalid, "Rules 'backfill': aging_s: 0 is not above 0"),
+    (lambda: Settings(fair_strategies=("Foo",)), Invalid, "Settings 'scheduler': fair_strategies: 'Foo' is none of"),
+    (lambda: Settings(heads=1.5), Invalid, "Settings 'scheduler': heads"),
+    (lambda: Gang(name="g", pod_sets=ONE, priority="high"), Invalid, "Gang 'g': priority: 'high' is not an integer"),
+    (lambda: Gang(name="g", pod_sets=ONE, priority=2**31), Invalid, "Gang 'g': priority: 2147483648 has no room"),
+    (lambda: Gang(name="g", pod_sets=ONE, created_s="2026"), Invalid, "Gang 'g': created_s: '2026' is not a number"),
+    (lambda: Gang(name="g", pod_sets=ONE, created_s=None), Invalid, "Gang 'g': created_s"),
+    (lambda: Gang(name="g", pod_sets=ONE, walltime_s="1h"), Invalid, "Gang 'g': walltime_s: '1h' is not a number"),
+    (lambda: Gang(name="g", pod_sets=ONE, walltime_s=NAN), Invalid, "Gang 'g': walltime_s: nan is not a number"),
+    (lambda: Gang(name="g", pod_sets=ONE, walltime_s=0), Invalid, "Gang 'g': walltime_s: 0 is not above 0"),
+    (lambda: Pod(name="p", priority=1.5), Invalid, "Pod 'p': priority"),
+    (lambda: Pod(name="p", created_s=NAN), Invalid, "Pod 'p': created_s"),
+    (lambda: Taint("a", "b", "Foo"), Invalid, "Taint 'a': effect: 'Foo' is none of NoSchedule"),
+    (lambda: Toleration("a", "Foo"), Invalid, "Toleration 'a': operator: 'Foo' is none of Equal, Exists"),
+    (lambda: Toleration("a", effect="Foo"), Invalid, "Toleration 'a': effect: 'Foo'"),
+    (lambda: Queue(name="q", min_runtime_s=-5), Invalid, "Queue 'q': min_runtime_s: -5 is negative"),
+    (lambda: Queue(name="q", stop_policy="Hold"), Invalid, "Queue 'q': stop_policy: 'Hold' is none of StopPolicy"),
+    (lambda: Queue(name="q", strategy="FIFO"), Invalid, "Queue 'q': strategy: 'FIFO' is none of"),
+    (
+        lambda: Queue(name="q", preemption=PreemptionRules(within_queue="Sometimes")),
+        Invalid,
+        "Queue 'q': preemption.within_queue: 'Sometimes' is none of",
+    ),
+    (
+        lambda: Queue(name="q", preemption=PreemptionRules(borrow_threshold="1")),
+        Invalid,
+        "Queue 'q': preemption.borrow_threshold",
+    ),
+    (
+        lambda: Queue(name="q", fungibility=Fungibility(when_can_borrow="TryNext")),
+        Invalid,
+        "Queue 'q': fungibility.when_can_borrow: 'TryNext' is none of",
+    ),
+    (lambda: LocalQueue(name="l", queue="q", stop_policy="Hold"), Invalid, "LocalQueue 'l': stop_policy: 'Hold'"),
+    (
+        lambda: Queue(name="q", groups=(ResourceGroup((GPU,), ("nope",)),), quotas=(Quota(resource=GPU, nominal=8),)),
+        Invalid,
+        "Queue 'q': groups[0]: there is no quota for its nope/nvidia.com/gpu",
+    ),
+    (
+        lambda: Queue(name="q", groups=(ResourceGroup(("cpu",), ("default",)),), quotas=CPU_AND_GPU),
+        Invalid,
+        "Queue 'q': quotas.default/nvidia.com/gpu: is of no group",
+    ),
+    (lambda: asked(mode="must", level="rack"), Invalid, "PodSet 'w': topology_request.mode: 'must' is none of"),
+    (lambda: asked(mode=Mode.REQUIRED), Invalid, "PodSet 'w': topology_request.level: required needs one"),
+    (lambda: asked(slices=(Slice("rack", 0),)), Invalid, "PodSet 'w': topology_request.slice_size: 0 is below 1"),
+    (lambda: asked(slices=(Slice("rack", -2),)), Invalid, "PodSet 'w': topology_request.slice_size: -2 is below 1"),
     (lambda: Backoff().delay_s(0), Invalid, "returns"),
 ]
 
@@ -156,6 +225,24 @@ CALLS = [
     (lambda s: Scale("web", 2).apply(s, 0), Unknown, "Scale 'web': owner"),
     (lambda s: SetQuota("q", "cpu", nominal=1).apply(s, 0), Unknown, "default/cpu"),
     (lambda s: Stop("r", StopPolicy.HOLD).apply(s, 0), Unknown, "Queue 'r'"),
+    (lambda s: Stop("q", "Hold").apply(s, 0), Invalid, "Queue 'q': stop_policy: 'Hold' is none of"),
+    (lambda s: Scale("web", 2.5).apply(s, 0), Invalid, "Scale 'web': replicas: 2.5 is not an integer"),
+    (lambda s: Reserve("g", ("gpu-0", "gpu-9")).apply(s, 0), Unknown, "Reserve 'g': nodes: there is no node 'gpu-9'"),
+    (lambda s: Reserve("nobody", ("gpu-0",)).apply(s, 0), Unknown, "Gang 'nobody': name"),
+    (lambda s: Drain("gpu-0", delay_s=-1).apply(s, 0), Invalid, "Gang 'g': delay_s: -1 is negative"),
+    (lambda s: Drain("gpu-0", delay_s=NAN).apply(s, 0), Invalid, "Gang 'g': delay_s: nan is not a number"),
+    (lambda s: explain(s, "nobody", 0), Unknown, "Gang 'nobody': name"),
+    (lambda s: s.running("nobody"), Unknown, "Gang 'nobody': name"),
+    (
+        lambda s: s.restore("g", GangState(Admission(0, {"main": 1}, topology={"main": (DomainCount(("r",), 5),)}))),
+        Invalid,
+        "Gang 'g': admission.topology.main: 5 pods in its domains, and 1 admitted",
+    ),
+    (
+        lambda s: s.restore("g", GangState(Admission(0, {"main": 1}, topology={"x": ()}))),
+        Invalid,
+        "Gang 'g': admission.topology.x: the gang has no such pod set",
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.pod_sets import pod_sets_of
 from agent.adapters.scheduler.queues import Queues
 from agent.adapters.scheduler.run_times import walltime_of
-from agent.adapters.scheduler.shapes import shape_of
+from agent.adapters.scheduler.shapes import priority, shape_of
 from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState as DomainState, ObjectRef, Pod
 from scheduler_core.model import Gang, PodSet
@@ -47,7 +47,7 @@ def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
         name=str(gang.ref),
         pod_sets=tuple(_pod_set(each, flavor_labels(view, gang, queues, each.name)) for each in parts),
         queue=queues.queue_of(gang),
-        priority=gang.priority,
+        priority=priority(gang.priority),
         created_s=seconds(gang.created_at),
         active=gang.state is not DomainState.SUSPENDED,
         held=queues.is_held(gang),

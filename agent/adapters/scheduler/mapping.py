@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from agent.adapters.scheduler.gangs import flavor_labels, gang_of, pod_name, pod_set_of, seconds, state_of
 from agent.adapters.scheduler.queues import Queues, queues_of
-from agent.adapters.scheduler.shapes import node_of, shape_of
+from agent.adapters.scheduler.shapes import node_of, priority, shape_of
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
 from scheduler_core.model import Gang, Pod as CorePod
 from scheduler_core.snapshot import Snapshot
@@ -74,5 +74,4 @@ def core_pod(view: ClusterView, pod: Pod, gang: Gang | None, pod_set: str | None
 
 
 def priority_of(spec: object) -> int:
-    value = spec.get("priority") if isinstance(spec, dict) else None
-    return value if isinstance(value, int) else 0
+    return priority(spec.get("priority") if isinstance(spec, dict) else None)

@@ -13,7 +13,7 @@ from agent.adapters.kubernetes.gang_size import KUEUE
 from agent.adapters.kubernetes.owners import group_of
 from agent.adapters.kubernetes.quantities import parse_quantity
 from agent.adapters.scheduler.amounts import amount
-from agent.adapters.scheduler.shapes import taint, toleration
+from agent.adapters.scheduler.shapes import priority, taint, tolerations
 from agent.domain.cluster import ClusterView, Gang, ObjectRef
 from scheduler_core.quota import (
     Cohort,
@@ -121,7 +121,7 @@ def _flavor(ref: ObjectRef, spec: Raw) -> Flavor:
         name=ref.name,
         node_labels=spec.get("nodeLabels") or {},
         node_taints=tuple(taint(each) for each in spec.get("nodeTaints") or ()),
-        tolerations=tuple(toleration(each) for each in spec.get("tolerations") or ()),
+        tolerations=tolerations(spec.get("tolerations")),
     )
 
 
@@ -152,11 +152,12 @@ def _fungibility(spec: Raw) -> Fungibility:
 
 def _preemption(spec: Raw) -> PreemptionRules:
     borrow = spec.get("borrowWithinCohort") or {}
+    threshold = borrow.get("maxPriorityThreshold")
     return PreemptionRules(
         within_queue=Policy(spec.get("withinClusterQueue") or Policy.NEVER),
         reclaim=Policy(spec.get("reclaimWithinCohort") or Policy.NEVER),
         borrow=borrow.get("policy") == Policy.LOWER_PRIORITY,
-        borrow_threshold=borrow.get("maxPriorityThreshold"),
+        borrow_threshold=None if threshold is None else priority(threshold),
     )
 
 

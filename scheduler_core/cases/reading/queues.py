@@ -157,7 +157,7 @@ def _preemption(fields: Fields) -> PreemptionRules:
 
 def _borrow_within_cohort(fields: Fields) -> tuple[Borrowing, int | None]:
     policy = fields.choice("policy", Borrowing, Borrowing.NEVER)
-    return policy, fields.maybe_whole("max_priority_threshold", least=None)
+    return policy, fields.maybe_priority("max_priority_threshold")
 
 
 def _fungibility(fields: Fields) -> Fungibility:

@@ -30,7 +30,7 @@ class WorkloadReader:
         gang = Gang(
             name=f"{namespace}/{name}",
             pod_sets=pod_sets,
-            priority=fields.maybe_whole("priority", least=None) or 0,
+            priority=fields.maybe_priority("priority") or 0,
             created_s=self._now_s if created_s is None else created_s,
             active=fields.flag("active", True),
             uid=fields.text("uid", name),

@@ -291,3 +291,16 @@ def test_more_quota_lets_a_waiting_gang_in() -> None:
 def test_a_change_that_makes_no_sense_is_an_error(change: Json) -> None:
     with pytest.raises(ValueError, match=r"what-if|nowhere"):
         SchedulerForecaster().what_if(rivals(), [change])
+
+
+def test_words_and_numbers_that_the_core_does_not_know_stop_no_forecast() -> None:
+    """A toleration with a newer operator tolerates nothing, a strange taint keeps away, a threshold has its bounds."""
+    newer = pod("p", None, tolerations=[{"key": "load", "operator": "Gt", "value": "3"}])
+    tainted = node("n", spec={"taints": [{"key": "load", "value": "5", "effect": "Sometimes"}]})
+    borrow = {"policy": "LowerPriority", "maxPriorityThreshold": 2**40}
+    rules = {"reclaimWithinCohort": "Any", "borrowWithinCohort": borrow}
+    bound = named(KUEUE, "ClusterQueue", "bound", {"cohortName": "all", "preemption": rules}, None)
+    snapshot = snapshot_of(view(tainted, bound, newer))
+    assert snapshot.waiting_pods["a/p"].tolerations == ()
+    assert [each.effect for each in snapshot.nodes["n"].taints] == ["NoSchedule"]
+    assert snapshot.queues["ClusterQueue/bound"].preemption.borrow_threshold == 2**31 - 1
