@@ -1,38 +1,75 @@
 """Checks an exported log with Python's standard library alone: `python3 verify.py [--key VKEY] [--anchor PLACE]` inside
-the export.
+the export, or, by an auditor's own copy of these files, `python -m audit.bundle FOLDER` with the same options: who can
+change an export can change the verifier in it, and that then says what they like.
 
 An export is a folder: `records.ndjson`, one line for each record with its canonical text, the texts that open its
-commitments, and, unless the export is the whole log, its inclusion proof (the whole of a log whose beginning was
-dropped starts with the leaves of that); `checkpoint`, a signed note with the size and root that the proofs lead to; and
-this file with the few that it needs. What it says is as good as the key: take that from whoever runs the log, not from
-here.
+commitments, and its leaf (the whole log) or its inclusion proof (a part); `checkpoint`, a signed note with the size and
+root that these lead to; `selection`, a signed note that says what was asked for, how many lines came of it and what
+they hash to; and this file with the few that it needs. In the whole of a log the leaves of dropped records come first,
+and a record that the log could no longer show is its leaf and the word `damaged`.
+
+What it says is as good as the key: take that from whoever runs the log, not from here. A part proves what is in it. It
+does not prove that nothing was left out: whoever holds the key chose it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from audit.bundle_lines import Line, read_line
 from audit.checkpoints import Checkpoint, open_checkpoint
 from audit.errors import RecordRefused
 from audit.kept import Kept, Refused, believed, compare, notes_in, sizes_of
 from audit.merkle import Frontier, append, root
-from audit.notes import KeyRefused, NoteRefused, read_key
+from audit.notes import KeyRefused, NoteRefused, VerifierKey, read_key, read_note, verified
 from audit.proofs import ProofRefused, verify_inclusion
 from audit.record import Record, leaf_hash, parse
 from audit.removals import Redacted, Removals
 from audit.sealing import Part, opened
 from audit.verdict import Section
 
-RECORDS, CHECKPOINT, KEYS = "records.ndjson", "checkpoint", "keys"
+RECORDS, CHECKPOINT, KEYS, SELECTION = "records.ndjson", "checkpoint", "keys", "selection"
+VERIFIER = [
+    "bundle",
+    "bundle_lines",
+    "canonical",
+    "checkpoints",
+    "ed25519",
+    "errors",
+    "kept",
+    "merkle",
+    "notes",
+    "proofs",
+    "record",
+    "removals",
+    "sealing",
+    "verdict",
+]
+"""The modules of this room that the verifier is made of. Each needs nothing but the standard library."""
 
+FILES = frozenset(
+    {RECORDS, CHECKPOINT, KEYS, SELECTION, "verify.py", "verifier", "verifier/audit", "verifier/audit/__init__.py"}
+    | {f"verifier/audit/{name}.py" for name in VERIFIER}
+)
+"""Of an export. Anything else in the folder has been vouched for by nobody."""
+
+EVERYTHING = "everything"
+"""What was asked for, of the whole log."""
+
+SELECTION_LINES = 7  # with the empty one after the last
 MAX_PROBLEMS = 100
 """Named one by one; more are only counted."""
+
+
+NOT_ALL = (
+    "a part proves what is in it, not that nothing was left out: whoever made it chose its records; "
+    "the whole log, or an export of it, shows what is missing"
+)
 
 
 @dataclass
@@ -40,6 +77,7 @@ class Finding:
     """`first_bad` is the index of the first record that is not what the checkpoint vouches for."""
 
     checkpoint: Checkpoint
+    asked: str = ""
     records: int = 0
     whole: bool = False
     problems: list[str] = field(default_factory=list)
@@ -76,10 +114,46 @@ def check(folder: Path, keys: Sequence[str], anchors: Sequence[Path] = ()) -> Fi
     checkpoint = open_checkpoint((folder / CHECKPOINT).read_bytes(), known).checkpoint
     kept = [each for place in anchors for each in believed(str(place), notes_in(place), known)]
     finding = Finding(checkpoint, kept=tuple(kept))
+    for name in sorted({each.relative_to(folder).as_posix() for each in folder.rglob("*")} - FILES)[:MAX_PROBLEMS]:
+        finding.add(None, f"the file {name!r} is no part of an export: nobody vouches for it")
+    _check_selection(folder, known, finding)
     with (folder / RECORDS).open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+        finding.whole = _is_whole(lines, finding.asked)
+        lines.seek(0)
         _check_lines(lines, finding)
     _hold_against(finding)
     return finding
+
+
+def selection_text(checkpoint: Checkpoint, asked: str, lines: int, digest: str) -> str:
+    """What is signed beside the checkpoint: which lines these are. Its first line keeps it from being one."""
+    return f"{checkpoint.origin} export\n{checkpoint.size}\n{checkpoint.root.hex()}\n{asked}\n{lines}\n{digest}\n"
+
+
+def _is_whole(lines: Iterable[str], asked: str) -> bool:
+    """By the first line that can be read: what is signed beside them is for another check."""
+    for line in map(read_line, lines):
+        if line is not None:
+            return line.proof is None
+    return asked == EVERYTHING
+
+
+def _check_selection(folder: Path, known: Sequence[VerifierKey], finding: Finding) -> None:
+    """Raises NoteRefused, OSError. Whoever changed a line without the key is found here."""
+    note = read_note((folder / SELECTION).read_bytes())
+    verified(note, known)
+    with (folder / RECORDS).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with (folder / RECORDS).open("rb") as file:
+        lines = sum(1 for _ in file)
+    said = note.text.split("\n")
+    finding.asked = said[3] if len(said) == SELECTION_LINES else ""
+    if note.text == selection_text(finding.checkpoint, finding.asked, lines, digest):
+        return
+    count = said[4] if len(said) == SELECTION_LINES else "other"
+    finding.add(
+        None, f"these {lines} lines are not the {count} that were exported: at least one was changed or left out"
+    )
 
 
 def _hold_against(finding: Finding) -> None:
@@ -97,78 +171,96 @@ def _hold_against(finding: Finding) -> None:
     finding.covered = compare(finding.anchoring, size, finding.roots, mine) if mine else None
 
 
-@dataclass
-class _Line:
-    """One line as it stands, believed in nothing."""
+class _Checking:
+    """Goes from line to line. In the whole log each line is the next leaf of the tree; in a part it has a proof."""
 
-    text: str = ""
-    leaf: bytes | None = None
-    proof: list[bytes] | None = None
-    parts: tuple[Part, ...] = ()
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        self.tree, self.removals = Frontier(), Removals()
+        self.proved, self._last = 0, -1
+        self._wanted = sizes_of(finding.kept)
+        finding.roots = {0: root(self.tree)}
+
+    def see(self, number: int, line: Line | None) -> None:
+        finding = self.finding
+        if line is None:
+            finding.add(self._at(), f"line {number} cannot be read")
+        elif line.text is None:
+            self._see_leaf(number, line)
+            return
+        finding.records += 1
+        record = None if line is None else self._record(line.text or "", number)
+        if line is None or record is None:
+            self._skip(line)
+            return
+        self._order(record.index)
+        leaf = leaf_hash((line.text or "").encode("utf-8", "surrogateescape"))
+        self.proved += line.proof is not None
+        if line.proof is not None:
+            _prove(record.index, leaf, line.proof, finding)
+        else:
+            if leaf != line.leaf:
+                finding.add(record.index, "does not hash to the leaf that came with it")
+            self._grow(line.leaf or leaf)
+        _open(record, line.parts, self.removals, finding)
+        self._last = record.index
+
+    def _see_leaf(self, number: int, line: Line) -> None:
+        if line.damaged:
+            self.finding.add(self._last + 1, "is not here: the log could no longer show it; its leaf is here")
+        elif self.finding.records:
+            self.finding.add(self._at(), f"line {number}: leaves of dropped records come first")
+        self.finding.records += line.damaged
+        self.finding.dropped += not line.damaged
+        self._grow(line.leaf or b"")
+        self._last += 1
+
+    def _at(self) -> int | None:
+        """Which record the line should be: known in the whole log alone."""
+        return self._last + 1 if self.finding.whole else None
+
+    def _record(self, text: str, number: int) -> Record | None:
+        try:
+            return parse(text.encode("utf-8", "surrogateescape"))
+        except (RecordRefused, UnicodeEncodeError) as refusal:
+            self.finding.add(self._at(), f"line {number} is no record: {refusal}")
+            return None
+
+    def _skip(self, line: Line | None) -> None:
+        """The tree goes on by the leaf, where there is one: what comes after is not bad for that."""
+        if self.finding.whole:
+            self._last += 1
+            if line is not None and line.leaf is not None:
+                self._grow(line.leaf)
+
+    def _order(self, index: int) -> None:
+        if index <= self._last:
+            self.finding.add(index, f"comes after record {self._last}")
+        elif self.finding.whole and index > self._last + 1:
+            self._missing(index)
+
+    def _missing(self, index: int) -> None:
+        first = self._last + 1
+        self.finding.add(first, "is missing" if index == first + 1 else f"is missing, and all before {index}")
+
+    def _grow(self, leaf: bytes) -> None:
+        self.tree, _ = append(self.tree, leaf)
+        if self.tree.size in self._wanted:
+            self.finding.roots[self.tree.size] = root(self.tree)
 
 
 def _check_lines(lines: Iterable[str], finding: Finding) -> None:
-    tree, last, proved, removals = Frontier(), -1, 0, Removals()
-    wanted, finding.roots = sizes_of(finding.kept), {0: root(tree)}
-    for number, line in enumerate(_read(lines, finding), 1):
-        if line.leaf is not None:
-            if finding.records:
-                finding.add(None, f"line {number}: leaves of dropped records come first")
-            tree = _grown(tree, line.leaf, wanted, finding)
-            finding.dropped += 1
-            continue
-        record = _record(line.text, last, number, finding)
-        finding.records += 1
-        if record is None:
-            continue
-        leaf = leaf_hash(line.text.encode("utf-8", "surrogateescape"))
-        if line.proof is None:
-            tree = _grown(tree, leaf, wanted, finding)
-        else:
-            proved += 1
-            _prove(record.index, leaf, line.proof, finding)
-        _open(record, line.parts, removals, finding)
-        last = record.index
-    if proved == 0:
-        _whole(tree, removals, finding)
-    elif proved < finding.records or finding.dropped:
+    checking = _Checking(finding)
+    for number, line in enumerate(map(read_line, lines), 1):
+        checking.see(number, line)
+    if finding.whole:
+        _whole(checking.tree, checking.removals, finding)
+    if checking.proved not in (0, finding.records) or (checking.proved and finding.dropped):
         finding.add(None, "some records have a proof and some have none")
-    finding.redacted = list(removals.redacted())
-    finding.withheld = sum(len(places) for _, places in removals.missing())
-
-
-def _grown(tree: Frontier, leaf: bytes, wanted: frozenset[int], finding: Finding) -> Frontier:
-    grown, _ = append(tree, leaf)
-    if grown.size in wanted:
-        finding.roots[grown.size] = root(grown)
-    return grown
-
-
-def _read(lines: Iterable[str], finding: Finding) -> Iterator[_Line]:
-    for number, line in enumerate(lines, 1):
-        try:
-            value: Any = json.loads(line)
-            if "leaf" in value:
-                yield _Line(leaf=bytes.fromhex(value["leaf"]))
-                continue
-            proof = value.get("proof")
-            hashes = None if proof is None else [bytes.fromhex(each) for each in proof]
-            told = value.get("opened", {}).items()
-            parts = tuple(Part(place, bytes.fromhex(each["salt"]), str(each["text"])) for place, each in told)
-            yield _Line(str(value["record"]), None, hashes, parts)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            finding.add(None, f"line {number} cannot be read: {type(error).__name__}")
-
-
-def _record(text: str, last: int, number: int, finding: Finding) -> Record | None:
-    try:
-        record = parse(text.encode("utf-8", "surrogateescape"))
-    except (RecordRefused, UnicodeEncodeError) as refusal:
-        finding.add(None, f"line {number} is no record: {refusal}")
-        return None
-    if record.index <= last:
-        finding.add(record.index, f"comes after record {last}")
-    return record
+    if finding.whole != (finding.asked == EVERYTHING):
+        finding.add(None, "these are not the records that were asked for")
+    finding.redacted = list(checking.removals.redacted())
+    finding.withheld = sum(len(places) for _, places in checking.removals.missing())
 
 
 def _open(record: Record, parts: Sequence[Part], removals: Removals, finding: Finding) -> None:
@@ -191,27 +283,37 @@ def _prove(index: int, leaf: bytes, proof: list[bytes], finding: Finding) -> Non
 
 def _whole(tree: Frontier, removals: Removals, finding: Finding) -> None:
     """Without proofs the records must be all of them, and make the root themselves."""
-    finding.whole = True
     if tree.size != finding.checkpoint.size:
-        finding.add(None, f"{tree.size} records where the checkpoint has {finding.checkpoint.size}")
+        end = min(tree.size, finding.checkpoint.size)
+        finding.add(end, f"{tree.size} records where the checkpoint has {finding.checkpoint.size}")
     elif root(tree) != finding.checkpoint.root:
-        finding.add(None, "the records do not make the checkpoint's root: at least one was changed")
+        finding.add(
+            None, "the records do not make the checkpoint's root: at least one was changed, and its leaf with it"
+        )
     if finding.dropped > removals.first_kept:
         finding.add(removals.first_kept, "was dropped, and no record says so")
 
 
-def main(arguments: Sequence[str], folder: Path) -> int:
-    parser = argparse.ArgumentParser(prog="verify.py", description="Checks an exported log.")
+def main(arguments: Sequence[str], folder: Path | None = None) -> int:
+    """Without a folder, the arguments name it."""
+    program = "python -m audit.bundle" if folder is None else "verify.py"
+    parser = argparse.ArgumentParser(prog=program, description="Checks an exported log.")
+    if folder is None:
+        parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--key", action="append", default=[], help="the log's verifier key; repeatable")
     kept = "a checkpoint that was kept elsewhere, or a folder of them; repeatable"
     parser.add_argument("--anchor", type=Path, action="append", default=[], help=kept)
     options = parser.parse_args(arguments)
-    keys, known = options.key, True
-    if not keys:
-        keys, known = (folder / KEYS).read_text(encoding="utf-8").split(), False
+    folder = folder or options.folder
+    return _told(folder, options.key, options.anchor)
+
+
+def _told(folder: Path, keys: list[str], anchors: list[Path]) -> int:
+    known = bool(keys)
     try:
-        finding = check(folder, keys, options.anchor)
-    except (NoteRefused, KeyRefused, OSError) as error:
+        keys = keys or (folder / KEYS).read_text(encoding="utf-8").split()
+        finding = check(folder, keys, anchors)
+    except (NoteRefused, KeyRefused, OSError, UnicodeDecodeError) as error:
         print(f"cannot check: {error}", file=sys.stderr)
         return 2
     kind = "the whole log" if finding.whole else "a part of the log"
@@ -219,6 +321,11 @@ def main(arguments: Sequence[str], folder: Path) -> int:
     _print(finding)
     if not known:
         print("the key came with the export: compare it with the one that the log's operator gave you")
+    if not finding.whole:
+        print(f"asked for: {finding.asked}" if finding.asked else "nobody says what was asked for")
+        print(NOT_ALL)
+    if finding.first_bad is not None:
+        print(f"first bad record: {finding.first_bad}")
     print("intact" if finding.ok else "NOT INTACT")
     return 0 if finding.ok else 1
 
@@ -253,3 +360,7 @@ def _anchored(finding: Finding) -> str:
     if finding.covered is not None:
         return f"ok, the first {finding.covered} records are those that were kept elsewhere"
     return "not checked: a part of the log can only be held against a checkpoint of its own size"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from audit.bundle import CHECKPOINT, KEYS, RECORDS
+from audit.bundle import CHECKPOINT, EVERYTHING, KEYS, RECORDS, SELECTION, VERIFIER, check, selection_text
+from audit.checkpoints import Checkpoint
+from audit.errors import LogDamaged, LogError
 from audit.log import Log
-from audit.notes import Note, VerifierKey
-from audit.record import Record, canonical_bytes
-from audit.sealing import Part
+from audit.record import Record, canonical_bytes, leaf_hash
+from audit.signing import Signer
 
-VERIFIER = [
-    "bundle",
-    "canonical",
-    "checkpoints",
-    "ed25519",
-    "errors",
-    "kept",
-    "merkle",
-    "notes",
-    "proofs",
-    "record",
-    "removals",
-    "sealing",
-    "verdict",
-]
-"""The modules of this room that the verifier is made of. Each needs nothing but the standard library."""
+_RUN = '''"""Checks this export: python3 verify.py --key VKEY. Needs nothing but Python 3.11 or later.
 
-_RUN = '''"""Checks this export: python3 verify.py --key VKEY. Needs nothing but Python 3.11 or later."""
+Whoever could change the export could change this, too: have the same files from somewhere else, and run
+`python3 -m audit.bundle FOLDER --key VKEY` by those. A part of a log proves what is in it, not that
+nothing was left out.
+"""
 
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+STRAY = sorted(each.name for each in (HERE / "verifier").iterdir() if each.name != "audit")
+if STRAY:
+    sys.exit(f"NOT INTACT: {ascii(STRAY)} in the folder verifier is no part of an export")
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE / "verifier"))
 
 from audit.bundle import main
@@ -44,49 +38,119 @@ sys.exit(main(sys.argv[1:], HERE))
 '''
 
 
-@dataclass(frozen=True, slots=True)
-class Vouched:
-    """What an export is held against: a signed checkpoint of `size` records, and the key that signed it."""
-
-    note: Note
-    size: int
-    key: VerifierKey
+class ExportRefused(LogError):
+    """What was written is not what its own verifier calls intact; nothing of it is left."""
 
 
-def export(folder: Path, log: Log, by: Vouched, records: Iterable[Record] | None, *, withhold: bool = False) -> int:
-    """Writes the export and answers how many records it has; `records` None is the whole log up to `size`.
+def export(
+    folder: Path,
+    log: Log,
+    by: Signer,
+    size: int,
+    records: Iterable[Record] | None = None,
+    *,
+    asked: str = EVERYTHING,
+    withhold: bool = False,
+    damaged: Callable[[LogDamaged], None] | None = None,
+) -> int:
+    """Writes the export of the first `size` records and answers how many it has; `records` None is all of them.
 
-    `withhold` leaves out the texts behind commitments, which are as erased for whoever gets the export. The folder must
-    be new: an export is never mixed with another. Raises FileExistsError, OSError and the log's own faults.
+    `asked` is one line on what `records` were chosen by, and is signed. `withhold` leaves out the texts behind
+    commitments, which are as erased for whoever gets the export. With `damaged`, records that the log can no longer
+    show are told there, and are leaves alone in the export of the whole, which its verifier then calls not intact.
+
+    What is handed over has been checked as its reader will check it; nothing is left of what fails. The folder must be
+    new: an export is never mixed with another. Raises FileExistsError, OSError, ExportRefused and the log's own faults.
     """
     folder.mkdir(parents=True)
-    whole, count = records is None, 0
-    with (folder / RECORDS).open("w", encoding="utf-8", newline="\n") as lines:
-        for index in range(log.first_kept() if whole else 0):
-            lines.write(_written({"leaf": log.leaf(index).hex()}))
-        for record in log.query() if records is None else records:
-            if record.index >= by.size:
-                break
-            proof = {} if whole else {"proof": [each.hex() for each in log.inclusion_proof(record.index, by.size)]}
-            lines.write(
-                _written(_told(record, () if withhold or not record.sealed else log.parts(record.index)) | proof)
-            )
-            count += 1
-    (folder / CHECKPOINT).write_text(str(by.note), encoding="utf-8")
+    try:
+        return _export(folder, log, by, size, records, asked, withhold=withhold, damaged=damaged)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _export(
+    folder: Path,
+    log: Log,
+    by: Signer,
+    size: int,
+    records: Iterable[Record] | None,
+    asked: str,
+    *,
+    withhold: bool,
+    damaged: Callable[[LogDamaged], None] | None,
+) -> int:
+    checkpoint = Checkpoint(by.key.name, size, log.root(size))
+    bad: dict[int, LogDamaged] = {}
+    with (folder / RECORDS).open("w", encoding="utf-8", newline="\n") as file:
+        whole = _everything(log, size, bad, withhold=withhold)
+        lines = whole if records is None else _chosen(log, size, records, withhold=withhold)
+        count = line_count = 0
+        for told in lines:
+            file.write(json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n")
+            line_count += 1
+            count += "record" in told
+            if bad and damaged is None:
+                raise next(iter(bad.values()))
+    with (folder / RECORDS).open("rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
+    selection = selection_text(checkpoint, asked, line_count, digest)
+    (folder / SELECTION).write_text(str(by.sign_text(selection)), encoding="utf-8")
+    (folder / CHECKPOINT).write_text(str(by.sign(checkpoint)), encoding="utf-8")
     (folder / KEYS).write_text(f"{by.key}\n", encoding="utf-8")
     _write_verifier(folder)
+    for each in bad.values():
+        if damaged is not None:
+            damaged(each)
+    _as_its_reader_will(folder, str(by.key), len(bad))
     return count
 
 
-def _told(record: Record, parts: Iterable[Part]) -> dict[str, object]:
+def _as_its_reader_will(folder: Path, key: str, damaged: int) -> None:
+    found = check(folder, [key])
+    if len(found.problems) + found.more > damaged:
+        raise ExportRefused(f"its own verifier calls it not intact: {found.problems[0]}")
+
+
+def _everything(log: Log, size: int, bad: dict[int, LogDamaged], *, withhold: bool) -> Iterator[dict[str, object]]:
+    """Leaves of what was dropped, then each record or, where it can no longer be shown, its leaf."""
+    first = log.first_kept()
+
+    def keep(damage: LogDamaged) -> None:
+        bad[damage.index] = damage
+
+    for index in range(first):
+        yield {"leaf": log.leaf(index).hex()}
+    for record in log.query(before_index=size, damaged=keep):
+        while first < record.index:
+            yield _gone(log, first, bad)
+            first += 1
+        yield _told(log, record, withhold=withhold) | {"leaf": leaf_hash(canonical_bytes(record)).hex()}
+        first += 1
+    for index in range(first, size):
+        yield _gone(log, index, bad)
+
+
+def _gone(log: Log, index: int, bad: dict[int, LogDamaged]) -> dict[str, object]:
+    bad.setdefault(index, LogDamaged(index, "is missing"))
+    return {"leaf": log.leaf(index).hex(), "damaged": True}
+
+
+def _chosen(log: Log, size: int, records: Iterable[Record], *, withhold: bool) -> Iterator[dict[str, object]]:
+    for record in records:
+        if record.index >= size:
+            return
+        proof = [each.hex() for each in log.inclusion_proof(record.index, size)]
+        yield _told(log, record, withhold=withhold) | {"proof": proof}
+
+
+def _told(log: Log, record: Record, *, withhold: bool) -> dict[str, object]:
     told: dict[str, object] = {"record": canonical_bytes(record).decode()}
     if record.sealed:
+        parts = () if withhold else log.parts(record.index)
         told["opened"] = {part.place: {"salt": part.salt.hex(), "text": part.text} for part in parts}
     return told
-
-
-def _written(told: dict[str, object]) -> str:
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _write_verifier(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from agent.cli.output import (
     show_table,
 )
 from agent.cli.reading import logged
-from agent.cli.records import newest, sentence_of, time_of
+from agent.cli.records import Damages, newest, sentence_of, time_of
 
 
 class Form(StrEnum):
@@ -48,12 +49,17 @@ def query(  # noqa: PLR0913, PLR0917 - one option for each thing a record can be
     until: UntilOption = None,
     limit: LimitOption = LIMIT_DEFAULT,
     after: Annotated[int | None, typer.Option(help="The first after this record, for pages, not the newest.")] = None,
+    before: Annotated[int | None, typer.Option(help="None from this record on: the log as it was.")] = None,
     form: Annotated[Form, typer.Option("--format", help="How they are shown.")] = Form.TABLE,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
-    """Lists records that meet all conditions, oldest first. That they were read is recorded, too."""
+    """Lists records that meet all conditions, oldest first. That they were read is recorded, too.
+
+    Where there are more, it says which --after and --before ask for the next page. A record that is not what was
+    appended is named on standard error and left out, and the exit status is 1.
+    """
     named = {
         "incident": incident, "approver": approver, "action": action, "target": target, "tenant": tenant,
         "decision": decision, "outcome": outcome, "proposal": proposal,
@@ -69,20 +75,27 @@ def query(  # noqa: PLR0913, PLR0917 - one option for each thing a record can be
         "member": None if policy is None else ("policy_digest", policy),
     }
     with opened(config, db) as house:
+        end, bad, following = house.log.size() if before is None else before, Damages(), None
         if after is None:
-            records = newest(house.log, limit, asked)
+            records = newest(house.log, limit, asked, end, bad.add)
         else:
-            records = list(house.log.query(**asked, limit=limit, after_index=after))
+            found = house.log.query(**asked, limit=limit + 1, after_index=after, before_index=end, damaged=bad.add)
+            records = list(found)
+            if len(records) > limit:  # each page is read on the record: without an end there would always be one more
+                records = records[:limit]
+                following = {"after": records[-1].index, "before": end}
         told = {name: value for name, value in asked.items() if name != "attributes"}
-        logged(house, "audit query", told | named | {"limit": limit, "after": after}, records)
-    _show(records, Form.JSON if as_json else form)
+        logged(house, "audit query", told | named | {"limit": limit, "after": after, "before": before}, records)
+    _show(records, Form.JSON if as_json else form, following, bad.indexes)
+    bad.end()
 
 
-def _show(records: list[Any], form: Form) -> None:
+def _show(records: list[Any], form: Form, following: dict[str, int] | None, damaged: list[int]) -> None:
     from agent.compliance.forms import COLUMNS, csv_text, record_object, record_row
 
     if form is Form.JSON:
-        show_json({"records": [record_object(record) for record in records]})
+        shown = [record_object(record) for record in records]
+        show_json({"records": shown, "more": following is not None, "next": following, "damaged": damaged})
     elif form is Form.NDJSON:
         for record in records:
             typer.echo(json.dumps(record_object(record)))
@@ -91,3 +104,5 @@ def _show(records: list[Any], form: Form) -> None:
     else:
         rows = [(r.index, time_of(r), r.kind, sentence_of(r)) for r in records]
         show_table(("record", "time", "kind", "what"), rows, nothing="No record meets these conditions.")
+    if following and form is not Form.JSON:
+        print(f"More: --after {following['after']} --before {following['before']}", file=sys.stderr)

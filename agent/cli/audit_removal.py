@@ -10,6 +10,7 @@ import typer
 
 from agent.cli.house import ConfigOption, DbOption, House, WallClock, actor_here, opened, settings
 from agent.cli.output import EXIT_REFUSED, EXIT_USAGE, JsonOption, fail, say, show_json
+from agent.cli.reading import logged
 
 if TYPE_CHECKING:
     from audit.log import Log
@@ -44,6 +45,9 @@ def redact(
         fail("The reason names the person, and stays in the log.", "Name a ticket instead.", status=EXIT_USAGE)
     with opened(config, db) as house:
         found = list(_of_person(house.log, person)) if person is not None else [(index or 0, places or None)]
+        logged(house, "audit redact", {"index": index, "person": person, "places": places, "yes": yes}, len(found))
+        if person is not None and yes:  # this very search is on the record by that name now, which goes with the others
+            found = list(_of_person(house.log, person))
         _closed_incidents_only(house, [each for each, _ in found])
         done = [_redacted(house.log, each, where, reason) for each, where in found] if yes else []
         copies = _copies_follow(house, config, [each for each, _ in done]) if yes else ""

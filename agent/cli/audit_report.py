@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from agent.cli.checking import verdict_of
 from agent.cli.house import ConfigOption, DbOption, WallClock, log_place, opened, settings
 from agent.cli.output import EXIT_ERROR, EXIT_USAGE, JsonOption, fail, say, show_json
 from agent.cli.reading import logged
+from agent.cli.records import Damages
 
 if TYPE_CHECKING:
     from agent.compliance.report import Anchor, Integrity
@@ -41,39 +43,47 @@ def report(
     from agent.compliance.evidence import evidence
     from agent.compliance.report import csv_files, html
 
-    since, until = _bounds(month)
     now = WallClock().now()
+    since, until = _bounds(month, now)
+    running, bad = now < until, Damages()
     with opened(config, db) as house:
         integrity = _integrity(
             log_place(config, db), house.log, [kept_checkpoint(file, key or []) for file in kept or []]
         )
-        records = list(house.log.query(since=since, until=until))
+        records = list(house.log.query(since=since, until=until, damaged=bad.add))
         logged(house, "audit report", {"month": month}, records)
-    made = evidence(records, since, min(until, max(now, since)))
+    if bad.indexes:
+        integrity = replace(integrity, intact=False, findings=(*integrity.findings, *bad.told))
+    made = evidence(records, since, min(until, now))
     files = csv_files(made)
-    files["report.html"] = html(month, settings(config).cluster, now, made, integrity)
+    files["report.html"] = html(month, settings(config).cluster, now, made, integrity, running=running)
     try:
         into.mkdir(parents=True)
         for name, text in files.items():
             (into / name).write_text(text, encoding="utf-8", newline="")
     except FileExistsError:
-        fail(f"There is a {into} already.", "Name a new folder by --into.")
+        fail(f"{into} is there already.", "Name a new folder by --into.")
     except OSError as error:
         fail(f"The report cannot be written: {error}.")
     if json:
-        show_json({"folder": str(into), "files": sorted(files), "records": made.records, "intact": integrity.intact})
+        told = {"folder": str(into), "files": sorted(files), "records": made.records}
+        show_json(told | {"intact": integrity.intact, "unfinished": running, "damaged": bad.indexes})
     else:
         say(f"{made.records} records of {month}: {into / 'report.html'}, and {len(files) - 1} tables beside it.")
+        if running:
+            say("The month is not over: this is what it had until now.")
     if not integrity.intact:
         say("The log is NOT INTACT; the report says so. `watchkeeper audit fsck` says where.")
         raise typer.Exit(EXIT_ERROR)
 
 
-def _bounds(month: str) -> tuple[datetime, datetime]:
+def _bounds(month: str, now: datetime) -> tuple[datetime, datetime]:
     found = _MONTH.fullmatch(month)
     if found is None or found[1] == "0000":
         fail(f"--month {month} is no month.", "Write for example 2026-10.", status=EXIT_USAGE)
     year, number = int(found[1]), int(found[2])
+    if (year, number) > (now.year, now.month):
+        fail(f"{month} has not been yet.", "A report is about a month that has begun.", status=EXIT_USAGE)
     return datetime(year, number, 1, tzinfo=UTC), datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 

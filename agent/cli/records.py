@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.output import fail, short_time, show_table
 
 if TYPE_CHECKING:
+    from audit.errors import LogDamaged
     from audit.log import Log
     from audit.record import Record
 
@@ -16,11 +17,41 @@ _WINDOW_FACTOR = 8
 """How fast the search for the newest matches reaches further back: it reads at most a seventh of the log twice."""
 
 
-def newest(log: Log, limit: int, conditions: Mapping[str, Any]) -> list[Record]:
+class Damages:
+    """Records that are not what was appended, by index: they are left out of an answer, and that is said."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, LogDamaged] = {}
+
+    def add(self, damage: LogDamaged) -> None:
+        self._found[damage.index] = damage
+
+    @property
+    def indexes(self) -> list[int]:
+        return sorted(self._found)
+
+    @property
+    def told(self) -> list[str]:
+        return [f"{self._found[index]}, and it is left out" for index in self.indexes]
+
+    def end(self) -> None:
+        """As a check of the log ends that finds it not intact."""
+        if self._found:
+            fail("; ".join(self.told) + ".", "`watchkeeper audit fsck` says what else is wrong.")
+
+
+def newest(
+    log: Log,
+    limit: int,
+    conditions: Mapping[str, Any],
+    before: int | None = None,
+    damaged: Callable[[LogDamaged], None] | None = None,
+) -> list[Record]:
     """The newest `limit` records that meet the conditions, oldest first: looks back in growing windows."""
-    size, window = log.size(), limit * _WINDOW_FACTOR
+    size, window = log.size() if before is None else min(log.size(), before), limit * _WINDOW_FACTOR
     while True:
-        found = list(log.query(**conditions, after_index=size - window - 1 if window < size else None))
+        after = size - window - 1 if window < size else None
+        found = list(log.query(**conditions, after_index=after, before_index=size, damaged=damaged))
         if len(found) >= limit or window >= size:
             return found[-limit:]
         window *= _WINDOW_FACTOR

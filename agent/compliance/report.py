@@ -64,8 +64,13 @@ class Integrity:
     reads_waiting: int = 0
 
 
-def html(month: str, cluster: str, made_at: datetime, made: Evidence, integrity: Integrity) -> str:
-    """The page. Everything from the log is escaped: much of it was written by strangers."""
+def html(
+    month: str, cluster: str, made_at: datetime, made: Evidence, integrity: Integrity, *, running: bool = False
+) -> str:
+    """The page; of a running month it says that it is unfinished.
+
+    Everything from the log is escaped: much of it was written by strangers.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -76,6 +81,7 @@ def html(month: str, cluster: str, made_at: datetime, made: Evidence, integrity:
         cluster=cluster,
         made_at=made_at.strftime("%Y-%m-%d %H:%M UTC"),
         made=made,
+        running=running,
         figures=figures(made),
         tables=[(name, *HEADINGS[name], TABLES[name], _cells(made.tables[name])) for name in TABLES],
         rows_shown=ROWS_SHOWN,

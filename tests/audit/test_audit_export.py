@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from log_contract import fill
+from tampering import SIZE, File, write_evidence
 
 from audit.anchoring.folder import FolderAnchor
 from audit.anchoring.publishing import checkpoint
-from audit.checkpoints import Checkpoint
-from audit.export import Vouched, export
+from audit.errors import LogDamaged
+from audit.export import ExportRefused, export
 from audit.log import Log
 from audit.notes import SignatureType
 from audit.signing import Signer, new_key
@@ -32,10 +33,9 @@ def signer(tmp_path: Path) -> Signer:
 def exported(log: Log, signer: Signer, tmp_path: Path) -> Callable[..., Path]:
     def make(*, withhold: bool = False, **conditions: str) -> Path:
         """What meets the conditions, or everything; moved away from where it was made."""
-        size = log.size()
-        note = signer.sign(Checkpoint(ORIGIN, size, log.root(size)))
+        asked = {"asked": json.dumps(conditions)} if conditions else {}
         records = log.query(**conditions) if conditions else None  # type: ignore[arg-type]
-        export(tmp_path / "made", log, Vouched(note, size, signer.key), records, withhold=withhold)
+        export(tmp_path / "made", log, signer, log.size(), records, withhold=withhold, **asked)
         return Path(shutil.move(tmp_path / "made", tmp_path / "elsewhere"))
 
     return make
@@ -70,6 +70,7 @@ def test_one_incident_with_its_proofs(log: Log, signer: Signer, exported: Callab
     done = verify(folder, "--key", str(signer.key))
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "intact")
     assert "8 records, a part of the log" in done.stdout
+    assert 'asked for: {"incident": "i-3"}' in done.stdout and "not that nothing was left out" in done.stdout
 
 
 def test_without_a_key_of_ones_own_it_says_what_that_is_worth(log: Log, exported: Callable[..., Path]) -> None:
@@ -100,8 +101,7 @@ def test_what_was_changed_in_the_export_is_found(
     write_lines(folder, lines)
     done = verify(folder, "--key", str(signer.key))
     if tamper == "removed" and conditions:
-        assert done.returncode == 0, "a part never claims to be all; who wants all takes the whole log"
-        return
+        assert "these 7 lines are not the 8 that were exported" in done.stdout
     assert done.returncode == 1 and done.stdout.endswith("NOT INTACT\n"), done.stdout
     if tamper == "changed" and conditions:
         assert "record 18: is not in the log of the checkpoint" in done.stdout
@@ -116,11 +116,9 @@ def test_another_key_vouches_for_nothing(log: Log, tmp_path: Path, exported: Cal
 
 def test_an_export_is_never_mixed_with_another(log: Log, signer: Signer, tmp_path: Path) -> None:
     fill(log, 1)
-    note = signer.sign(Checkpoint(ORIGIN, 1, log.root()))
-    by = Vouched(note, 1, signer.key)
-    export(tmp_path / "export", log, by, None)
+    export(tmp_path / "export", log, signer, 1)
     with pytest.raises(FileExistsError):
-        export(tmp_path / "export", log, by, None)
+        export(tmp_path / "export", log, signer, 1)
 
 
 def more(log: Log, records: int) -> None:
@@ -151,8 +149,7 @@ def test_an_export_of_a_log_rebuilt_with_the_key_is_found_out(
 ) -> None:
     with Log.open(tmp_path / "forged.db", durability="memory") as forged:
         more(forged, 40)
-        note = signer.sign(Checkpoint(ORIGIN, 40, forged.root()))
-        export(tmp_path / "forged", forged, Vouched(note, 40, signer.key), None)
+        export(tmp_path / "forged", forged, signer, 40)
     assert verify(tmp_path / "forged", "--key", str(signer.key)).returncode == 0, "its own checkpoint vouches for it"
     done = verify(tmp_path / "forged", "--key", str(signer.key), "--anchor", anchored)
     assert done.returncode == 1 and "one of the records 0 to 11 is not what it was" in done.stdout
@@ -161,8 +158,7 @@ def test_an_export_of_a_log_rebuilt_with_the_key_is_found_out(
 def test_an_export_that_ends_early_says_that_more_was_kept(
     log: Log, signer: Signer, anchored: str, tmp_path: Path
 ) -> None:
-    note = signer.sign(Checkpoint(ORIGIN, 20, log.root(20)))
-    export(tmp_path / "early", log, Vouched(note, 20, signer.key), None)
+    export(tmp_path / "early", log, signer, 20)
     done = verify(tmp_path / "early", "--key", str(signer.key), "--anchor", anchored)
     assert "the first 12 records are those that were kept elsewhere" in done.stdout
     assert "a checkpoint of 30 records, more than there were here" in done.stdout
@@ -177,3 +173,65 @@ def test_of_a_part_only_its_own_size_can_be_held_against_an_anchor(
     checkpoint(log, signer, [FolderAnchor(Path(anchored))])
     done = verify(folder, "--key", str(signer.key), "--anchor", anchored)
     assert done.returncode == 0 and "anchoring: ok, the first 40 records" in done.stdout
+
+
+def run_own_copy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "audit.bundle", str(folder), *arguments]
+    root = Path(__file__).parents[2]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_replaced_verifier_does_not_stand_before_ones_own_copy(
+    log: Log, signer: Signer, exported: Callable[..., Path]
+) -> None:
+    fill(log, 5)
+    folder = exported()
+    assert run_own_copy(folder, "--key", str(signer.key)).stdout.endswith("\nintact\n")
+    (folder / "verify.py").write_text('print("intact")')
+    lines = lines_of(folder)
+    lines[2]["record"] = str(lines[2]["record"]).replace("agent", "Agent")
+    write_lines(folder, lines)
+    assert verify(folder).stdout == "intact\n", "it says what whoever replaced it likes"
+    done = run_own_copy(folder, "--key", str(signer.key))
+    assert done.returncode == 1 and "first bad record: 2\nNOT INTACT" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["README.txt", "verifier/audit/more.py", "verifier/json.py"])
+def test_a_file_that_nobody_vouches_for(log: Log, signer: Signer, exported: Callable[..., Path], name: str) -> None:
+    fill(log, 3)
+    folder = exported()
+    (folder / name).write_text('print("intact"); raise SystemExit(0)')
+    done = verify(folder, "--key", str(signer.key))
+    assert done.returncode == 1 and "NOT INTACT" in done.stdout + done.stderr, done
+    assert f"the file {name!r} is no part of an export" in run_own_copy(folder, "--key", str(signer.key)).stdout
+
+
+def test_a_part_without_a_record(log: Log, signer: Signer, exported: Callable[..., Path]) -> None:
+    fill(log, 3)
+    done = verify(exported(incident="i-77"), "--key", str(signer.key))
+    assert done.returncode == 0 and "0 records, a part of the log" in done.stdout
+
+
+def test_nothing_is_handed_over_that_its_own_verifier_refuses(log: Log, path: Path, signer: Signer) -> None:
+    write_evidence(log)
+    with File(path).hand() as hand:
+        hand.change(13, b"number 013", b"number 017")  # and its leaf: only the tree tells
+    with pytest.raises(ExportRefused, match="do not make the checkpoint's root"):
+        export(path.with_name("made"), log, signer, SIZE)
+    with File(path).hand() as hand:
+        hand.change(12, b"number 012", b"number 017", leaf=False)
+    with pytest.raises(LogDamaged, match=r"^record 12: "):
+        export(path.with_name("made"), log, signer, SIZE)
+    assert not path.with_name("made").exists()
+
+
+def test_a_damaged_record_is_its_leaf_and_all_the_others_are_proved(log: Log, path: Path, signer: Signer) -> None:
+    write_evidence(log)
+    with File(path).hand() as hand:
+        hand.change(13, b"number 013", b"number 017", leaf=False)
+    told: list[LogDamaged] = []
+    assert export(path.with_name("made"), log, signer, SIZE, damaged=told.append) == SIZE - 1
+    assert [damage.index for damage in told] == [13]
+    done = verify(path.with_name("made"), "--key", str(signer.key))
+    assert done.returncode == 1 and "first bad record: 13" in done.stdout
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("  ")] == ["  record 13"]

@@ -14,9 +14,10 @@ import pytest
 from tampering import SIZE, write_evidence
 
 from audit.checkpoints import Checkpoint
-from audit.export import Vouched, export
+from audit.export import export
 from audit.log import Log
 from audit.notes import SignatureType
+from audit.record import leaf_hash
 from audit.signing import Signer, new_key
 
 ORIGIN = "example.com/gpu-cluster"
@@ -43,16 +44,24 @@ def opened(member: str, value: Any, place: str = "/payload/reason") -> Callable[
 
 
 ROOT = "do not make the checkpoint's root"
+LEAF = "first bad record: 13"
+
+
+def with_leaf(lines: Lines) -> None:
+    change("number 013", "number 017")(lines)
+    lines[ROW]["leaf"] = leaf_hash(lines[ROW]["record"].encode()).hex()
+
+
 BUNDLE |= {
-    "payload_byte_flipped": (change("number 013", "number 017"), ROOT),
-    "time_changed": (change("12:00:13", "12:00:14"), ROOT),
-    "actor_changed": (change('"actor":"agent"', '"actor":"agenT"'), ROOT),
-    "kind_changed": (change('"kind":"intent"', '"kind":"outcome"'), ROOT),
-    "unique_key_changed": (change("key-13", "key-99"), ROOT),
+    "payload_byte_flipped": (change("number 013", "number 017"), LEAF),
+    "time_changed": (change("12:00:13", "12:00:14"), LEAF),
+    "actor_changed": (change('"actor":"agent"', '"actor":"agenT"'), LEAF),
+    "kind_changed": (change('"kind":"intent"', '"kind":"outcome"'), LEAF),
+    "unique_key_changed": (change("key-13", "key-99"), LEAF),
     "index_changed": (change('"index":13', '"index":12'), "record 12: comes after record 12"),
     "number_written_differently": (change('"gpus":1', '"gpus":1.0'), "line 14 is no record"),
     "key_there_twice": (change('"gpus":1', '"gpus":1,"gpus":1'), "line 14 is no record"),
-    "unicode_equal_but_other_bytes": (change("caf\u00e9", "cafe\u0301"), ROOT),
+    "unicode_equal_but_other_bytes": (change("caf\u00e9", "cafe\u0301"), LEAF),
     "schema_of_a_record_that_nobody_wrote": (change('"schema":1', '"schema":9'), "line 14 is no record"),
     "nesting_bomb": (change('"gpus":1', '"gpus":' + "[" * 100_000), "line 14 is no record"),
     "lone_surrogate": (change("caf\u00e9", "caf\ud800"), "line 14 is no record"),
@@ -75,6 +84,13 @@ BUNDLE |= {
     "stub_of_retention_forged": (lambda lines: lines.__setitem__(0, {"leaf": "00" * 32}), ROOT),
     "stub_in_the_middle": (lambda lines: lines.__setitem__(ROW, {"leaf": "00" * 32}), "come first"),
     "line_that_is_no_json": (lambda lines: lines.__setitem__(ROW, ["["]), "line 14 cannot be read"),
+    "record_and_its_leaf_changed": (with_leaf, ROOT),
+    "leaf_changed": (lambda lines: lines[ROW].update(leaf="00" * 32), LEAF),
+    "leaf_too_short": (lambda lines: lines[ROW].update(leaf="00"), LEAF),
+    "leaf_in_capitals": (lambda lines: lines[ROW].update(leaf=lines[ROW]["leaf"].upper()), LEAF),
+    "member_that_nobody_attests": (lambda lines: lines[ROW].update(summary="alice approved this"), LEAF),
+    "member_of_a_part_that_nobody_attests": (opened("note", "x"), "first bad record: 12"),
+    "record_called_damaged": (lambda lines: (lines[ROW].pop("record"), lines[ROW].update(damaged=True)), LEAF),
 }
 
 
@@ -86,8 +102,7 @@ def signer(tmp_path: Path) -> Signer:
 @pytest.fixture
 def bundle(log: Log, signer: Signer, tmp_path: Path) -> Path:
     write_evidence(log)
-    note = signer.sign(Checkpoint(ORIGIN, SIZE, log.root()))
-    export(tmp_path / "made", log, Vouched(note, SIZE, signer.key), None)
+    export(tmp_path / "made", log, signer, SIZE)
     return Path(shutil.move(tmp_path / "made", tmp_path / "elsewhere"))
 
 
@@ -111,6 +126,39 @@ def test_tamper(bundle: Path, signer: Signer, name: str) -> None:
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     status, words = verify(bundle, str(signer.key))
     assert (status, said in words) == (1, True), words
+
+
+FIRST_BAD = {
+    "record_deleted": 13,
+    "segment_dropped": 5,
+    "tail_truncated": 18,
+    "two_records_swapped": 4,
+    "record_duplicated": 13,
+    "record_replaced_by_another": 13,
+    "nesting_bomb": 13,
+    "schema_of_a_record_that_nobody_wrote": 13,
+    "line_that_is_no_json": 13,
+    "stub_in_the_middle": 13,
+    "sealed_text_changed": 12,
+}
+
+
+@pytest.mark.parametrize("name", FIRST_BAD)
+def test_the_first_bad_record_of_a_whole_log_is_named(bundle: Path, signer: Signer, name: str) -> None:
+    file = bundle / "records.ndjson"
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    BUNDLE[name][0](lines)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert f"first bad record: {FIRST_BAD[name]}\n" in verify(bundle, str(signer.key))[1]
+
+
+def test_a_member_that_stands_twice(bundle: Path, signer: Signer) -> None:
+    file = bundle / "records.ndjson"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    lines[ROW] = '{"record":"{}",' + lines[ROW][1:]
+    file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    status, words = verify(bundle, str(signer.key))
+    assert status == 1 and LEAF in words
 
 
 def test_bytes_that_are_no_utf_8(bundle: Path, signer: Signer) -> None:

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from log_contract import SEALED, answer, fill
 
-from audit.checkpoints import Checkpoint
 from audit.errors import LogDamaged, LogUnavailable, NoSuchRecord
-from audit.export import Vouched, export
+from audit.export import export
 from audit.fsck import fsck
 from audit.log import Log
 from audit.notes import SignatureType
@@ -164,10 +163,9 @@ def test_what_cannot_be_redacted_is_refused_and_nothing_is_recorded(log: Log) ->
 
 
 def exported(log: Log, signer: Signer, folder: Path, *, withhold: bool = False, **conditions: str) -> Path:
-    size = log.size()
-    note = signer.sign(Checkpoint(signer.key.name, size, log.root(size)))
+    asked = {"asked": "a part"} if conditions else {}
     records = log.query(**conditions) if conditions else None  # type: ignore[arg-type]
-    export(folder, log, Vouched(note, size, signer.key), records, withhold=withhold)
+    export(folder, log, signer, log.size(), records, withhold=withhold, **asked)
     return folder
 
 

@@ -242,7 +242,7 @@ def test_an_export_is_checked_by_what_is_in_it(site: Any) -> None:
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
         assert checked.returncode == 0 and checked.stdout.endswith("intact\n"), checked.stderr
     again = call("export", "--key", "log.key", "--into", "all")
-    assert again.exit_code == 1 and "There is a all already" in again.stderr
+    assert again.exit_code == 1 and "all is there already" in again.stderr
 
 
 def test_a_proof_is_read_by_the_checker(site: Any) -> None:
