@@ -85,6 +85,7 @@ WRONG = [
     ),
     (("workloads", 0, "admission", "pod_sets", 0, "name"), "x", "admission.pod_sets[0].name: the workload has no pod"),
     (("workloads", 0, "admission", "cluster_queue"), "z", "Gang 'default/w1': queue: there is no queue 'z'"),
+    (("workloads", 0, "priority"), 2**31, "workloads[0].priority: 2147483648 has no room in 32 bits"),
 ]
 
 
@@ -94,6 +95,14 @@ def test_a_wrong_table_names_the_place(path, value, told):
     assert len(found) == 1
     assert told in found[0]
     assert found[0].startswith("cannot be ")
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000])
+def test_a_file_that_is_nested_too_deeply_is_told_like_any_other(tmp_path, deep):
+    file = tmp_path / "deep.json"
+    file.write_text(deep, encoding="utf-8")
+    (result,) = run_paths([file])
+    assert result.differences == ("cannot be read: it is nested too deeply",)
 
 
 @pytest.mark.parametrize(
