@@ -19,6 +19,7 @@ from audit.record import Record, checked, timestamp
 from audit.sealing import SALT_BYTES, Part, seal
 from audit.storage.opening import open_store
 from audit.storage.querying import Query
+from audit.storage.read_only import ReadOnlyStore
 from audit.storage.sqlite import Durability
 from audit.storage.store import Store
 from audit.storage.transaction import Transaction
@@ -78,6 +79,12 @@ class Log:
         """
         store = open_store(path, durability, lock_timeout_s)
         return cls(store, clock or (lambda: datetime.now(UTC)), lock_timeout_s, salt)
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Log:
+        """Opens a file that cannot, or is not to, be written: nothing in it or beside it changes, and every append is
+        LogUnavailable."""
+        return cls(ReadOnlyStore(path), lambda: datetime.now(UTC), LOCK_TIMEOUT_S, new_salt)
 
     def append(
         self,

@@ -89,16 +89,35 @@ def opened(config: Path | None, db: Path | None) -> Iterator[House]:
 @contextmanager
 def log_opened(config: Path | None, db: Path | None) -> Iterator[Log]:
     """The log alone."""
-    from audit.log import Log, LogError
+    from audit.log import LogError
 
     place = log_place(config, db)
     if isinstance(place, Path):
         _is_ours(_existing(place))
     try:
-        with Log.open(place) as log:
+        with _opened(place) as log:
             yield log
     except LogError as error:
         fail(f"The log cannot be used: {error}.", "`watchkeeper audit fsck` says whether it is intact.")
+
+
+def _opened(place: str | Path) -> Log:
+    """A file that cannot be written can still be read; what was read is then on no record, and that is said."""
+    from audit.log import Log, LogUnavailable
+    from audit.storage.read_only import is_read_only
+
+    if isinstance(place, Path) and is_read_only(place):
+        return Log.open_to_read(place)
+    try:
+        return Log.open(place)
+    except LogUnavailable:
+        if not isinstance(place, Path):
+            raise
+        try:
+            return Log.open_to_read(place)
+        except LogUnavailable:
+            pass
+        raise
 
 
 def _existing(path: Path) -> Path:
@@ -115,8 +134,10 @@ def log_place(config: Path | None, db: Path | None) -> str | Path:
 
 def _is_ours(path: Path) -> None:
     """A command that looks makes no log in somebody else's database; what SQLite cannot read is said by the log."""
+    from audit.storage.read_only import uri_of
+
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(uri_of(path), uri=True)) as database:
             ours = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'log_records'").fetchone()
     except sqlite3.Error:
         return

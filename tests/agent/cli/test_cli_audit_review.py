@@ -157,6 +157,25 @@ def test_a_log_that_cannot_be_written_is_read_and_that_is_said(site: Any) -> Non
     assert told.exit_code == 0 and "This read is on no record" in told.stderr and "Incident opened" in told.stdout
 
 
+def test_a_file_that_nobody_may_write_is_read_and_left_as_it_is(site: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "medium"
+    folder.mkdir()
+    copy = folder / "copy.db"
+    with closing(sqlite3.connect(site.path)) as ours, closing(sqlite3.connect(copy)) as theirs:
+        ours.backup(theirs)
+    with closing(sqlite3.connect(copy)) as theirs:
+        assert theirs.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+    before = copy.read_bytes()
+    copy.chmod(0o444)
+    call("checkpoint", "--key", "log.key", "--new-key", "example.com/lab", "--into", "k")
+    for arguments in (["query"], ["show", "1"], ["timeline", "inc-1"], ["export", "--key", "log.key", "--into", "out"]):
+        told = call(*arguments, "--db", str(copy))
+        assert told.exit_code == 0 and "This read is on no record" in told.stderr, told.stderr
+    assert copy.read_bytes() == before and [file.name for file in folder.iterdir()] == ["copy.db"]
+    refused = call("redact", "1", "--reason", "x", "--yes", "--db", str(copy))
+    assert refused.exit_code != 0 and copy.read_bytes() == before
+
+
 # --- erasing ----------------------------------------------------------------------------------------------------------
 
 
