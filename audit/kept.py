@@ -101,7 +101,7 @@ def _differing(section: Section, bad: Sequence[Kept], roots: Mapping[int, bytes 
     low = max((each for each in good if each < first.size), default=0)
     where = f"record {low}" if low == first.size - 1 else f"one of the records {low} to {first.size - 1}"
     told = f"{where} is not what it was: {first.place} keeps a checkpoint of {first.size} with another root{more}"
-    section.add("root_differs", low, told)
+    section.add("root_differs", low, told, until=None if low == first.size - 1 else first.size - 1)
 
 
 def _forks(section: Section, kept: Sequence[Kept]) -> None:

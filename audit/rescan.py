@@ -16,11 +16,11 @@ from typing import Protocol
 
 from audit.look import CLOCK_TOLERANCE_S, Look
 from audit.merkle import HASH_BYTES
-from audit.removals import Removals
+from audit.removals import MINIMUM_DAYS, Removals
 from audit.retree import Retree
 from audit.rows import Rows
 from audit.stretch import Seen, Stretch, stretches, walk
-from audit.verdict import Verdict
+from audit.verdict import DROPPED_UNSAID, Verdict
 
 
 class Share(Protocol):
@@ -107,6 +107,7 @@ def _finish(rows: Rows, tree: Retree, verdict: Verdict, removals: Removals) -> N
     for index, key in rows.repeated_keys():
         verdict.integrity.add("unique_key_repeated", index, f"the unique key {key!r} is taken by an earlier record")
     _check_removals(verdict, removals)
+    _check_retention(rows, verdict, removals)
 
 
 def _stubs(rows: Rows, tree: Retree, verdict: Verdict, wanted: frozenset[int]) -> None:
@@ -129,7 +130,7 @@ def _stubs(rows: Rows, tree: Retree, verdict: Verdict, wanted: frozenset[int]) -
 def _check_removals(verdict: Verdict, removals: Removals) -> None:
     if verdict.dropped > removals.first_kept:
         unsaid = f"records {removals.first_kept} to {verdict.dropped - 1} were dropped, and no record says so"
-        verdict.completeness.add("dropped_unsaid", removals.first_kept, unsaid)
+        verdict.completeness.add(DROPPED_UNSAID, removals.first_kept, unsaid)
     for index, places in removals.missing():
         lost = f"{', '.join(places)} missing: no record says that it was redacted"
         verdict.completeness.add("part_missing", index, lost)
@@ -138,6 +139,22 @@ def _check_removals(verdict: Verdict, removals: Removals) -> None:
     for each in removals.still_there(verdict.dropped):
         told = f"{', '.join(each.places)} was redacted by record {each.record} and is there all the same"
         verdict.warnings.add("not_erased", each.index, told)
+
+
+def _check_retention(rows: Rows, verdict: Verdict, removals: Removals) -> None:
+    """What a record of retention says of itself, and against the time of the first record that it kept."""
+    for index, why in removals.refused():
+        verdict.completeness.add("retention_invalid", index, why)
+    for each in removals.retentions:
+        kept_at = next((row[2] for row in rows.within(each.first_kept, each.first_kept + 1).records()), None)
+        if not verdict.dropped or not isinstance(kept_at, str):
+            continue
+        if kept_at < each.before:
+            told = f"it keeps what is not older than {each.before}, and record {each.first_kept}, its first, is"
+            verdict.completeness.add("retention_invalid", each.record, told)
+        elif kept_at > each.newest:
+            told = f"what it dropped may be younger than {MINIMUM_DAYS} days: the next that is there is of {kept_at}"
+            verdict.warnings.add("retention_unproven", each.record, told)
 
 
 def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from audit import removals
 from audit.errors import LogError
 from audit.log import Log
 from audit.record import timestamp
@@ -18,8 +19,8 @@ from audit.removals import FIRST_KEPT, RETENTION
 DEFAULT_DAYS = 400
 """A year, and the weeks in which somebody looks back at it."""
 
-MINIMUM_DAYS = 183
-"""Six months, which the EU AI Act asks of automatically generated logs (Art. 19 and 26)."""
+MINIMUM_DAYS = removals.MINIMUM_DAYS
+"""What the check asks of a record of retention."""
 
 SLICE_RECORDS = 10_000
 """Dropped in one transaction: writers wait for it, and less than for a second."""

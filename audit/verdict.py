@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,21 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 100
 """Problems kept in each section. The rest is counted: one broken place can have a million consequences."""
 
+DROPPED_UNSAID = "dropped_unsaid"
+"""The code for records that are gone, though no record says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `index` is the first record it concerns, None if it concerns the log as a whole."""
+    """One thing that is wrong. `index` is the first record it concerns, None if it concerns the log as a whole.
+
+    With `until` it is one of the records from `index` to there, and more is not known.
+    """
 
     code: str
     index: int | None
     reason: str
+    until: int | None = None
 
     def __str__(self) -> str:
         place = "log" if self.index is None else f"record {self.index}"
@@ -37,15 +44,15 @@ class Section:
     def ok(self) -> bool:
         return not self.problems
 
-    def add(self, code: str, index: int | None, reason: str) -> None:
+    def add(self, code: str, index: int | None, reason: str, until: int | None = None) -> None:
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(code, index, reason))
+            self.problems.append(Problem(code, index, reason, until))
         else:
             self.problems_dropped += 1
 
     def extend(self, later: Section) -> None:
         for each in later.problems:
-            self.add(each.code, each.index, each.reason)
+            self.add(each.code, each.index, each.reason, each.until)
         self.problems_dropped += later.problems_dropped
 
 
@@ -87,9 +94,18 @@ class Verdict:
 
     @property
     def first_problem(self) -> Problem | None:
-        """The problem with the lowest index; those of the log as a whole come last."""
+        """The problem with the lowest index; those of the log as a whole come last.
+
+        A stretch within which something differs says less than the record in it that is known to be bad; it counts
+        where all of it lies before that.
+        """
         problems = self.integrity.problems + self.completeness.problems + self.anchoring.problems
-        return min(problems, key=lambda problem: (problem.index is None, problem.index or 0), default=None)
+        exact = _first(each for each in problems if each.until is None)
+        within = _first(each for each in problems if each.until is not None)
+        if within is None or within.until is None:
+            return exact
+        known = exact is not None and exact.index is not None and exact.index <= within.until
+        return exact if known else within
 
     def add_redacted(self, redacted: Redacted) -> None:
         if len(self.redacted) < MAX_PROBLEMS:
@@ -136,8 +152,9 @@ class Verdict:
         yield from self._remarks()
 
     def _remarks(self) -> Iterator[str]:
-        if self.dropped:
-            yield f"retention: records 0 to {self.dropped - 1} were dropped as a record says; their leaves are here"
+        unsaid = (each.index or 0 for each in self.completeness.problems if each.code == DROPPED_UNSAID)
+        if said := min(unsaid, default=self.dropped):
+            yield f"retention: records 0 to {said - 1} were dropped as a record says; their leaves are here"
         for redacted in self.redacted:
             yield f"redacted: {redacted}"
         if self.redacted_more:
@@ -160,6 +177,10 @@ class Verdict:
     def _sections(self) -> list[tuple[str, Section]]:
         names = ("integrity", "completeness", "anchoring", "warnings")
         return [(name, getattr(self, name)) for name in names]
+
+
+def _first(problems: Iterable[Problem]) -> Problem | None:
+    return min(problems, key=lambda problem: (problem.index is None, problem.index or 0), default=None)
 
 
 def _section_json(section: Section) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from audit.log import Log
-from audit.record import Record, canonical_bytes, leaf_hash, parse
+from audit.record import Record, canonical_bytes, leaf_hash, parse, timestamp
 from audit.sealing import hidden
 from audit.verdict import Verdict
 
@@ -22,6 +22,13 @@ SEALED = (3, 12, 15)
 
 RETENTION, LET_GO = 17, 8
 """A record that lets those before `LET_GO` go."""
+
+LETS_GO = {
+    "first_dropped": 0,
+    "first_kept": LET_GO,
+    "days": 400,
+    "before": timestamp(NOON + timedelta(seconds=RETENTION, days=-400)),
+}
 
 TABLES = ("records", "attributes", "nodes", "parts", "stubs", "schema")
 
@@ -35,7 +42,8 @@ def write_evidence(log: Log, first: int = 0, end: int = SIZE, actor: str = "agen
             actor=actor,
             at=NOON + timedelta(seconds=number),
             attributes=attributes | ({"first_kept": str(LET_GO)} if number == RETENTION else {}),
-            payload={"note": note, "rack": "caf\u00e9", "gpus": 1, "reason": f"because {number}"},
+            payload={"note": note, "rack": "caf\u00e9", "gpus": 1, "reason": f"because {number}"}
+            | (LETS_GO if number == RETENTION else {}),
             unique_key=f"key-{number}",
             sealed=("/payload/reason", "/attributes/approver") if number in SEALED else (),
         )

@@ -82,7 +82,7 @@ def test_fsck_says_what_was_dropped_and_holds_the_rest_against_every_anchor(aged
     for size, root in roots.items():
         verdict = fsck(path, expect_root=root, expect_size=size, deep=True)
         assert verdict.ok and (verdict.size, verdict.dropped) == (22, OLD), verdict.first_problem
-        assert not verdict.warnings.problems
+        assert [each.code for each in verdict.warnings.problems] == ["retention_unproven"]  # nothing for 499 days
     assert "retention: records 0 to 12 were dropped as a record says" in "\n".join(verdict.lines())
     assert not fsck(path, expect_root=bytes(32), expect_size=8).ok
 
