@@ -2,7 +2,7 @@
 through here, so that the heaps and lists are in step with the snapshot and a cycle never walks over all gangs.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set as AbstractSet
 from dataclasses import replace
 
 from scheduler_core.assigning import Tried
@@ -35,10 +35,11 @@ class Desk:
         *,
         spared: Collection[str] = (),
         usage_of: UsageOf = nothing_used,
+        left_out: AbstractSet[str] = frozenset(),
     ) -> None:
         self.snapshot, self.settings = snapshot, settings
         self.spared = frozenset(spared)  # nobody may send them back
-        self.lines = Lines(snapshot, now_s, usage_of)
+        self.lines = Lines(snapshot, now_s, usage_of, left_out)
         self.holders = Holders.of(snapshot)
         self.sites = Sites(snapshot, balanced=settings.balanced)
         self.tried: dict[str, Tried] = {}  # those whose search for flavors goes on in the next cycle, and from where

@@ -7,6 +7,7 @@ admit, does it back off, is it its turn, do others leave for it, is there quota,
 from collections.abc import Collection, Sequence
 
 from scheduler_core.backfill import Backfilled
+from scheduler_core.explain_cycle import Asked
 from scheduler_core.explain_reservations import NOTHING_HELD, held_back, look_ahead, with_promise
 from scheduler_core.explain_waits import no_seats, room_by_preemption
 from scheduler_core.explanation import Explanation, Reason
@@ -25,34 +26,51 @@ from scheduler_core.waiting import lines
 
 
 def explain(
-    snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings = DEFAULTS, spared: Collection[str] = ()
+    snapshot: Snapshot,
+    name: str,
+    now_s: Seconds,
+    settings: Settings = DEFAULTS,
+    spared: Collection[str] = (),
+    *,
+    settled: bool = False,
 ) -> Explanation | None:
-    """None: it runs at or above its minimum. `spared` are gangs that nobody may send back."""
+    """None: it runs at or above its minimum. `spared` are gangs that nobody may send back. `settled`: cycles have run
+    at this time, and this gang was not let in."""
     if snapshot.phase(name) is Phase.RUNNING:
         return None
-    return _explained(snapshot, name, now_s, settings, spared, look_ahead(snapshot, now_s, settings))
+    ahead, asked = look_ahead(snapshot, now_s, settings), Asked(snapshot, now_s, settings, spared, settled)
+    return _explained(snapshot, name, now_s, settings, spared, ahead, asked)
 
 
 def _explained(
-    snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings, spared: Collection[str], ahead: Backfilled
+    snapshot: Snapshot,
+    name: str,
+    now_s: Seconds,
+    settings: Settings,
+    spared: Collection[str],
+    ahead: Backfilled,
+    asked: Asked,
 ) -> Explanation:
     gang = snapshot.gang(name)
     told = (
         _stopped(snapshot, gang, now_s)
         or _behind(snapshot, gang, now_s, settings)
         or held_back(gang, ahead, now_s)
-        or _lacking(snapshot, gang, now_s, settings, spared)
+        or asked.corrected(gang, _lacking(snapshot, gang, now_s, settings, spared))
         or _no_nodes(snapshot, gang, settings)
         or Explanation(Reason.FITS, "nothing stands in its way", "the next cycle starts it")
     )
     return with_promise(told, name, ahead, now_s)
 
 
-def explain_all(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> dict[str, Explanation]:
-    """Every gang that does not run whole."""
+def explain_all(
+    snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, *, settled: bool = False
+) -> dict[str, Explanation]:
+    """Every gang that does not run whole; `settled` as above."""
     waiting = [name for name in sorted(snapshot.gangs) if snapshot.phase(name) is not Phase.RUNNING]
     ahead = look_ahead(snapshot, now_s, settings) if waiting else NOTHING_HELD
-    return {name: _explained(snapshot, name, now_s, settings, (), ahead) for name in waiting}
+    asked = Asked(snapshot, now_s, settings, (), settled)
+    return {name: _explained(snapshot, name, now_s, settings, (), ahead, asked) for name in waiting}
 
 
 def explain_pod(snapshot: Snapshot, pod: Pod, settings: Settings = DEFAULTS) -> Explanation:

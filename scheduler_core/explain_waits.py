@@ -49,20 +49,24 @@ def room_by_preemption(
         fits = bool(gone) and Nominating(snapshot, ground, sites).nominate(gang, when).does
     if fits:
         remedy = "wait until they have left"
-        return _awaits(
+        return awaits(
             lacking, [each.name for each in gone], "were sent back and hold theirs until they have left", remedy
         )
     victims = Nominating(snapshot, ground, sites).nominate(gang, when).victims
     if not victims:
         return None
     if gang.preemption_gates:
-        gates = ", ".join(sorted(gang.preemption_gates))
-        told = f"{lacking.message}; others would be sent back for it, and {gates} keeps it from that"
-        return replace(lacking, reason=Reason.HELD, message=told, remedy=f"lift {gates}")
-    return _awaits(lacking, [each.gang for each in victims], "are sent back for it", "the next cycle sends them back")
+        return kept_by_gates(lacking, gang)
+    return awaits(lacking, [each.gang for each in victims], "are sent back for it", "the next cycle sends them back")
 
 
-def _awaits(lacking: Explanation, names: Sequence[str], told: str, remedy: str) -> Explanation:
+def kept_by_gates(lacking: Explanation, gang: Gang) -> Explanation:
+    gates = ", ".join(sorted(gang.preemption_gates))
+    told = f"{lacking.message}; others would be sent back for it, and {gates} keeps it from that"
+    return replace(lacking, reason=Reason.HELD, message=told, remedy=f"lift {gates}")
+
+
+def awaits(lacking: Explanation, names: Sequence[str], told: str, remedy: str) -> Explanation:
     first = ", ".join(names[:NAMES_LIMIT])
     who = f"{first} and {len(names) - NAMES_LIMIT} more" if len(names) > NAMES_LIMIT else first
     return replace(

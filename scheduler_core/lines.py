@@ -57,8 +57,15 @@ def _merged(one: list[Entry], other: list[Entry]) -> list[Entry]:
 
 
 class Lines:
-    def __init__(self, snapshot: Snapshot, now_s: Seconds, usage_of: UsageOf = nothing_used) -> None:
-        self._snapshot, self._usage_of = snapshot, usage_of
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        now_s: Seconds,
+        usage_of: UsageOf = nothing_used,
+        left_out: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """`left_out` are queues that somebody else lets in."""
+        self._snapshot, self._usage_of, self._left_out = snapshot, usage_of, left_out
         self._kinds: dict[str, dict[object, _Alike]] = {}  # queue -> what is asked for -> those that ask for it
         self._kind_of: dict[str, _Alike] = {}
         self._entries: dict[str, Entry] = {}  # of those that wait; another one of the same name is void
@@ -75,7 +82,7 @@ class Lines:
     def arrive(self, name: str, now_s: Seconds) -> None:
         """It waits from now on; one that backs off is parked until its time."""
         gang, state = self._snapshot.gang(name), self._snapshot.state_of(name)
-        if not may_ever_start(gang):
+        if not may_ever_start(gang) or gang.queue in self._left_out:
             return
         if state.requeue_at_s is not None and state.requeue_at_s > now_s:
             self._sleeping[name] = state.requeue_at_s

@@ -31,7 +31,8 @@ def next_preemption(
 
     `spared` are gangs that nobody may send back, `passed_over` those that may send nobody back.
     """
-    waiting = [each for each in _heads(snapshot, now_s) if each.name not in passed_over and _has_rules(snapshot, each)]
+    able = (each for each in _heads(snapshot, now_s) if each.name not in passed_over and not each.preemption_gates)
+    waiting = [each for each in able if _has_rules(snapshot, each)]
     if not waiting:
         return None
     nominating = _nominating(snapshot, now_s, spared, settings)

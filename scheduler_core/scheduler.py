@@ -38,7 +38,10 @@ class CycleResult:
         return any(told)
 
 
-def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
+def cycle(
+    snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, *, others_let_in: bool = False
+) -> CycleResult:
+    """With `others_let_in`, gangs of queues without reservations are let in and resized by somebody else."""
     # 1. What drained queues, switched-off gangs and those with a failed check hold, they give up first.
     drained = (*settle(snapshot, now_s, settings), *_drain(snapshot, now_s))
 
@@ -46,7 +49,7 @@ def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> 
     completed, placed = _bind_what_lacks_a_node(snapshot, now_s, settings) if settings.place else ((), {})
 
     # 3. The first gang of every queue that may start now. Queues with reservations have a line of their own, in 7.
-    heads = _heads(snapshot, now_s, settings)
+    heads = [] if others_let_in else _heads(snapshot, now_s, settings)
 
     # 4. Who can stay within the own quota goes before who must borrow; then priority, then the longer wait.
     heads.sort(key=lambda gang: (_would_borrow(snapshot, gang), *order(snapshot, gang)))
@@ -68,17 +71,19 @@ def cycle(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> 
         resized += ahead.resized
 
     # 8. What nobody could use, elastic gangs grow into.
-    if not (admitted or completed or placed or drained):
+    if not (admitted or completed or placed or drained or others_let_in):
         resized += _grow(snapshot, now_s, settings, held)
 
     return CycleResult(admitted, completed, placed, drained, parked, tuple(resized), held)
 
 
-def run(snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS) -> CycleResult:
+def run(
+    snapshot: Snapshot, now_s: Seconds, settings: Settings = DEFAULTS, *, others_let_in: bool = False
+) -> CycleResult:
     """Cycles until nothing changes, told as one."""
     total = CycleResult(placed={})
     for _ in range(CYCLES_LIMIT):
-        result = cycle(snapshot, now_s, settings)
+        result = cycle(snapshot, now_s, settings, others_let_in=others_let_in)
         if not result.changed:
             return replace(total, reservations=result.reservations)
         total = CycleResult(
@@ -146,8 +151,8 @@ def lacks_checks(snapshot: Snapshot, gang: Gang) -> bool:
 
 
 def is_incomplete(snapshot: Snapshot, gang: Gang) -> bool:
-    """Let in, or partly running, with pods that lack a node."""
-    if snapshot.phase(gang.name) is Phase.PENDING:
+    """Let in, or partly running, with pods that lack a node; nodes for one that is leaving are not looked for."""
+    if snapshot.phase(gang.name) is Phase.PENDING or snapshot.state_of(gang.name).evicted is not None:
         return False
     running, most = snapshot.running(gang.name), most_counts(snapshot, gang)
     return any(running[name] < most[name] for name in most)

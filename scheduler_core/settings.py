@@ -30,6 +30,13 @@ class Settings:
     heads: int | None = 1  # gangs of one queue in one cycle: 1 as Kueue; None: all that wait
     backfill: Rules | None = None  # reservations in `scheduler.run`; None: none, as Kueue, which knows nothing of them
 
+    @property
+    def by_quota(self) -> bool:
+        """Who has quota is in, as in Kueue: then it is Kueue's cycle that lets in (`settling.py`). Queues that hold
+        starts never let in by quota alone; where all do, nothing is left for that cycle."""
+        all_hold_starts = self.backfill is not None and self.backfill.queues is None
+        return (self.admit_by_quota or not self.place) and not all_hold_starts
+
     def __post_init__(self) -> None:
         policy(self.policy)
         if not self.fair_strategies or len(set(self.fair_strategies)) != len(self.fair_strategies):

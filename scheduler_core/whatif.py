@@ -12,7 +12,6 @@ from scheduler_core.changes import Change, apply_all
 from scheduler_core.explain import explain_all, explain_pod
 from scheduler_core.explanation import Explanation
 from scheduler_core.model import Seconds
-from scheduler_core.scheduler import run
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.settling import settle
 from scheduler_core.snapshot import Snapshot
@@ -81,7 +80,7 @@ def what_if(
         return Effect(
             started=tuple(sorted(after.running - before.running)),
             stopped=tuple(sorted(before.running - after.running)),
-            still_pending=explain_all(snapshot, end_s, settings),
+            still_pending=explain_all(snapshot, end_s, settings, settled=True),
             placed_pods=placed,
             waiting_pods={
                 name: explain_pod(snapshot, pod, settings) for name, pod in sorted(snapshot.waiting_pods.items())
@@ -124,5 +123,5 @@ def _cost_of_return(snapshot: Snapshot, name: str) -> tuple[bool, int, int, str]
 def _runs_without(snapshot: Snapshot, gang: str, rival: str, now_s: Seconds, settings: Settings) -> bool:
     with snapshot.fork():
         snapshot.evict(rival, now_s, delay_s=1)
-        run(snapshot, now_s, settings)
+        settle(snapshot, now_s, settings)
         return snapshot.phase(gang) is Phase.RUNNING

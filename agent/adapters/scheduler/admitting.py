@@ -1,9 +1,10 @@
 """Which waiting gangs their queues let in by quota alone, as Kueue does, and whom they send back for it.
 
-Nodes are found when the pods exist. Who is sent back leaves whole and is not let in again in the same round.
+Nodes are found when the pods exist. Who is sent back leaves whole; whether it is let in again is for the next round
+to say. What is decided here and what a look ahead foresees come of the same cycles (`settling.py`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from agent.adapters.scheduler.kueue_words import in_kueues_words
@@ -13,11 +14,11 @@ from agent.adapters.scheduler.rules import scheduling
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.reservations import Reservations
 from scheduler_core.explain import explain
-from scheduler_core.preemption import Cause, next_preemption
-from scheduler_core.scheduler import run
 from scheduler_core.settings import Settings
-from scheduler_core.snapshot import Snapshot
+from scheduler_core.settling import settle
 from scheduler_core.start import Assignment
+from scheduler_core.state import Phase
+from scheduler_core.victims import Cause
 
 BY_QUOTA = Settings(place=False)  # nodes are found when the pods exist
 
@@ -27,13 +28,6 @@ class Admissions:
     admitted: dict[ObjectRef, Assignment] = field(default_factory=dict)
     waiting: dict[ObjectRef, str] = field(default_factory=dict)  # and why
     preempted: dict[ObjectRef, tuple[Cause, ObjectRef]] = field(default_factory=dict)  # why, and for whom
-
-
-def _let_in(
-    snapshot: Snapshot, now_s: float, settings: Settings, names: Mapping[str, ObjectRef], result: Admissions
-) -> None:
-    for assignment in run(snapshot, now_s, settings).admitted:
-        result.admitted[names[assignment.gang]] = assignment
 
 
 def admit_waiting(
@@ -56,15 +50,18 @@ def admit_waiting(
     result.waiting.update({ref: f"LocalQueue {view.gangs[ref].queue} is stopped" for ref in if_held})
     now_s = view.taken_at.timestamp()
     settings = BY_QUOTA if reservations is None else scheduling(snapshot, reservations)
-    _let_in(snapshot, now_s, settings, names, result)
     every, kept = {str(ref): ref for ref in view.gangs}, {str(ref) for ref in spared}
-    while (found := next_preemption(snapshot, now_s, kept)) is not None:
+    held = {name for name in snapshot.gangs if snapshot.state_of(name).admission is not None}
+    settled = settle(snapshot, now_s, settings, kept)
+    for assignment in (each for told in settled.results for each in told.admitted):
+        if assignment.gang in names and snapshot.phase(assignment.gang) is not Phase.PENDING:
+            result.admitted[names[assignment.gang]] = assignment
+    for found in settled.preemptions:
         for victim in found.victims:
-            result.preempted[every[victim.gang]] = (victim.cause, names[found.gang])
-            snapshot.remove_gang(victim.gang)
-        _let_in(snapshot, now_s, settings, names, result)
+            if victim.gang in held:
+                result.preempted[every[victim.gang]] = (victim.cause, every[found.gang])
     for name, ref in names.items():
         if ref not in result.admitted and name in snapshot.gangs:
-            why = explain(snapshot, name, now_s, settings, kept)
+            why = explain(snapshot, name, now_s, settings, kept, settled=True)
             result.waiting[ref] = in_kueues_words(snapshot.gang(name), why) if why else "it runs"
     return result

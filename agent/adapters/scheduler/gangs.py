@@ -16,7 +16,7 @@ from agent.adapters.scheduler.shapes import priority, shape_of
 from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState as DomainState, ObjectRef, Pod
 from scheduler_core.model import Gang, PodSet
-from scheduler_core.state import Admission, GangState
+from scheduler_core.state import Admission, Eviction, GangState
 
 POD_SET_LABELS = ("kueue.x-k8s.io/podset", "watchkeeper.dev/pod-set", "jobset.sigs.k8s.io/replicatedjob-name")
 LOSES_ITS_PLACE = "PodsReadyTimeout"  # Kueue orders a gang sent back for this by when it was, others by their age
@@ -113,11 +113,15 @@ def state_of(view: ClusterView, gang: DomainGang, core: Gang) -> GangState | Non
     status = _status(view, gang.ref)
     told = {each.get("type"): each for each in status.get("conditions") or ()}
     held = [each for kind in ("QuotaReserved", "Admitted") if _is_true(each := told.get(kind) or {})]
+    back, evicted = status.get("requeueState") or {}, told.get("Evicted") or {}
+    requeue_at = _moment(back.get("requeueAt"))
     if held:
         since = _moment(held[0].get("lastTransitionTime")) or gang.created_at
-        return GangState(admission=_admission(status, core, seconds(since)))
-    back = status.get("requeueState") or {}
-    requeue_at, evicted = _moment(back.get("requeueAt")), told.get("Evicted") or {}
+        admission = _admission(status, core, seconds(since))
+        if not _is_true(evicted):
+            return GangState(admission=admission)
+        leaving = Eviction(str(evicted.get("reason") or ""), seconds(_moment(evicted.get("lastTransitionTime"))))
+        return GangState(admission, evicted=leaving, requeue_at_s=seconds(requeue_at) if requeue_at else None)
     if not back and not _is_true(evicted):
         return None
     late = _is_true(evicted) and evicted.get("reason") == LOSES_ITS_PLACE

@@ -304,3 +304,15 @@ def test_words_and_numbers_that_the_core_does_not_know_stop_no_forecast() -> Non
     assert snapshot.waiting_pods["a/p"].tolerations == ()
     assert [each.effect for each in snapshot.nodes["n"].taints] == ["NoSchedule"]
     assert snapshot.queues["ClusterQueue/bound"].preemption.borrow_threshold == 2**31 - 1
+
+
+@pytest.mark.parametrize(("evicted", "starts"), [("True", ("Gang/a/next",)), ("False", ())])
+def test_who_is_marked_as_sent_back_leaves_and_lets_others_in(evicted: str, starts: tuple[str, ...]) -> None:
+    """Until its pods have stopped it holds its quota; a look ahead sees further."""
+    conditions = [
+        {"type": kind, "status": status} for kind, status in (("QuotaReserved", "True"), ("Evicted", evicted))
+    ]
+    old = {**gang("old", 1), "status": {"conditions": conditions}}
+    waits = gang("next", 1, priority=3)
+    seen = view(node("n1"), queue(8), old, pod("o-0", "n1", "old"), waits)
+    assert SchedulerForecaster().what_if(seen, []).gangs_started == starts
