@@ -27,8 +27,8 @@ class Said:
     digest: str
     decision: Decision
     reason: str = ""
-    tier: int | None = None  # who was asked on that page, where the door can tell
     changes: Mapping[str, Any] | None = None  # of an edit: parameters, null takes one out
+    tier: int | None = None  # who was asked on that page, where the door can tell
 
 
 class Answering:

@@ -118,7 +118,7 @@ def said_by(view: Mapping[str, Any]) -> Said | None:
         about = json.loads(view["private_metadata"])
         request, digest, tier = str(about["request"]), str(about["digest"]), int(about["tier"])
         decision = {"approve": "approve", "reject": "reject"}[about["decision"]]
-        return Said(request, digest, decision, reason_of(view), tier)  # type: ignore[arg-type]
+        return Said(request, digest, decision, reason_of(view), tier=tier)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
