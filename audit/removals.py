@@ -114,7 +114,8 @@ class Removals:
         try:
             self.retentions.append(_retained(record))
         except (TypeError, ValueError, KeyError, OverflowError) as error:
-            self._refused.append((record.index, f"no record of retention as it has to be: {error}"))
+            why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            self._refused.append((record.index, f"no record of retention as it has to be: {why}"))
 
     def _redaction(self, record: Record) -> None:
         payload, target = record.payload, record.attributes.get(REDACTS, "")
