@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from scheduler_core.aging import line
 from scheduler_core.backfill import asks, backfill
 from scheduler_core.backfill_rules import CONSERVATIVE, EASY, Rules
+from scheduler_core.consumed import Decay
 from scheduler_core.errors import Unknown
 from scheduler_core.model import Gang, Seconds
 from scheduler_core.settings import Settings
@@ -19,6 +20,8 @@ from scheduler_core.simulation.at_desk import AtDesk
 from scheduler_core.simulation.step import Order, Step
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import commit, try_start
+
+HALF_LIFE_S = 24 * 3600  # of usage that is remembered: a day of work is half forgotten by the next
 
 
 def fifo(snapshot: Snapshot, now_s: Seconds, settings: Settings) -> Step:
@@ -115,6 +118,7 @@ ORDERS: tuple[tuple[str, Callable[[], Order]], ...] = (
     ("cycle", lambda: cycle),
     ("queues", lambda: AtDesk(Settings())),
     ("queues-fair", lambda: AtDesk(Settings(fair_sharing=True))),
+    ("queues-remembering", lambda: AtDesk(Settings(), Decay(half_life_s=HALF_LIFE_S))),
 )
 
 

@@ -1,5 +1,7 @@
 """Days of a cluster in virtual time: what is counted, and that the ways of scheduling differ as they should."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings, strategies as st
 from schedule_language import GPU
@@ -8,6 +10,8 @@ from scheduler_core import Duplicate, Gang, Invalid, Node, PodSet, Queue, Quota,
 from scheduler_core.simulation import ORDERS, Arrival, Moment, Result, by_name, simulate
 from scheduler_core.simulation.load import Life
 from scheduler_core.simulation.result import jain, percentile
+
+HOUR = 3600
 
 
 def cluster(gpus=8, queues=()):
@@ -128,3 +132,21 @@ def test_whatever_the_order_everything_that_fits_runs_once_and_nothing_is_over_f
         life = result.lives[each.gang.name]
         assert life.ended_s == life.started_s + each.runs_s and life.started_s >= each.at_s
     assert simulate(snapshot, arrivals, named[1]()).lives == result.lives
+
+
+def test_where_usage_is_remembered_the_local_queue_goes_first_that_had_least_lately():
+    """One queue for two teams: who had the whole cluster all day comes after who had nothing, though first in line."""
+    queues = [Queue(name="q", quotas=(Quota(resource=GPU, nominal=8),))]
+
+    def of(team, name, gpus, at_s, runs_s):
+        arrival = comes(name, gpus, at_s, runs_s, queue="q")
+        return replace(arrival, gang=replace(arrival.gang, local_queue=team))
+
+    load = [of("greedy", "all-day", 8, 0, 24 * HOUR)]
+    load += [of("greedy", f"more-{number}", 8, HOUR, HOUR) for number in range(3)]
+    load += [of("modest", "once", 8, 2 * HOUR, HOUR)]
+    by_time = starts(simulate(cluster(8, queues), load, by_name("queues")))
+    remembering = starts(simulate(cluster(8, queues), load, by_name("queues-remembering")))
+    assert by_time["once"] == 27 * HOUR
+    assert remembering["once"] == 24 * HOUR
+    assert sorted(remembering.values()) == sorted(by_time.values())
