@@ -77,8 +77,8 @@ def _replay(
     if as_json:
         show_json({"digest": policies.digest, "decisions": len(again), **counts, "changed": told})
     else:
-        rows = [(t["record"], t["decision_id"], t["what"], t["then"], t["now"]) for t in told]
-        show_table(("record", "decision", "about", "then", "now"), rows, nothing="No decision changes.")
+        rows = [(t["record"], _flip(t), f"{t['what']}: {t['then']}; now {t['now'] or 'none'}") for t in told]
+        show_table(("record", "then > now", "about, and why"), rows, nothing="No decision changes.")
         say(
             f"{len(again)} decisions: {counts['same']} the same, {counts['flipped']} flipped, "
             f"{counts['other_reasons']} for other reasons, {counts['different']} different under the same policies; "
@@ -87,6 +87,12 @@ def _replay(
         )
     if counts["different"]:
         raise typer.Exit(EXIT_ERROR)
+
+
+def _flip(told: dict[str, Any]) -> str:
+    """`allow > deny`: what a person looks for first stands where a narrow terminal still shows it."""
+    then, now = (str(told[key]).partition(" ")[0] for key in ("then", "now"))
+    return f"{then} > {now or 'none'}"
 
 
 def _line(again: Again) -> dict[str, Any]:

@@ -6,7 +6,7 @@ would be no limit. What the schema names but the policies cannot enforce yet is 
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,10 +15,12 @@ import yaml
 
 from agent.adapters.rego.faults import BundleRefused
 from agent.adapters.rego.source import Source, text_of
+from agent.domain.duration import parse_duration
 from agent.evidence.windows import why_unfit
 from agent.resources import bundled
 
 SCHEMA = "data.schema.json"
+HISTORY_D = 7  # of what was done; `agent.look` reads no further back
 OVERLAY = "the settings' policy data"
 
 
@@ -41,6 +43,8 @@ def read_limits(source: Source, overlay: Mapping[str, Any] | None) -> dict[str, 
     _check(validator, name, merged, whole=True)
     _check_freezes(name, merged)
     _check_windows(name, merged)
+    _check_tenants(name, merged)
+    _check_reach(name, merged)
     return merged
 
 
@@ -140,6 +144,31 @@ def _check_freezes(name: str, limits: Mapping[str, Any]) -> None:
             raise BundleRefused(f"{key}: {error}") from error
         if begins >= ends:
             raise BundleRefused(f"{key}: it ends ({freeze['to']}) before it begins ({freeze['from']})")
+
+
+def _check_tenants(name: str, limits: Mapping[str, Any]) -> None:
+    """A namespace of two tenants would be bound by neither's word alone."""
+    owner: dict[str, str] = {}
+    for tenant, told in (limits.get("tenants") or {}).items():
+        for namespace in told.get("namespaces", ()):
+            if owner.setdefault(namespace, tenant) != tenant:
+                raise BundleRefused(f"{name}: tenants.{tenant}: {namespace} belongs to {owner[namespace]} already")
+
+
+def _check_reach(name: str, limits: Mapping[str, Any]) -> None:
+    """A decision knows what was done in the last days, and no more: a longer limit would be a shorter one."""
+    radius = limits.get("blast_radius") or {}
+    reaches = {f"blast_radius.{part}.window": told["window"] for part, told in radius.items()}
+    for action, told in (limits.get("cooldown") or {}).items():
+        reaches |= {f"cooldown.{action}.per_target": told.get("per_target", "0s")}
+        reaches |= {f"cooldown.{action}.total.window": (told.get("total") or {}).get("window", "0s")}
+    reaches |= {f"attempts.{action}.window": told["window"] for action, told in (limits.get("attempts") or {}).items()}
+    reaches |= {"earned.demotion.window": limits["earned"]["demotion"]["window"]}
+    for key, duration in reaches.items():
+        if parse_duration(duration) > timedelta(days=HISTORY_D):
+            raise BundleRefused(
+                f"{name}: {key}: {duration} is longer than the {HISTORY_D} days that a decision knows of"
+            )
 
 
 def _check_windows(name: str, limits: Mapping[str, Any]) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from agent.adapters.rego import BundleRefused, EmbeddedPolicyEngine, selftest
 from agent.adapters.rego.archive import bundle_archive
-from agent.adapters.rego.limits import merge_patch
+from agent.adapters.rego.limits import HISTORY_D, merge_patch
+from agent.look import HISTORY_S
 from tests.agent.rego.bundles import GUARDRAIL, RULE, shipped, with_guardrail
 from tests.policies.inputs import cordon
 
@@ -99,6 +100,10 @@ def test_a_reason_of_a_rule_with_another_name_is_refused(tmp_path: Path) -> None
     assert "a rule named deny, escalate or allow, no other" in refusal(with_guardrail(tmp_path, text))
 
 
+def test_limits_reach_as_far_back_as_a_decision_looks() -> None:
+    assert HISTORY_D * 24 * 3600 == HISTORY_S
+
+
 def test_imports_are_refused(tmp_path: Path) -> None:
     text = GUARDRAIL.replace("site\n", "site\n\nimport data.watchkeeper.lib\n", 1) + RULE + "lib.is_undo"
     assert refusal(with_guardrail(tmp_path, text)).startswith("guardrails/site/site.rego:3: a policy imports nothing")
@@ -148,6 +153,11 @@ NIGHTS = {"name": "nights", "cron": "0 22 * * *", "duration": "8h", "timezone": 
         ({"windows": [{**NIGHTS, "duration": "40d"}]}, "windows.0.duration: 40d is not between"),
         ({"windows": [NIGHTS, NIGHTS]}, "windows.1.name: there are two windows named nights"),
         ({"earned": {"lower_bound": 1.5}}, "earned.lower_bound"),
+        ({"attempts": {"request_node_repair": {"count": 3, "window": "30d"}}}, "attempts.request_node_repair.window"),
+        ({"cooldown": {"drain_node": {"per_target": "8d"}}}, "cooldown.drain_node.per_target: 8d is longer than the 7"),
+        ({"blast_radius": {"nodes": {"percent": 10, "window": "8d"}}}, "blast_radius.nodes.window: 8d is longer"),
+        ({"earned": {"demotion": {"failures": 3, "window": "30d"}}}, "earned.demotion.window: 30d is longer"),
+        ({"tenants": {"a": {"namespaces": ["x"]}, "b": {"namespaces": ["x"]}}}, "tenants.b: x belongs to a already"),
         ({"earned": None}, "'earned' is a required property"),
         ({"approvals": {"default": {"tiers": [{}]}}}, "approvals.default.tiers.0: 'groups' is a required"),
         ({"freezes": [{"name": "x", "from": "2026-12-20"}]}, "freezes.0.from"),
