@@ -21,7 +21,7 @@ check: test live  ## what CI calls: the quick suite, then everything that needs 
 live: $(STAMP)  ## real Prometheus, Alertmanager and PostgreSQL, a real model, real processes that are killed
 	./tests/live/install.sh
 	$(BIN)/python -m pytest $(SIMULATED) -n 2 --override-ini addopts="-q --strict-markers"
-	$(BIN)/python -m pytest tests/live $(SIMULATED:%=--ignore=%) --override-ini addopts="-q --strict-markers"
+	$(BIN)/python -m pytest tests/live $(SIMULATED:%=--ignore=%) -n 2 --dist loadfile --override-ini addopts="-q --strict-markers"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
