@@ -45,9 +45,8 @@ def until(look: Callable[[], object]) -> None:
 
 
 def test_a_place_that_is_away_is_told_asked_again_and_caught_up(
-    log: Log, signer: Signer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    log: Log, signer: Signer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)  # as a command has it that is run in here
     caplog.set_level(logging.INFO)
     place = tmp_path / "worm"
     place.write_text("not mounted")
