@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from agent.acting import Deed, acting
 from agent.domain.base import parse_rfc3339, rfc3339
 from agent.domain.cluster import ClusterView
 from agent.domain.proposal import Proposal, Step, Verb
@@ -28,6 +29,7 @@ from agent.ports import (
     Ports,
     RepairSystem,
     TooManyRequests,
+    Unauthorized,
 )
 
 MARK = "watchkeeper.dev/action"
@@ -202,8 +204,11 @@ def _dry_run(call: StepCall, through: Effectors) -> StepResult | None:
 
 
 def _is_refusal(fault: ClusterFault) -> bool:
-    """The server understood and said no. Without an answer, or with a fault of its own, nothing is said yet."""
-    return 400 <= fault.status < 500
+    """The server understood and said no. Without an answer, or with a fault of its own, nothing is said yet.
+
+    Credentials that it does not accept are no answer to what was asked: tokens expire, and are read again.
+    """
+    return 400 <= fault.status < 500 and not isinstance(fault, Unauthorized)
 
 
 def _same_object(step: Step, through: Effectors) -> bool:
@@ -216,6 +221,11 @@ def _same_object(step: Step, through: Effectors) -> bool:
 
 
 def _effect(call: StepCall, through: Effectors, *, dry_run: bool) -> None:
+    with acting(Deed(call.proposal.incident, call.proposal.action, call.mark)):
+        _do(call, through, dry_run=dry_run)
+
+
+def _do(call: StepCall, through: Effectors, *, dry_run: bool) -> None:
     step, body = call.step, call.step.body
     match step.verb:
         case Verb.PATCH:

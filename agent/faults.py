@@ -3,6 +3,8 @@
 Import them from `agent.ports`, beside the Protocols that raise them.
 """
 
+from collections.abc import Mapping
+
 
 class Fault(Exception):
     """Something outside did not work. `place` names it: 'apiserver', 'log', 'prometheus', 'policy' …"""
@@ -18,6 +20,18 @@ class ClusterFault(Fault):
     status = 0
 
 
+class Unauthorized(ClusterFault):
+    """Our credentials are not accepted: an expired token, most often. Nothing was judged, so nothing was refused."""
+
+    status = 401
+
+
+class Forbidden(ClusterFault):
+    """We lack the right, or an admission webhook said no."""
+
+    status = 403
+
+
 class NotFound(ClusterFault):
     status = 404
 
@@ -28,6 +42,20 @@ class Conflict(ClusterFault):
     status = 409
 
 
+class FieldConflict(Conflict):
+    """Another field manager owns what an apply would change."""
+
+    def __init__(self, message: str, owners: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.owners = owners  # field -> what the server says of its owner
+
+
+class Gone(ClusterFault):
+    """The server has forgotten the changes since our version, or the list that a page belongs to."""
+
+    status = 410
+
+
 class Invalid(ClusterFault):
     status = 422
 
@@ -36,10 +64,18 @@ class TooManyRequests(ClusterFault):
     """A PodDisruptionBudget forbids the eviction, or the server sheds load."""
 
     status = 429
+    retry_after_s: float | None = None  # as far as the server said
+
+
+class ServerError(ClusterFault):
+    """The server failed at it: whether anything was done is not known."""
+
+    status = 500
 
 
 class ClusterUnavailable(ClusterFault):
     status = 503
+    retry_after_s: float | None = None
 
 
 class MetricsUnavailable(Fault):

@@ -23,14 +23,19 @@ from agent.faults import (
     Conflict as Conflict,
     DeskUnavailable as DeskUnavailable,
     Fault as Fault,
+    FieldConflict as FieldConflict,
+    Forbidden as Forbidden,
+    Gone as Gone,
     Invalid as Invalid,
     LedgerUnavailable as LedgerUnavailable,
     MetricsUnavailable as MetricsUnavailable,
     NotFound as NotFound,
     PolicyUnavailable as PolicyUnavailable,
     RepairUnavailable as RepairUnavailable,
+    ServerError as ServerError,
     StoreUnavailable as StoreUnavailable,
     TooManyRequests as TooManyRequests,
+    Unauthorized as Unauthorized,
 )
 
 JsonObject = dict[str, Any]
@@ -102,6 +107,17 @@ class Cluster(Protocol):
     def bind(self, ref: ObjectRef, node: str) -> None: ...
 
     def create(self, manifest: JsonObject, *, dry_run: bool = False) -> JsonObject: ...
+
+
+class Feed(Protocol):
+    """Follows some kinds of a cluster that changes by itself: lists them, then watches."""
+
+    def news(self) -> Sequence[WatchEvent]:
+        """What changed since it was asked last, at first everything; of each object the last change only.
+
+        Raises ClusterFault while a watch is broken: what is seen then may be old, and nothing is decided on it.
+        """
+        ...
 
 
 class Views(Protocol):

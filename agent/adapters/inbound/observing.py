@@ -1,10 +1,11 @@
 """Looks at the API server for what nobody sends: Events, and node conditions that turned bad or good.
 
-A poll, not a stream: what is new is told by uid and resourceVersion, so nothing is told twice while the process lives,
-and what it forgets at a restart the inbox remembers. A malformed object costs itself only.
+What is new is told by uid and resourceVersion, so nothing is told twice while the process lives, and what it forgets at
+a restart the inbox remembers. A live server's Events are followed (all but those that the agent wrote itself); one that
+only lists and watches is asked at each look. A malformed object costs itself only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from agent.adapters.inbound.conditions import changed_conditions
@@ -12,7 +13,7 @@ from agent.adapters.inbound.delivery import Malformed
 from agent.adapters.inbound.events import read_event
 from agent.domain.cluster import ClusterView, Node
 from agent.domain.signal import Signal
-from agent.ports import Cluster, ClusterFault, JsonObject
+from agent.ports import Cluster, ClusterFault, Feed, JsonObject, WatchEvent
 
 _GONE = 410  # the server has forgotten the changes since our version
 
@@ -23,8 +24,10 @@ Refused = Callable[[str, str, str], None]
 class Observer:
     """One per agent; not thread-safe."""
 
-    def __init__(self, cluster: Cluster, on_refused: Refused) -> None:
+    def __init__(self, cluster: Cluster, on_refused: Refused, feed: Feed | None = None) -> None:
+        """`feed` tells the changes of Events, where the cluster has one for them."""
         self._cluster = cluster
+        self._feed = feed
         self._on_refused = on_refused
         self._versions: dict[str, str] = {}  # of Events, by uid
         self._reached: int | None = None  # the newest version of an Event; None before there was one
@@ -47,6 +50,8 @@ class Observer:
 
     def _news(self) -> list[JsonObject]:
         """All Events at the first look and wherever the server has forgotten how far we were; then what changed."""
+        if self._feed is not None:
+            return self._latest(self._feed.news())
         try:
             return self._listed() if self._reached is None else self._changed(self._reached)
         except ClusterFault as fault:
@@ -62,9 +67,13 @@ class Observer:
         return objects
 
     def _changed(self, since: int) -> list[JsonObject]:
+        changes = list(self._cluster.watch("v1", "Event", resource_version=str(since)))
+        self._reached = max((_number(change.object) for change in changes), default=since)
+        return self._latest(changes)
+
+    def _latest(self, changes: Sequence[WatchEvent]) -> list[JsonObject]:
         found: dict[str, JsonObject] = {}
-        for change in self._cluster.watch("v1", "Event", resource_version=str(since)):
-            self._reached = max(self._reached or 0, _number(change.object))
+        for change in changes:
             if change.type == "DELETED":
                 self._versions.pop(_uid(change.object), None)
                 found.pop(_uid(change.object), None)

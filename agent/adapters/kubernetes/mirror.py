@@ -1,7 +1,8 @@
 """A copy of the cluster's objects, kept current by watching: the first look lists, later looks read what changed.
 
-What the objects mean is left to translate.py. A kind that the server does not serve is asked for again now and then,
-since a CRD may be installed while we run.
+What the objects mean is left to translate.py. A live server is followed by threads of its own (live/following.py);
+one that only lists and watches is asked here, and a kind that it does not serve is asked for again now and then, since
+a CRD may be installed while we run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,9 +14,10 @@ from agent.adapters.kubernetes.fields import MalformedObject
 from agent.adapters.kubernetes.kinds import Kind
 from agent.adapters.kubernetes.owners import Key, group_of
 from agent.adapters.kubernetes.parsed import Parsed, parse
-from agent.ports import Cluster, ClusterFault, JsonObject, NotFound, WatchEvent
+from agent.ports import Cluster, ClusterFault, Feed, JsonObject, NotFound, WatchEvent
 
 UNSERVED_RETRY_S = 60  # a CRD is rarely new; a view is taken every few seconds
+CONTROLLER = "watchkeeper.dev/agent"  # who says what our Events say
 _GONE = 410  # the server has forgotten the changes since our version
 
 
@@ -24,6 +26,25 @@ class TellsAll(Protocol):
     """A cluster that can tell the changes of all kinds in one answer, as the simulated one does."""
 
     def changes_since(self, version: int) -> Iterable[WatchEvent]: ...
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A cluster that changes by itself: its feed lists and watches, whoever asks or not."""
+
+    def follow(self, kinds: Sequence[Kind], fields: str = "") -> Feed: ...
+
+
+def feed_of(cluster: Cluster, kinds: Sequence[Kind], fields: str = "") -> Feed | None:
+    """None for a cluster that has none. `fields` is a field selector."""
+    return (
+        cluster.follow(kinds, fields) if isinstance(cluster, Followed) and not isinstance(cluster, TellsAll) else None
+    )
+
+
+def events_of(cluster: Cluster) -> Feed | None:
+    """All Events but those that we write ourselves: what we did is no news to us."""
+    return feed_of(cluster, (Kind("v1", "Event"),), f"reportingComponent!={CONTROLLER}")
 
 
 @dataclass(slots=True)
@@ -46,6 +67,7 @@ class Copy:
 class Mirror:
     def __init__(self, cluster: Cluster, kinds: Sequence[Kind]) -> None:
         self._cluster = cluster
+        self._feed = feed_of(cluster, kinds)
         self._reached = 0
         self._kinds = {kind: _Following() for kind in kinds}
         self._rank = {kind: -index for index, kind in enumerate(kinds)}
@@ -53,6 +75,8 @@ class Mirror:
 
     def refresh(self, now: datetime) -> bool:
         """Reads what changed; True if anything did. Raises ClusterFault; what was read until then is kept."""
+        if self._feed is not None:
+            return self._apply_news(self._feed.news())
         if isinstance(self._cluster, TellsAll):
             return self._apply_all(self._cluster.changes_since(self._reached))
         changed = False
@@ -70,6 +94,16 @@ class Mirror:
             if kind in self._kinds:
                 changed = self._apply(kind, event) or changed
         return changed
+
+    def _apply_news(self, news: Sequence[WatchEvent]) -> bool:
+        """What a feed tells is the truth, in one version of each kind, even where the server's versions went back."""
+        for event in news:
+            key = _key(event.object)
+            if event.type == "DELETED":
+                self.copies.pop(key, None)
+            else:
+                self.copies[key] = Copy(_version(event.object), 0, _result(event.object))
+        return bool(news)
 
     def _follow(self, kind: Kind, following: _Following, now: datetime) -> bool:
         try:

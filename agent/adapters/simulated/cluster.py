@@ -20,22 +20,18 @@ from agent.adapters.simulated.store import Change, ObjectStore, Origin
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.ports import (
-    ClusterFault,
     ClusterUnavailable,
     Conflict,
     Invalid,
     JsonObject,
     NotFound,
+    ServerError,
     TooManyRequests,
     WatchEvent,
 )
 
 MANAGER = "watchkeeper"
 SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet", "LeaderWorkerSet", "ReplicationController")
-
-
-class ServerError(ClusterFault):
-    status = 500
 
 
 class SimulatedCluster:

@@ -1,0 +1,240 @@
+"""The Cluster port on a real API server: its verbs, one request each, with a time limit and a typed fault.
+
+Whatever is changed names our field manager, and where the caller says which object it judged, that very object: by
+uid, by resourceVersion. What is changed is told the followers at once, so that a look after an act shows the act.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from agent.adapters.kubernetes.kinds import Kind
+from agent.adapters.kubernetes.live.access import Access
+from agent.adapters.kubernetes.live.connection import Connection, Told
+from agent.adapters.kubernetes.live.deeds import DeedWriter
+from agent.adapters.kubernetes.live.discovery import Catalogue, Resource
+from agent.adapters.kubernetes.live.feed import LiveFeed
+from agent.adapters.kubernetes.live.paging import Pages
+from agent.adapters.kubernetes.live.watching import watched
+from agent.domain.cluster import ObjectRef
+from agent.ports import Clock, Conflict, Gone, Invalid, JsonObject, NotFound, WatchEvent
+
+MANAGER = "watchkeeper"
+POLL_S = 1  # how long `watch` waits for what has not happened yet; whoever follows for long asks for a feed
+LIST_TRIES = 3  # a list whose pages the server has forgotten half way is begun again
+_MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+
+log = logging.getLogger("watchkeeper.apiserver")
+
+
+def _heard(door: str, place: str, reason: str) -> None:
+    log.warning("%s: %s: %s", door, place, reason)
+
+
+class LiveCluster:
+    """An agent.ports.Cluster. `instance` names this agent in the Events that it writes."""
+
+    def __init__(self, access: Access, clock: Clock, *, told: Told = _heard, instance: str = MANAGER) -> None:
+        self._connection = Connection(access.configuration, clock, told)
+        self._catalogue = Catalogue(self._connection)
+        self._feeds: list[LiveFeed] = []
+        self._deeds = DeedWriter(self._connection, clock, instance)
+
+    @property
+    def skew_s(self) -> float:
+        """How far our clock is ahead of the server's, as its last answer said."""
+        return self._connection.skew_s
+
+    def close(self) -> None:
+        """Ends what follows the cluster; what was done is still told first."""
+        for feed in self._feeds:
+            feed.close()
+        self._deeds.close()
+        self._connection.close()
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def get(self, ref: ObjectRef) -> JsonObject:
+        return self._connection.read(self._catalogue.of(ref).path(ref))
+
+    def list(
+        self, api_version: str, kind: str, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[JsonObject]:
+        resource = self._catalogue.find(api_version, kind)
+        wanted = [("labelSelector", ",".join(f"{name}={value}" for name, value in labels.items()))] if labels else []
+        for attempt in range(LIST_TRIES):
+            try:
+                return [each for page in Pages(self._connection, resource, namespace, wanted) for each in page]
+            except Gone:
+                if attempt == LIST_TRIES - 1:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def watch(self, api_version: str, kind: str, *, resource_version: str) -> Iterator[WatchEvent]:
+        """A poll of a second."""
+        resource = self._catalogue.find(api_version, kind)
+        with watched(self._connection, resource, resource_version, POLL_S) as events:
+            yield from (event for event in events if event.type != "BOOKMARK")
+
+    def follow(self, kinds: Sequence[Kind], fields: str = "") -> LiveFeed:
+        """Lists and watches these kinds from now on, each object in the first of the versions that is served.
+
+        `fields` is a field selector, for all of them.
+        """
+        feed = LiveFeed(self._connection, self._catalogue, kinds, fields)
+        self._feeds.append(feed)
+        return feed
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def patch(
+        self,
+        ref: ObjectRef,
+        body: JsonObject,
+        *,
+        subresource: Literal["status"] | None = None,
+        dry_run: bool = False,
+        uid: str | None = None,
+        field_manager: str = MANAGER,
+    ) -> JsonObject:
+        resource = self._catalogue.of(ref)
+        said = _with_uid(ref, body, uid)
+        if subresource is None and "status" in resource.subresources:
+            said = {name: value for name, value in said.items() if name != "status"}
+        query = [*_dry(dry_run), ("fieldManager", field_manager)]
+        after = self._write("PATCH", resource, resource.path(ref, subresource or ""), query, said, _MERGE)
+        return self._done(after, ref, "patch_status" if subresource else "patch", dry_run)
+
+    def apply(
+        self,
+        manifest: JsonObject,
+        *,
+        subresource: Literal["status"] | None = None,
+        dry_run: bool = False,
+        force: bool = False,
+        field_manager: str = MANAGER,
+    ) -> JsonObject:
+        """Server-side apply: the fields of `manifest` are ours from now on, and those that we no longer name go.
+
+        Raises FieldConflict where another manager owns one of them, unless `force`.
+        """
+        ref = _ref(manifest)
+        resource = self._catalogue.of(ref)
+        query = [*_dry(dry_run), ("fieldManager", field_manager), ("force", "true" if force else "false")]
+        after = self._write("PATCH", resource, resource.path(ref, subresource or ""), query, manifest, _APPLY)
+        return self._done(after, ref, "apply", dry_run)
+
+    def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject:
+        resource = self._catalogue.of(ref)
+        if "scale" not in resource.subresources:
+            self.get(ref)
+            raise NotFound(f"{ref} has no scale subresource")
+        path = resource.path(ref, "scale")
+        scale = self._connection.read(path)
+        if uid is not None and scale["metadata"].get("uid") != uid:
+            raise Conflict(f"{ref} is {scale['metadata'].get('uid')} now, not {uid}")
+        wanted = {**scale, "spec": {**(scale.get("spec") or {}), "replicas": replicas}}
+        query = [*_dry(dry_run), ("fieldManager", MANAGER)]
+        after = self._write("PUT", resource, path, query, wanted)
+        if not dry_run:
+            self._deeds.note(ref, {"metadata": scale["metadata"]}, "scale")
+            self._refresh(ref)
+        return after
+
+    def evict(self, ref: ObjectRef, *, dry_run: bool = False, uid: str | None = None) -> None:
+        resource = self._catalogue.of(ref)
+        if "eviction" not in resource.subresources:
+            raise Invalid(f"{ref}: only pods are evicted")
+        options: JsonObject = {"preconditions": {"uid": uid}} if uid is not None else {}
+        metadata = {"name": ref.name, "namespace": ref.namespace}
+        eviction: JsonObject = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+        wanted = {**eviction, "deleteOptions": options}
+        self._write("POST", resource, resource.path(ref, "eviction"), _dry(dry_run), wanted)
+        if not dry_run:
+            self._deeds.note(ref, {"metadata": {"uid": uid} if uid else {}}, "evict")
+            self._refresh(ref)
+
+    def bind(self, ref: ObjectRef, node: str) -> None:
+        resource = self._catalogue.of(ref)
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        metadata = {"name": ref.name, "namespace": ref.namespace}
+        binding: JsonObject = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target}
+        query = [("fieldManager", MANAGER)]
+        self._write("POST", resource, resource.path(ref, "binding"), query, binding)
+        self._refresh(ref)
+
+    def create(self, manifest: JsonObject, *, dry_run: bool = False) -> JsonObject:
+        ref = _ref(manifest)
+        resource = self._catalogue.of(ref)
+        resource.path(ref)  # whether it says its namespace
+        query = [*_dry(dry_run), ("fieldManager", MANAGER)]
+        made = self._write("POST", resource, resource.collection(ref.namespace), query, manifest)
+        return self._done(made, ref, "create", dry_run)
+
+    def delete(self, ref: ObjectRef, *, uid: str | None = None, dry_run: bool = False) -> None:
+        """In the background: what it owns goes after it. Finalizers may keep it for as long as they like."""
+        resource = self._catalogue.of(ref)
+        options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        self._write("DELETE", resource, resource.path(ref), _dry(dry_run), options)
+        if not dry_run:
+            self._deeds.note(ref, {"metadata": {"uid": uid} if uid else {}}, "delete")
+
+    # -- after a change ------------------------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        method: str,
+        resource: Resource,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: JsonObject,
+        content_type: str = "application/json",
+    ) -> JsonObject:
+        try:
+            return self._connection.write(method, path, query, body, content_type)
+        except NotFound:
+            self._catalogue.doubt()  # the object is gone, or its whole kind in this version
+            raise
+
+    def _done(self, after: JsonObject, ref: ObjectRef, verb: str, dry_run: bool) -> JsonObject:
+        if not dry_run:
+            for feed in self._feeds:
+                feed.changed(after)
+            self._deeds.note(ref, after, verb)
+        return after
+
+    def _refresh(self, ref: ObjectRef) -> None:
+        """For a verb whose answer is not the object: how it is now, or that it is gone, where somebody follows it."""
+        if not any(feed.follows(Kind(ref.api_version, ref.kind)) for feed in self._feeds):
+            return
+        try:
+            now = self.get(ref)
+        except NotFound:
+            return  # the watch tells when
+        for feed in self._feeds:
+            feed.changed(now)
+
+
+def _with_uid(ref: ObjectRef, body: JsonObject, uid: str | None) -> JsonObject:
+    """The uid in a merge patch is a precondition: it may not change."""
+    metadata: Any = body.get("metadata", {}) if isinstance(body, dict) else None
+    if not isinstance(metadata, dict):
+        raise Invalid(f"{ref}: a merge patch is an object, and so is its metadata")
+    return body if uid is None else {**body, "metadata": {**metadata, "uid": uid}}
+
+
+def _dry(dry_run: bool) -> list[tuple[str, str]]:
+    return [("dryRun", "All")] if dry_run else []
+
+
+def _ref(manifest: JsonObject) -> ObjectRef:
+    metadata = manifest.get("metadata")
+    named = metadata if isinstance(metadata, dict) else {}
+    words = (manifest.get("apiVersion"), manifest.get("kind"), named.get("name"))
+    if not all(isinstance(word, str) and word for word in words):
+        raise Invalid("a manifest names its apiVersion, its kind and metadata.name")
+    return ObjectRef(
+        api_version=str(words[0]), kind=str(words[1]), namespace=named.get("namespace") or None, name=str(words[2])
+    )

@@ -1,0 +1,220 @@
+"""One request to the API server and its answer, as JSON or as a fault. The only place that speaks HTTP.
+
+What only reads is asked again, a few times, where a second try may succeed; what changes something never is: whether it
+happened is for the workflow to find out. Credentials that are no longer accepted are read again, once.
+"""
+
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes import client
+from kubernetes.config.config_exception import ConfigException
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
+
+from agent.acting import current
+from agent.adapters.kubernetes.live.access import Configure
+from agent.adapters.kubernetes.live.refusals import fault_of
+from agent.ports import Clock, ClusterFault, ClusterUnavailable, JsonObject, TooManyRequests, Unauthorized
+
+CONNECT_TIMEOUT_S = 3.0
+READ_TIMEOUT_S = 10.0  # a list page of 500 large objects takes one
+TRIES_TO_READ = 3
+READ_AT_MOST_S = 10.0  # all tries together; then whoever asked says that the server does not answer
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+SKEW_TOLD_S = 5.0  # the Date header has whole seconds, and an answer may be late by one or two
+SKEW_TOLD_AGAIN_S = 60.0  # how far it must have moved to be news
+USER_AGENT = "watchkeeper"
+_HARMLESS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/"
+
+Told = Callable[[str, str, str], None]
+"""Told (door, place, reason) of what somebody should know."""
+
+log = logging.getLogger("watchkeeper.apiserver")
+
+
+class Connection:
+    """Safe for several threads."""
+
+    def __init__(self, configure: Configure, clock: Clock, told: Told) -> None:
+        self._configure = configure
+        self._clock = clock
+        self._told = told
+        self._lock = threading.Lock()
+        self._client = client.ApiClient(configure())
+        self._generation = 0
+        self._skew_told_s = 0.0
+        self.skew_s = 0.0
+        """How far our clock is ahead of the server's, as its last answer said."""
+
+    def read(self, path: str, query: Sequence[tuple[str, str]] = (), accept: str = "application/json") -> JsonObject:
+        tries = Retrying(
+            stop=stop_after_attempt(TRIES_TO_READ) | stop_after_delay(READ_AT_MOST_S),
+            retry=retry_if_exception_type((ClusterUnavailable, TooManyRequests)),
+            wait=_pause,
+            reraise=True,
+        )
+        return tries(self._asked, "GET", path, query, None, {"Accept": accept})
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: JsonObject,
+        content_type: str = "application/json",
+    ) -> JsonObject:
+        return self._asked(method, path, query, body, {"Accept": "application/json", "Content-Type": content_type})
+
+    @contextmanager
+    def stream(self, path: str, query: Sequence[tuple[str, str]], read_timeout_s: float) -> Iterator[Iterator[bytes]]:
+        """The lines of an answer that goes on. Raises ClusterFault, then or while it is read."""
+        headers = {"Accept": "application/json"}
+        asked = f"GET {path} (watch)"
+        with _faults(asked):
+            response = self._sent("GET", path, query, None, headers, read_timeout_s)
+            try:
+                if response.status != 200:
+                    raise fault_of(response.status, response.read(), response.headers, asked)
+                yield _lines(response)
+            finally:
+                response.close()  # its connection is not used again: the rest of the answer was not read
+                response.release_conn()
+
+    def close(self) -> None:
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    def _asked(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], body: JsonObject | None, headers: dict[str, str]
+    ) -> JsonObject:
+        asked = f"{method} {path}"
+        with _faults(asked):
+            response = self._sent(method, path, query, body, headers, READ_TIMEOUT_S)
+            data = response.read()
+            response.release_conn()
+        if not 200 <= response.status < 300:
+            raise fault_of(response.status, data, response.headers, asked)
+        try:
+            found = json.loads(data)
+        except ValueError as error:
+            raise ClusterUnavailable(f"{asked}: the answer is no JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise ClusterUnavailable(f"{asked}: the answer is no object")
+        return found
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: JsonObject | None,
+        headers: dict[str, str],
+        read_timeout_s: float,
+    ) -> urllib3.BaseHTTPResponse:
+        generation = self._generation
+        response = self._sent_once(method, path, query, body, headers, read_timeout_s)
+        if response.status == Unauthorized.status and self._renewed(generation):
+            response.close()
+            response = self._sent_once(method, path, query, body, headers, read_timeout_s)
+        return response
+
+    def _sent_once(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: JsonObject | None,
+        headers: dict[str, str],
+        read_timeout_s: float,
+    ) -> urllib3.BaseHTTPResponse:
+        api = self._client
+        sent = {**headers, "User-Agent": user_agent()}
+        api.update_params_for_auth(sent, [], ["BearerToken"], path, method, body)
+        url = api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        response: urllib3.BaseHTTPResponse = api.rest_client.pool_manager.request(
+            method,
+            url,
+            body=None if body is None else json.dumps(body).encode(),
+            headers=sent,
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
+            preload_content=False,
+            retries=False,
+            redirect=False,
+        )
+        self._compare_clocks(response.headers)
+        return response
+
+    def _renewed(self, generation: int) -> bool:
+        """Reads the credentials again, unless another thread has since."""
+        with self._lock:
+            if self._generation != generation:
+                return True
+            try:
+                fresh = client.ApiClient(self._configure())
+            except ClusterFault as fault:
+                log.warning("the credentials cannot be read again: %s", fault)
+                return False
+            self._client, self._generation = fresh, generation + 1
+        log.info("the API server does not accept our credentials any more: read again")
+        return True
+
+    def _compare_clocks(self, headers: Mapping[str, str]) -> None:
+        try:
+            theirs = parsedate_to_datetime(headers.get("Date", ""))
+        except (ValueError, TypeError):
+            return
+        ours = self._clock.now()
+        self.skew_s = (ours - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
+        with self._lock:
+            news = abs(self.skew_s) > SKEW_TOLD_S and abs(self.skew_s - self._skew_told_s) > SKEW_TOLD_AGAIN_S
+            news = news or (abs(self.skew_s) > SKEW_TOLD_S >= abs(self._skew_told_s))
+            if not news:
+                return
+            self._skew_told_s = self.skew_s
+        ahead = "ahead of" if self.skew_s > 0 else "behind"
+        self._told("apiserver", "clock", f"this machine's clock is {abs(self.skew_s):.0f} s {ahead} the API server's")
+
+
+def user_agent() -> str:
+    """With the incident and the step that is done now, so that the API server's audit log leads to ours."""
+    deed = current()
+    if deed is None:
+        return USER_AGENT
+    return f"{USER_AGENT} incident/{_harmless(deed.incident)} action/{_harmless(deed.step)}"
+
+
+def _harmless(text: str) -> str:
+    return "".join(letter if letter in _HARMLESS else "_" for letter in text)[:200]
+
+
+def _pause(state: RetryCallState) -> float:
+    """As long as the server says; else a little longer each time, and not all agents at once."""
+    fault = state.outcome.exception() if state.outcome else None
+    said = fault.retry_after_s if isinstance(fault, ClusterUnavailable | TooManyRequests) else None
+    grown = min(FIRST_PAUSE_S * 2 ** (state.attempt_number - 1), LONGEST_PAUSE_S)
+    return float(min(max(said or 0.0, grown * random.uniform(0.5, 1.0)), LONGEST_PAUSE_S))  # noqa: S311 - no secret
+
+
+@contextmanager
+def _faults(asked: str) -> Iterator[None]:
+    """What urllib3 and the client raise, as the port's fault."""
+    try:
+        yield
+    except (urllib3.exceptions.HTTPError, OSError, ConfigException) as error:
+        said = " ".join(str(error).split())[:300]
+        fault = ClusterUnavailable(f"{asked}: {said or type(error).__name__}")
+        raise fault from error
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    rest = b""
+    for part in response.stream(amt=None, decode_content=True):
+        *whole, rest = (rest + part).split(b"\n")
+        yield from (line for line in whole if line)
