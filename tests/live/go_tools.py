@@ -1,7 +1,8 @@
 """Builds the real servers that come as Go modules, once, into a cache folder outside the tree; says how far it is.
 
 Each folder of `servers/` is a module of ours that pins one tool by version and by hash (go.mod, go.sum). What was built
-is kept under the hash of those two files, so a new pin is a new build and an old one is never taken for it.
+is kept under the hash of those files and of what Go we wrote there, so a new pin is a new build and an old one is never
+taken for it. Beside the binary lie the files that the tool is installed with (CRDs, stages), from the very same module.
 
     python tests/live/go_tools.py opa
 """
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 MODULES = Path(__file__).with_name("servers")
@@ -21,6 +23,22 @@ BUILD_AT_MOST_S = 3600.0  # a cold build of the largest takes twenty minutes on 
 TELL_EVERY_S = 15.0
 USUAL_PLACES = ("/usr/local/go/bin", "/usr/lib/go/bin")  # go.dev's archive and Debian's; not always on PATH
 _POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What `go build` alone leaves out: the version that a release says it is, and files it comes with."""
+
+    module: str
+    version_variable: str = ""
+    files: str = ""  # a folder of the module
+
+
+UPSTREAM = {
+    "kubernetes": Upstream("k8s.io/kubernetes", "k8s.io/component-base/version.gitVersion"),
+    "kueue": Upstream("sigs.k8s.io/kueue", "sigs.k8s.io/kueue/pkg/version.GitVersion", "config/components"),
+    "kwok": Upstream("sigs.k8s.io/kwok", files="kustomize/stage"),
+}
 
 
 class CannotBuild(RuntimeError):
@@ -44,8 +62,9 @@ def built(tool: str) -> Path:
 
 
 def _build(tool: str, module: Path, binary: Path) -> None:
-    package = _tool_package(module)
-    command = [_go(module), "build", "-v", "-trimpath", "-o", str(binary.with_suffix(".part")), package]
+    go, upstream = _go(module), UPSTREAM.get(tool)
+    command = [go, "build", "-v", "-trimpath", *_flags(module, upstream), "-o", str(binary.with_suffix(".part"))]
+    command.append(_tool_package(module))
     log = binary.with_suffix(".log")
     began = told = time.monotonic()
     with log.open("w") as out:
@@ -62,8 +81,37 @@ def _build(tool: str, module: Path, binary: Path) -> None:
                 print(f"building {tool}: {packages} packages in {now - began:.0f} s", file=sys.stderr, flush=True)
     if process.returncode:
         raise CannotBuild(f"{' '.join(command)} failed:\n{log.read_text(errors='replace')[-2000:]}")
-    binary.with_suffix(".part").rename(binary)
+    if upstream and upstream.files:
+        _keep_files(go, module, upstream, files_beside(binary))
+    binary.with_suffix(".part").rename(binary)  # the last: who sees the binary finds the files
     print(f"built {tool} in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def files_beside(binary: Path) -> Path:
+    """The folder of the module's own files, with its licence."""
+    return binary.with_name("files")
+
+
+def _flags(module: Path, upstream: Upstream | None) -> list[str]:
+    said = [f"-X {upstream.version_variable}={release(module.name)}"] if upstream and upstream.version_variable else []
+    return ["-ldflags", " ".join(["-s -w", *said])] if said else []
+
+
+def release(tool: str) -> str:
+    """That of the release which `servers/<tool>` pins."""
+    found = re.search(rf"{re.escape(UPSTREAM[tool].module)} (v\S+)", (MODULES / tool / "go.mod").read_text())
+    if found is None:
+        raise CannotBuild(f"{tool}/go.mod requires no {UPSTREAM[tool].module}")
+    return found[1]
+
+
+def _keep_files(go: str, module: Path, upstream: Upstream, target: Path) -> None:
+    command = [go, "list", "-m", "-f", "{{.Dir}}", upstream.module]
+    source = Path(subprocess.run(command, cwd=module, capture_output=True, text=True, check=True).stdout.strip())
+    for file in [source / "LICENSE", *(source / upstream.files).rglob("*.yaml")]:
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)  # not its mode: Go's cache is read-only
 
 
 def _tool_package(module: Path) -> str:
@@ -98,8 +146,10 @@ def _cache() -> Path:
 
 
 def _pin(module: Path) -> str:
-    pinned = (module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()
-    return hashlib.sha256(pinned).hexdigest()[:16]
+    pinned = [(module / "go.mod").read_bytes(), (module / "go.sum").read_bytes()]
+    pinned += [ours.read_bytes() for ours in sorted(module.glob("*.go"))]
+    pinned += [repr(UPSTREAM[module.name]).encode()] if module.name in UPSTREAM else []
+    return hashlib.sha256(b"".join(pinned)).hexdigest()[:16]
 
 
 if __name__ == "__main__":
