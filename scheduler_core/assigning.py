@@ -147,7 +147,10 @@ class _Walk:
         return None
 
     def _is_missed(self, resource: str, amount: int) -> bool:
-        return bool(amount) and resource != PODS and self._search.queue.undeclared is Undeclared.BLOCK
+        queue = self._search.queue
+        if not amount or resource == PODS or queue.undeclared is not Undeclared.BLOCK:
+            return False
+        return not resource.startswith(queue.overlooked)
 
     def _keep(self, pod_set: PodSet, amounts: Mapping[str, int], found: Mapping[str, _Found]) -> None:
         flavors, tried = self._flavors.setdefault(pod_set.name, {}), self._tried.setdefault(pod_set.name, {})

@@ -16,9 +16,18 @@ _WORST_FIRST = (CheckState.REJECTED, CheckState.RETRY, CheckState.PENDING)
 
 def verdict(snapshot: Snapshot, gang: Gang) -> CheckState:
     """The worst of what the checks of its queue say; one that says nothing is pending."""
-    wanted = () if gang.queue is None else snapshot.queues[gang.queue].checks
-    told = {snapshot.state_of(gang.name).checks.get(name, CheckState.PENDING) for name in wanted}
+    told = {snapshot.state_of(gang.name).checks.get(name, CheckState.PENDING) for name in checks_of(snapshot, gang)}
     return next((each for each in _WORST_FIRST if each in told), CheckState.READY)
+
+
+def checks_of(snapshot: Snapshot, gang: Gang) -> tuple[str, ...]:
+    """Those of its queue that are for the flavors that it was let in with; before that, for any of them."""
+    if gang.queue is None:
+        return ()
+    queue, admission = snapshot.queues[gang.queue], snapshot.state_of(gang.name).admission
+    if admission is None:
+        return queue.checks
+    return queue.checks_for({flavor for chosen in admission.flavors.values() for flavor in chosen.values()})
 
 
 def has_checks(snapshot: Snapshot, gang: Gang) -> bool:

@@ -7,6 +7,7 @@ admit, does it back off, is it its turn, do others leave for it, is there quota,
 from collections.abc import Collection, Sequence
 
 from scheduler_core.backfill import Backfilled
+from scheduler_core.checks import checks_of
 from scheduler_core.explain_cycle import Asked
 from scheduler_core.explain_reservations import NOTHING_HELD, held_back, look_ahead, with_promise
 from scheduler_core.explain_waits import no_seats, room_by_preemption
@@ -109,7 +110,7 @@ def _held(snapshot: Snapshot, gang: Gang) -> tuple[str, str] | None:
     """What somebody keeps closed to it alone, and the remedy: a check, a gate."""
     queue = None if gang.queue is None else snapshot.queues[gang.queue]
     if queue is not None and lacks_checks(snapshot, gang):
-        checks = ", ".join(queue.checks)
+        checks = ", ".join(checks_of(snapshot, gang))
         return f"it holds quota and waits for {checks}", f"see what keeps {checks}"
     if snapshot.phase(gang.name) is not Phase.PENDING:
         return None

@@ -74,7 +74,7 @@ def undeclared(queue: Queue, pod_set: PodSet) -> tuple[str, ...]:
     if queue.undeclared is Undeclared.IGNORE:
         return ()
     wanted = (name for name, quantity in sorted(pod_set.requests.items()) if quantity and name != PODS)
-    return tuple(name for name in wanted if not queue.flavors_of(name))
+    return tuple(name for name in wanted if not (queue.flavors_of(name) or name.startswith(queue.overlooked)))
 
 
 def suits(flavor: Flavor, pod_set: PodSet) -> str:

@@ -3,7 +3,7 @@
 The nouns alone. The arithmetic over them is in `quota_tree.py`; which flavor a pod set uses is decided in `flavors.py`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -220,11 +220,13 @@ class Queue:
     strategy: Strategy = Strategy.BEST_EFFORT_FIFO
     stop_policy: StopPolicy = StopPolicy.NONE
     undeclared: Undeclared = Undeclared.BLOCK
+    overlooked: tuple[str, ...] = ()  # what resources begin with that may be undeclared all the same
     preemption: PreemptionRules = field(default_factory=PreemptionRules)
     fungibility: Fungibility = field(default_factory=Fungibility)
     groups: tuple[ResourceGroup, ...] = ()  # left out: quotas that share a resource or a flavor are of one group
     weight: int | Fraction = 1
     checks: tuple[str, ...] = ()  # a gang with quota is let in only when all of these are ready
+    check_flavors: Mapping[str, frozenset[str]] = field(default_factory=dict)  # a check that is for these alone
     min_runtime_s: Seconds = 0  # its gangs are not sent back before they have run this long
 
     def __post_init__(self) -> None:
@@ -263,6 +265,14 @@ class Queue:
             require_member("Queue", self.name, field_name, value, kind)
         if rules.borrow_threshold is not None:
             require_priority("Queue", self.name, "preemption.borrow_threshold", rules.borrow_threshold)
+
+    def checks_for(self, flavors: AbstractSet[str]) -> tuple[str, ...]:
+        """Those that a gang with quota of these flavors must pass."""
+        return tuple(each for each in self.checks if not self._is_for_others(each, flavors))
+
+    def _is_for_others(self, check: str, flavors: AbstractSet[str]) -> bool:
+        meant = self.check_flavors.get(check)
+        return bool(meant) and not flavors.intersection(meant or ())
 
     def flavors_of(self, resource: str) -> tuple[str, ...]:
         return self._flavors_by_resource.get(resource, ())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scheduler_core.backfill import backfill
-from scheduler_core.checks import settle
+from scheduler_core.checks import checks_of, settle
 from scheduler_core.elastic import Resized, grow
 from scheduler_core.letting_in import let_in
 from scheduler_core.model import Gang, Pod, Seconds
@@ -144,10 +144,11 @@ def _order_let_in(snapshot: Snapshot, gang: Gang) -> tuple[int, Seconds, str]:
 
 def lacks_checks(snapshot: Snapshot, gang: Gang) -> bool:
     """It holds quota, and somebody has yet to say that it may start."""
-    queue, state = None if gang.queue is None else snapshot.queues[gang.queue], snapshot.state_of(gang.name)
-    if queue is None or not queue.checks or state.admission is None:
+    if gang.queue is None or not snapshot.queues[gang.queue].checks:
         return False
-    return any(state.checks.get(each) is not CheckState.READY for each in queue.checks)
+    state = snapshot.state_of(gang.name)
+    told = (state.checks.get(each) for each in checks_of(snapshot, gang))
+    return state.admission is not None and any(each is not CheckState.READY for each in told)
 
 
 def is_incomplete(snapshot: Snapshot, gang: Gang) -> bool:

@@ -11,6 +11,10 @@ class Kind(NamedTuple):
     kind: str
 
 
+_KUEUE = (
+    *("Workload", "ClusterQueue", "LocalQueue", "ResourceFlavor", "Cohort", "Topology"),
+    *("WorkloadPriorityClass", "AdmissionCheck"),
+)
 _KINDS: dict[str, tuple[str, ...]] = {
     "v1": ("Node", "Pod", "Namespace", "ResourceQuota"),
     "apps/v1": ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision"),
@@ -18,8 +22,8 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "policy/v1": ("PodDisruptionBudget",),
     "autoscaling/v2": ("HorizontalPodAutoscaler",),
     "watchkeeper.dev/v1alpha1": ("Gang", "Queue"),
-    "kueue.x-k8s.io/v1beta2": ("Workload", "ClusterQueue", "LocalQueue", "ResourceFlavor", "Cohort", "Topology"),
-    "kueue.x-k8s.io/v1beta1": ("Workload", "ClusterQueue", "LocalQueue", "ResourceFlavor", "Cohort", "Topology"),
+    "kueue.x-k8s.io/v1beta2": _KUEUE,
+    "kueue.x-k8s.io/v1beta1": _KUEUE,
     "kueue.x-k8s.io/v1alpha1": ("Cohort", "Topology"),
     "scheduling.k8s.io/v1beta1": ("PodGroup", "Workload"),
     "scheduling.k8s.io/v1alpha3": ("PodGroup", "Workload"),

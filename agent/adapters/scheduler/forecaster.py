@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.adapters.kueue.rules import KINDLY, KueueRules
 from agent.adapters.scheduler.amounts import amount
 from agent.adapters.scheduler.foretelling import prediction
 from agent.adapters.scheduler.gangs import pod_name
-from agent.adapters.scheduler.mapping import snapshot_of
+from agent.adapters.scheduler.mapping import mapped
 from agent.adapters.scheduler.rules import scheduling
 from agent.adapters.scheduler.run_times import ends_of
 from agent.adapters.scheduler.services import services
@@ -54,10 +55,14 @@ class _Asked:
     ends: Mapping[str, float]  # when gangs that run must end
 
 
+def _kindly() -> KueueRules:
+    return KINDLY
+
+
 class SchedulerForecaster:
-    def __init__(self, reservations: Reservations | None = None) -> None:
-        """`reservations`: as the queues of our own hold starts; None: they hold none."""
-        self._reservations = reservations
+    def __init__(self, reservations: Reservations | None = None, kueue: Callable[[], KueueRules] = _kindly) -> None:
+        """`reservations`: as the queues of our own hold starts; None: they hold none. `kueue`: how Kueue is set up."""
+        self._reservations, self._kueue = reservations, kueue
         self._asked: _Asked | None = None
 
     def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction:
@@ -74,8 +79,9 @@ class SchedulerForecaster:
 
     def _asked_about(self, view: ClusterView) -> _Asked:
         if self._asked is None or self._asked.view is not view:
-            snapshot = snapshot_of(view)
-            settings = scheduling(snapshot, self._reservations)
+            seen = mapped(view, self._kueue())
+            snapshot = seen.snapshot
+            settings = scheduling(snapshot, self._reservations, seen.queues.rules)
             without = what_if(snapshot, [], view.taken_at.timestamp(), settings=settings)
             self._asked = _Asked(view, snapshot, settings, without, ends_of(view))
         return self._asked

@@ -1,4 +1,4 @@
-"""A gang in the core's words: its pod sets, which pod is in which, and the quota it holds.
+"""A gang in the core's words: its pod sets, and which pod is in which. The quota that it holds is states.py's.
 
 A gang is named as its reference reads; a pod by namespace and name.
 """
@@ -9,17 +9,19 @@ from datetime import datetime
 from typing import Any
 
 from agent.adapters.kubernetes.fields import Fields
+from agent.adapters.kubernetes.gang_size import KUEUE
+from agent.adapters.kubernetes.owners import group_of
 from agent.adapters.kubernetes.pod_sets import pod_sets_of
+from agent.adapters.kueue.versions import in_v1beta2
+from agent.adapters.kueue.workloads import gates, is_on_hold, preemption_gates, reclaimable, topology_requests
 from agent.adapters.scheduler.queues import Queues
 from agent.adapters.scheduler.run_times import walltime_of
 from agent.adapters.scheduler.shapes import priority, shape_of
-from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState as DomainState, ObjectRef, Pod
 from scheduler_core.model import Gang, PodSet
-from scheduler_core.state import Admission, Eviction, GangState
+from scheduler_core.topologies import TopologyRequest
 
 POD_SET_LABELS = ("kueue.x-k8s.io/podset", "watchkeeper.dev/pod-set", "jobset.sigs.k8s.io/replicatedjob-name")
-LOSES_ITS_PLACE = "PodsReadyTimeout"  # Kueue orders a gang sent back for this by when it was, others by their age
 Raw = Mapping[str, Any]
 
 
@@ -42,25 +44,68 @@ def seconds(moment: datetime | None) -> float:
 
 
 def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
-    parts = parts_of(view, gang)
+    """As its objects say. Raises ValueError, TypeError or AttributeError for what a webhook would have refused."""
+    root = workload_of(view, gang)
+    status = root.within("status") if root else None
+    asked = topology_requests(root) if root else {}
+    done = reclaimable(status) if status else {}
+    pod_sets = []
+    for each in parts_of(view, gang):
+        part = replace(each, count=max(0, each.count - done.get(each.name, 0)))
+        pod_sets.append(_pod_set(part, flavor_labels(view, gang, queues, each.name), asked.get(each.name)))
+    return replace(
+        plain_gang_of(view, gang, queues),
+        pod_sets=tuple(pod_sets),
+        priority=_priority(gang, root, queues),
+        held=queues.is_held(gang) or (status is not None and is_on_hold(status)),
+        gates=gates(root) if root else frozenset(),
+        preemption_gates=preemption_gates(root) if root else frozenset(),
+    )
+
+
+def plain_gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
+    """Without what only Kueue would say of it."""
     return Gang(
         name=str(gang.ref),
-        pod_sets=tuple(_pod_set(each, flavor_labels(view, gang, queues, each.name)) for each in parts),
+        pod_sets=tuple(
+            _pod_set(each, flavor_labels(view, gang, queues, each.name), None) for each in parts_of(view, gang)
+        ),
         queue=queues.queue_of(gang),
         priority=priority(gang.priority),
         created_s=seconds(gang.created_at),
         active=gang.state is not DomainState.SUSPENDED,
         held=queues.is_held(gang),
+        uid=gang.uid if queues.rules.literal else "",
         walltime_s=walltime_of(view, gang),
     )
 
 
-def _pod_set(part: Part, flavor_selector: Mapping[str, str]) -> PodSet:
+def workload_of(view: ClusterView, gang: DomainGang) -> Fields | None:
+    """Its Workload in v1beta2's words, where Kueue has one for it."""
+    raw = view.objects.get(gang.ref)
+    if raw is None or (group_of(gang.ref.api_version), gang.ref.kind) != (KUEUE, "Workload"):
+        return None
+    return Fields.of(in_v1beta2(raw))
+
+
+def _priority(gang: DomainGang, root: Fields | None, queues: Queues) -> int:
+    """Kueue writes the number of its class into the Workload; one written by hand may name the class alone."""
+    spec = root.within("spec") if root else None
+    if spec is None or spec.has("priority"):
+        return priority(gang.priority)
+    named = spec.within("priorityClassRef")
+    if named.text("kind") != "WorkloadPriorityClass":
+        return priority(gang.priority)
+    return queues.classes.get(named.text("name"), priority(gang.priority))
+
+
+def _pod_set(part: Part, flavor_selector: Mapping[str, str], topology: TopologyRequest | None) -> PodSet:
     shape = shape_of(part.spec, flavor_selector)
     return PodSet(
         name=part.name,
         count=part.count,
-        min_count=part.min_count,
+        min_count=None if part.min_count is None else min(part.min_count, part.count) or None,
+        topology=topology,
         requests=shape.requests,
         node_selector=shape.node_selector,
         tolerations=shape.tolerations,
@@ -108,52 +153,6 @@ def pod_set_of(pod: Pod, gang: Gang, taken: Mapping[str, int]) -> str:
     return (roomy or list(alike))[0].name
 
 
-def state_of(view: ClusterView, gang: DomainGang, core: Gang) -> GangState | None:
-    """What its status says: the quota it holds, or since when it waits anew and until when it backs off."""
-    status = _status(view, gang.ref)
-    told = {each.get("type"): each for each in status.get("conditions") or ()}
-    held = [each for kind in ("QuotaReserved", "Admitted") if _is_true(each := told.get(kind) or {})]
-    back, evicted = status.get("requeueState") or {}, told.get("Evicted") or {}
-    requeue_at = _moment(back.get("requeueAt"))
-    if held:
-        since = _moment(held[0].get("lastTransitionTime")) or gang.created_at
-        admission = _admission(status, core, seconds(since))
-        if not _is_true(evicted):
-            return GangState(admission=admission)
-        leaving = Eviction(str(evicted.get("reason") or ""), seconds(_moment(evicted.get("lastTransitionTime"))))
-        return GangState(admission, evicted=leaving, requeue_at_s=seconds(requeue_at) if requeue_at else None)
-    if not back and not _is_true(evicted):
-        return None
-    late = _is_true(evicted) and evicted.get("reason") == LOSES_ITS_PLACE
-    return GangState(
-        returns=int(back.get("count") or 0),
-        requeue_at_s=seconds(requeue_at) if requeue_at else None,
-        queued_s=seconds(_moment(evicted.get("lastTransitionTime")) or gang.created_at) if late else None,
-    )
-
-
-def _admission(status: Raw, core: Gang, at_s: float) -> Admission:
-    written = {each.get("name"): each for each in assignments(status)}
-    told = {each.name: int(written.get(each.name, {}).get("count", each.count)) for each in core.pod_sets}
-    counts = {
-        each.name: min(told[each.name], each.count) for each in core.pod_sets
-    }  # one made smaller gives up the rest
-    flavors = {each.name: dict(written.get(each.name, {}).get("flavors") or {}) for each in core.pod_sets}
-    return Admission(at_s, counts, flavors)
-
-
-def _is_true(condition: Raw) -> bool:
-    return condition.get("status") == "True"
-
-
-def _moment(text: Any) -> datetime | None:
-    """None for what is no time: the scenario's condition counts all the same."""
-    try:
-        return parse_rfc3339(str(text)) if text else None
-    except ValueError:
-        return None
-
-
 def _status(view: ClusterView, ref: ObjectRef) -> Raw:
     status = view.objects.get(ref, {}).get("status")
     return status if isinstance(status, Mapping) else {}
@@ -169,7 +168,7 @@ def flavor_labels(view: ClusterView, gang: DomainGang, queues: Queues, pod_set: 
     chosen = {
         flavor
         for each in assignments(status)
-        if each.get("name") == pod_set
+        if isinstance(each, Mapping) and each.get("name") == pod_set
         for flavor in (each.get("flavors") or {}).values()
     }
     labels: dict[str, str] = {}

@@ -5,35 +5,75 @@ gang's missing pods are called is the core's guess unless they exist.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from agent.adapters.scheduler.gangs import flavor_labels, gang_of, pod_name, pod_set_of, seconds, state_of
+from agent.adapters.kueue.rules import KINDLY, KueueRules
+from agent.adapters.scheduler.gangs import flavor_labels, gang_of, plain_gang_of, pod_name, pod_set_of, seconds
 from agent.adapters.scheduler.queues import Queues, queues_of
 from agent.adapters.scheduler.shapes import node_of, priority, shape_of
-from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
+from agent.adapters.scheduler.states import state_of
+from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState, ObjectRef, Pod
+from scheduler_core.errors import SchedulerError
 from scheduler_core.model import Gang, Pod as CorePod
 from scheduler_core.snapshot import Snapshot
 
+_MALFORMED = (ValueError, TypeError, AttributeError)  # what a reader of strangers' JSON raises
 
-def snapshot_of(view: ClusterView) -> Snapshot:
-    queues = queues_of(view)
-    gangs = {
-        ref: gang_of(view, gang, queues)
-        for ref, gang in sorted(view.gangs.items(), key=lambda pair: str(pair[0]))
-        if gang.state is not GangState.FINISHED
-    }
+
+@dataclass(frozen=True)
+class Mapped:
+    """`left_out`: gangs that nobody can count with, and why; their pods stand as pods of nobody."""
+
+    snapshot: Snapshot
+    queues: Queues
+    left_out: Mapping[ObjectRef, str] = field(default_factory=dict)
+
+
+def snapshot_of(view: ClusterView, rules: KueueRules = KINDLY) -> Snapshot:
+    return mapped(view, rules).snapshot
+
+
+def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
+    queues, left_out = queues_of(view, rules), {}
+    gangs: dict[ObjectRef, Gang] = {}
+    for ref, gang in sorted(view.gangs.items(), key=lambda pair: str(pair[0])):
+        if gang.state is not GangState.FINISHED:
+            try:
+                gangs[ref] = _gang(view, gang, queues)
+            except _MALFORMED as wrong:
+                left_out[ref] = str(wrong)
     snapshot = Snapshot(
         nodes=[node_of(node) for _, node in sorted(view.nodes.items())],
+        topologies=queues.topologies,
         flavors=queues.flavors,
         cohorts=queues.cohorts,
         queues=queues.queues,
         gangs=gangs.values(),
     )
     for ref, core in gangs.items():
-        state = state_of(view, view.gangs[ref], core)
-        if state is not None:
-            snapshot.restore(core.name, state)
+        _restore(snapshot, view, view.gangs[ref], core, queues)
     _add_pods(snapshot, view, gangs, queues)
-    return snapshot
+    return Mapped(snapshot, queues, left_out)
+
+
+def _gang(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
+    """One whose wishes cannot be read keeps what it holds, and nobody foresees that it is let in."""
+    try:
+        return gang_of(view, gang, queues)
+    except _MALFORMED:
+        return replace(plain_gang_of(view, gang, queues), held=True)
+
+
+def _restore(snapshot: Snapshot, view: ClusterView, gang: DomainGang, core: Gang, queues: Queues) -> None:
+    """Places that make no sense are left out rather than the quota that it holds."""
+    state = state_of(view, gang, core, queues)
+    if state is None:
+        return
+    try:
+        snapshot.restore(core.name, state)
+    except SchedulerError:
+        admission = state.admission and replace(state.admission, topology={}, usage={})
+        snapshot.restore(core.name, replace(state, admission=admission))
 
 
 def _add_pods(snapshot: Snapshot, view: ClusterView, gangs: Mapping[ObjectRef, Gang], queues: Queues) -> None:

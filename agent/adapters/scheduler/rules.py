@@ -7,6 +7,7 @@ of backfilling go for them alone. Nobody else's scheduler knows of a start that 
 
 from dataclasses import replace
 
+from agent.adapters.kueue.rules import KINDLY, KueueRules
 from agent.adapters.scheduler.queues import OWN_QUEUE
 from agent.domain.reservations import Reservations
 from scheduler_core.backfill_rules import Rules
@@ -16,8 +17,12 @@ from scheduler_core.snapshot import Snapshot
 AS_KUEUE = Settings(admit_by_quota=True)
 
 
-def scheduling(snapshot: Snapshot, held: Reservations | None) -> Settings:
-    if held is None:
-        return AS_KUEUE
+def scheduling(snapshot: Snapshot, held: Reservations | None, kueue: KueueRules = KINDLY) -> Settings:
+    """Shares are Kueue's business; our own queues have none, so that going by them changes nothing there."""
+    settings = AS_KUEUE
+    if kueue.fair_sharing:
+        settings = replace(settings, fair_sharing=True, fair_strategies=kueue.fair_strategies)
     ours = frozenset(name for name in snapshot.queues if name.startswith(OWN_QUEUE))
-    return replace(AS_KUEUE, backfill=Rules(held.depth, held.aging_s, held.patience_s, ours)) if ours else AS_KUEUE
+    if held is None or not ours:
+        return settings
+    return replace(settings, backfill=Rules(held.depth, held.aging_s, held.patience_s, ours))
