@@ -13,6 +13,7 @@ from kubernetes.config.config_exception import ConfigException
 
 from agent.ports import ClusterUnavailable
 
+USER_AGENT = "watchkeeper"
 CONNECTIONS = 64  # one for each kind that is followed, and some for the verbs
 
 
@@ -37,6 +38,12 @@ class Access:
         found.retries = False  # what may be asked twice is known here, not in urllib3
         found.connection_pool_maxsize = CONNECTIONS
         return found
+
+    def api_client(self) -> client.ApiClient:
+        """One with connections of its own, for what must not wait behind the rest: a lease, a diagnosis."""
+        made = client.ApiClient(self.configuration())
+        made.user_agent = USER_AGENT
+        return made
 
     def _of_file(self, into: client.Configuration) -> None:
         try:

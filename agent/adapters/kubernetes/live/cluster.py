@@ -5,7 +5,7 @@ uid, by resourceVersion. What is changed is told the followers at once, so that 
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from agent.adapters.kubernetes.kinds import Kind
@@ -31,10 +31,26 @@ def _heard(door: str, place: str, reason: str) -> None:
     log.warning("%s: %s: %s", door, place, reason)
 
 
-class LiveCluster:
-    """An agent.ports.Cluster. `instance` names this agent in the Events that it writes."""
+def _unheeded(kind: str) -> None:
+    """Nobody waits for changes."""
 
-    def __init__(self, access: Access, clock: Clock, *, told: Told = _heard, instance: str = MANAGER) -> None:
+
+class LiveCluster:
+    """An agent.ports.Cluster. `instance` names this agent in the Events that it writes.
+
+    `on_change` is called, on any thread, with the kind of which a watch has told something.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        clock: Clock,
+        *,
+        told: Told = _heard,
+        on_change: Callable[[str], None] = _unheeded,
+        instance: str = MANAGER,
+    ) -> None:
+        self._on_change = on_change
         self._connection = Connection(access.configuration, clock, told)
         self._catalogue = Catalogue(self._connection)
         self._feeds: list[LiveFeed] = []
@@ -44,6 +60,10 @@ class LiveCluster:
     def skew_s(self) -> float:
         """How far our clock is ahead of the server's, as its last answer said."""
         return self._connection.skew_s
+
+    def lag_s(self) -> Mapping[str, float]:
+        """By followed kind: for how many seconds the server has said nothing of it, not even that nothing changed."""
+        return {kind: lag for feed in self._feeds for kind, lag in feed.lag_s().items()}
 
     def close(self) -> None:
         """Ends what follows the cluster; what was done is still told first."""
@@ -81,7 +101,7 @@ class LiveCluster:
 
         `fields` is a field selector, for all of them.
         """
-        feed = LiveFeed(self._connection, self._catalogue, kinds, fields)
+        feed = LiveFeed(self._connection, self._catalogue, kinds, fields, self._on_change)
         self._feeds.append(feed)
         return feed
 

@@ -20,18 +20,20 @@ from kubernetes.config.config_exception import ConfigException
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
 
 from agent.acting import current
-from agent.adapters.kubernetes.live.access import Configure
+from agent.adapters.kubernetes.live.access import USER_AGENT, Configure
 from agent.adapters.kubernetes.live.refusals import fault_of
 from agent.ports import Clock, ClusterFault, ClusterUnavailable, JsonObject, TooManyRequests, Unauthorized
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 10.0  # a list page of 500 large objects takes one
+WRITE_TIMEOUT_S = (
+    5.0  # all of it: a leader that cannot renew its lease for 10 s must not write behind the next one's back
+)
 TRIES_TO_READ = 3
 READ_AT_MOST_S = 10.0  # all tries together; then whoever asked says that the server does not answer
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 SKEW_TOLD_S = 5.0  # the Date header has whole seconds, and an answer may be late by one or two
 SKEW_TOLD_AGAIN_S = 60.0  # how far it must have moved to be news
-USER_AGENT = "watchkeeper"
 _HARMLESS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/"
 
 Told = Callable[[str, str, str], None]
@@ -79,7 +81,8 @@ class Connection:
         headers = {"Accept": "application/json"}
         asked = f"GET {path} (watch)"
         with _faults(asked):
-            response = self._sent("GET", path, query, None, headers, read_timeout_s)
+            timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s)
+            response = self._sent("GET", path, query, None, headers, timeout)
             try:
                 if response.status != 200:
                     raise fault_of(response.status, response.read(), response.headers, asked)
@@ -95,8 +98,10 @@ class Connection:
         self, method: str, path: str, query: Sequence[tuple[str, str]], body: JsonObject | None, headers: dict[str, str]
     ) -> JsonObject:
         asked = f"{method} {path}"
+        reading = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
         with _faults(asked):
-            response = self._sent(method, path, query, body, headers, READ_TIMEOUT_S)
+            timeout = reading if method == "GET" else urllib3.Timeout(total=WRITE_TIMEOUT_S)
+            response = self._sent(method, path, query, body, headers, timeout)
             data = response.read()
             response.release_conn()
         if not 200 <= response.status < 300:
@@ -116,13 +121,13 @@ class Connection:
         query: Sequence[tuple[str, str]],
         body: JsonObject | None,
         headers: dict[str, str],
-        read_timeout_s: float,
+        timeout: urllib3.Timeout,
     ) -> urllib3.BaseHTTPResponse:
         generation = self._generation
-        response = self._sent_once(method, path, query, body, headers, read_timeout_s)
+        response = self._sent_once(method, path, query, body, headers, timeout)
         if response.status == Unauthorized.status and self._renewed(generation):
             response.close()
-            response = self._sent_once(method, path, query, body, headers, read_timeout_s)
+            response = self._sent_once(method, path, query, body, headers, timeout)
         return response
 
     def _sent_once(
@@ -132,7 +137,7 @@ class Connection:
         query: Sequence[tuple[str, str]],
         body: JsonObject | None,
         headers: dict[str, str],
-        read_timeout_s: float,
+        timeout: urllib3.Timeout,
     ) -> urllib3.BaseHTTPResponse:
         api = self._client
         sent = {**headers, "User-Agent": user_agent()}
@@ -143,7 +148,7 @@ class Connection:
             url,
             body=None if body is None else json.dumps(body).encode(),
             headers=sent,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
+            timeout=timeout,
             preload_content=False,
             retries=False,
             redirect=False,

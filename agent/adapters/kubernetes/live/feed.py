@@ -6,7 +6,7 @@ broken nothing is told at all: half a view that looks whole is what wrong action
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.adapters.kubernetes.kinds import Kind
 from agent.adapters.kubernetes.live.connection import Connection
@@ -22,7 +22,15 @@ HEALED_WITHIN_S = 2.0  # a watch that broke a moment ago is waited for; a server
 class LiveFeed:
     """An agent.ports.Feed. One reader; its followers have threads of their own."""
 
-    def __init__(self, connection: Connection, catalogue: Catalogue, kinds: Sequence[Kind], fields: str = "") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        catalogue: Catalogue,
+        kinds: Sequence[Kind],
+        fields: str,
+        on_change: Callable[[str], None],
+    ) -> None:
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._pending: dict[Key, WatchEvent] = {}
         self._seen = False
@@ -48,6 +56,9 @@ class LiveFeed:
             found, self._pending = self._pending, {}
         return list(found.values())
 
+    def lag_s(self) -> Mapping[str, float]:
+        return {each.kind: each.lag_s() for each in self._followers.values()}
+
     def follows(self, kind: Kind) -> bool:
         return (group_of(kind.api_version), kind.kind) in self._followers
 
@@ -67,3 +78,4 @@ class LiveFeed:
         key = Key(group_of(str(event.object.get("apiVersion"))), str(event.object.get("kind")), *names)
         with self._lock:
             self._pending[key] = event
+        self._on_change(key.kind)

@@ -7,6 +7,7 @@ in the meantime. A kind that the server does not serve, or serves no more, is as
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential_jitter
@@ -50,6 +51,8 @@ class Follower:
         self._changed = threading.Condition()
         self._settled = False  # listed and watched, or known not to be served
         self._fault: ClusterFault | None = None
+        self._clock_s = time.monotonic
+        self._heard_s = self._clock_s()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follows {kind}", daemon=True)
 
@@ -66,6 +69,9 @@ class Follower:
             if self._settled and self._fault is None:
                 return None
             return self._fault or ClusterFault(f"{self.kind}: not listed within {timeout_s:g} s")
+
+    def lag_s(self) -> float:
+        return self._clock_s() - self._heard_s
 
     def changed(self, after: JsonObject) -> None:
         """What a write answered. The watch may have told it, and more, already."""
@@ -154,6 +160,7 @@ class Follower:
             told = 0
             for event in events:
                 told += 1
+                self._heard_s = self._clock_s()
                 self._note(resource, event)
                 if self._stop.is_set():
                     return
@@ -200,6 +207,7 @@ class Follower:
         self._sees()
 
     def _sees(self) -> None:
+        self._heard_s = self._clock_s()
         with self._changed:
             self._settled, self._fault = True, None
             self._changed.notify_all()
