@@ -9,17 +9,24 @@ from contextlib import suppress
 from datetime import datetime
 
 from agent.domain.base import digest_of, rfc3339
+from agent.domain.cluster import ObjectRef
+from agent.domain.duration import parse_duration
 from agent.domain.outcome import PastAction
 from agent.domain.standing import Change, ClassLevel, Standing
 from agent.domain.verdict import Verdict
+from agent.evidence.breaker import NOTICED_WITHIN, trip
 from agent.evidence.trust import Demotion, demotions, lapsed
 from agent.ports import AlreadyRecorded, JsonObject, Ports
+from agent.recording import call
 
 TRIPPED = "breaker.tripped"  # the reason code by which the policies say so
+THE_BREAKER = "the breaker"
+BREAKER = ObjectRef(api_version="watchkeeper.dev/v1alpha1", kind="Breaker", name="breaker")
 
 
 def standing_now(history: Sequence[PastAction], now: datetime, ports: Ports) -> Standing:
-    """Raises LedgerUnavailable: who cannot read or write what became of the levels decides nothing."""
+    """Raises LedgerUnavailable or ClusterFault: who cannot read or write what became of the levels decides nothing."""
+    watch_breaker(ports)
     standing = ports.ledger.standing()
     void = lapsed(ports.policy.limits, standing)
     for grant in void:
@@ -35,11 +42,33 @@ def standing_now(history: Sequence[PastAction], now: datetime, ports: Ports) -> 
     return standing.model_copy(update={"frozen_at": now, "frozen_by": frozen_by}) if frozen_by else standing
 
 
-def frozen_by(ports: Ports) -> str | None:
-    """Where a freeze stands now: log, file or annotation. Asked before each step and each step back.
+def stopped_by(ports: Ports) -> str | None:
+    """What keeps the agent from beginning anything now: a freeze (log, file or annotation), or the breaker. Asked
+    before each step and each step back.
 
     Raises LedgerUnavailable or ClusterFault: who cannot tell does not begin."""
-    return "log" if ports.ledger.standing().frozen_at is not None else ports.switch.frozen()
+    standing = ports.ledger.standing()
+    frozen = "log" if standing.frozen_at is not None else ports.switch.frozen()
+    if frozen is not None:
+        return f"a freeze ({frozen})"
+    return THE_BREAKER if standing.breaker_tripped_at is not None else None
+
+
+def watch_breaker(ports: Ports) -> None:
+    """Trips the breaker the moment that what was done asks for it, whether or not anybody asks for a decision then.
+    Called after each outcome and with each look.
+
+    Raises LedgerUnavailable or ClusterFault, as every step does."""
+    standing, now = ports.ledger.standing(), ports.clock.now()
+    if standing.breaker_tripped_at is not None:
+        return
+    limits = ports.policy.limits
+    window = (limits.get("blast_radius") or {}).get("breaker", {}).get("window", "0s")
+    history = ports.ledger.past_actions(now - NOTICED_WITHIN - parse_duration(window))
+    found = trip(history, limits, standing, len(ports.views.take().nodes), now)
+    if found is not None:
+        about = digest_of([list(found.touched), rfc3339(found.newest_at)])[:12]
+        _trip({"reason": found.reason, "nodes": list(found.touched)}, about, ports)
 
 
 def note_breaker(verdict: Verdict, standing: Standing, ports: Ports) -> None:
@@ -48,8 +77,14 @@ def note_breaker(verdict: Verdict, standing: Standing, ports: Ports) -> None:
         return
     reason = next((reason for reason in verdict.reasons if reason.code == TRIPPED), None)
     if reason is not None:
-        payload = {"change": Change.BREAKER_TRIPPED.value, "decision_id": verdict.decision_id, "reason": reason.message}
-        _record(payload, f"level_changed:breaker:{verdict.decision_id}", ports)
+        _trip({"decision_id": verdict.decision_id, "reason": reason.message}, verdict.decision_id, ports)
+
+
+def _trip(why: JsonObject, about: str, ports: Ports) -> None:
+    """On the record first; then a person is called, for nobody else can end it."""
+    _record({"change": Change.BREAKER_TRIPPED.value, **why}, f"level_changed:breaker:{about}", ports)
+    message = f"{why['reason']}. Nothing is done until a person runs `watchkeeper policy levels reset-breaker`"
+    call(ports.notifier, ports.ledger, BREAKER, message, key=f"breaker/{about}")
 
 
 def _lapsed(grant: ClassLevel) -> JsonObject:

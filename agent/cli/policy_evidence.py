@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.cli.house import House
 from agent.domain.approval import RequestState
-from agent.domain.standing import Change, Level, Standing
+from agent.domain.standing import ANY_TENANT, Change, Level, Standing
 from agent.evidence.trust import (
     Promotion,
     Refused,
@@ -83,17 +83,17 @@ def classes(house: House, limits: Mapping[str, Any], standing: Standing, now: da
     ]
 
 
-def proposed(house: House, limits: Mapping[str, Any], action: str, tenant: str, now: datetime) -> Promotion | None:
-    """What the evidence says of one class; for all tenants, of all of them together."""
+def proposed(house: House, limits: Mapping[str, Any], action: str, tenant: str, now: datetime) -> list[Promotion]:
+    """What the evidence says of each class that would be granted, each by its own outcomes alone.
+
+    Without a tenant these are all tenants that the action was done for, by name: what one tenant's outcomes carry says
+    nothing of another's. Only what was never done for a tenant is granted for all of them.
+    """
     standing = house.ledger.standing()
-    mine = [t for t in _trials(house, limits, standing, now) if t.action == action and tenant in ("*", t.tenant)]
-    if not mine:
-        return None
-    all_ = Trials(
-        action, tenant, sum(t.succeeded for t in mine), sum(t.failed for t in mine), min(t.first_at for t in mine)
-    )
-    found = promotions([all_], limits, standing, now)
-    return found[0] if found else None
+    mine = [each for each in _trials(house, limits, standing, now) if each.action == action]
+    of_tenants = [each for each in mine if each.tenant != ANY_TENANT]
+    asked = [each for each in mine if each.tenant == tenant] if tenant != ANY_TENANT else of_tenants or mine
+    return promotions(asked, limits, standing, now)
 
 
 def _trials(house: House, limits: Mapping[str, Any], standing: Standing, now: datetime) -> list[Trials]:

@@ -17,6 +17,7 @@ from agent.cli.output import EXIT_REFUSED, EXIT_USAGE, JsonOption, fail, say, sh
 
 if TYPE_CHECKING:
     from agent.domain.standing import Standing
+    from agent.evidence.trust import Promotion
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, help="What the agent may do by itself, and why.")
 
@@ -56,37 +57,50 @@ def grant(
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
-    """Grants level act to a class whose outcomes carry it. Without the evidence it is refused."""
+    """Grants level act to a class whose outcomes carry it. Without the evidence it is refused.
+
+    Without --tenant, each tenant that the action was done for is granted it, if the outcomes of each carry it.
+    """
     from agent.cli.policy_evidence import proposed
 
     who = _may_raise(by, config)
     with opened(config, db) as house:
         found = proposed(house, limits_of(config), action, tenant, WallClock().now())
-        if found is None:
-            fail(
-                f"{action} of tenant {tenant} is not at act_with_approval, or has no outcomes there.",
-                "`watchkeeper policy levels` shows what stands where.",
-                status=EXIT_REFUSED,
+        _refuse_unless_carried(found, action, tenant)
+        for each in found:
+            trials = each.trials
+            _record(
+                house,
+                change="granted",
+                action=action,
+                tenant=trials.tenant,
+                to=each.to.value,
+                by=who,
+                reason=reason,
+                **{"from": each.upon.value},
+                evidence={"succeeded": trials.succeeded, "failed": trials.failed, "bound": round(trials.bound, 4)},
             )
-        if found.lacks:
-            fail(
-                f"The outcomes of {action} do not carry level act yet: {'; '.join(found.lacks)}.",
-                "Wait, or raise the level in the settings' policy_data, which is your own decision.",
-                status=EXIT_REFUSED,
-            )
-        trials = found.trials
-        _record(
-            house,
-            change="granted",
-            action=action,
-            tenant=tenant,
-            to=found.to.value,
-            by=who,
-            reason=reason,
-            **{"from": found.upon.value},
-            evidence={"succeeded": trials.succeeded, "failed": trials.failed, "bound": round(trials.bound, 4)},
+    names = ", ".join(each.trials.tenant for each in found)
+    say(f"{action} of tenant {names} may act by itself from now on; its first failure takes that back.")
+
+
+def _refuse_unless_carried(found: list[Promotion], action: str, tenant: str) -> None:
+    if not found:
+        fail(
+            f"{action} of tenant {tenant} is not at act_with_approval, or has no outcomes there.",
+            "`watchkeeper policy levels` shows what stands where.",
+            status=EXIT_REFUSED,
         )
-    say(f"{action} of tenant {tenant} may act by itself from now on; its first failure takes that back.")
+    lacking = [each for each in found if each.lacks]
+    if lacking:
+        several = len(found) > 1
+        told = [f"{f'{each.trials.tenant}: ' if several else ''}{'; '.join(each.lacks)}" for each in lacking]
+        fail(
+            f"The outcomes of {action} do not carry level act yet: {' · '.join(told)}.",
+            f"{'Grant it by --tenant to whom it carries, or wait' if several else 'Wait'}, "
+            "or raise the level in the settings' policy_data, which is your own decision.",
+            status=EXIT_REFUSED,
+        )
 
 
 @app.command(epilog='Example: watchkeeper policy levels demote drain_node --to suggest --reason "too many at once"')

@@ -70,7 +70,7 @@ class Standing(Noun):
 
     def judged_since(self, action: str, tenant: str) -> datetime | None:
         """What failed before a person granted or restored the level was known to that person."""
-        moments = [at for a, t, at in self.restored if (a, t) == (action, tenant)]
+        moments = [at for a, t, at in self.restored if a == action and t in (tenant, ANY_TENANT)]
         known = self.of(action, tenant) or self.of(action, ANY_TENANT)
         if known is not None and known.change is Change.GRANTED:
             moments.append(known.at)

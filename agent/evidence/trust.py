@@ -121,20 +121,39 @@ def demotions(
     history: Sequence[PastAction], limits: Mapping[str, Any], standing: Standing, now: datetime
 ) -> list[Demotion]:
     """What has to lose level act now. A granted level is lost with the first failure after the grant, a configured
-    one with as many broken executions as the limits say, and either with one action that a person called wrong."""
-    found = []
+    one with as many broken executions as the limits say, and either with one action that a person called wrong.
+
+    What was granted for all tenants is lost for all. What breaks once with each of many tenants is as bad as what
+    breaks often with one: then the action loses its level, whoever it is done for."""
+    found: dict[tuple[str, str], Demotion] = {}
+    spread: dict[str, list[PastAction]] = {}
     classes = {(past.action, past.tenant or ANY_TENANT) for past in history}
     for action, tenant in sorted(classes | {(wrong.action, wrong.tenant) for wrong in standing.wrong}):
         if effective(limits, standing, action, tenant) is not Level.ACT:
             continue
-        mine = [past for past in history if (past.action, past.tenant or ANY_TENANT) == (action, tenant)]
         since = standing.judged_since(action, tenant)
-        why = _called_wrong(standing, action, tenant, since)
-        why = why or _why_demoted([p for p in mine if since is None or p.at >= since], limits, standing, now)
-        if why is not None:
-            upon = configured(limits, action, tenant)
-            found.append(Demotion(action, tenant, upon, min(upon, Level.ACT_WITH_APPROVAL, key=_rank), *why))
-    return found
+        mine = [p for p in _of_class(history, action, tenant) if since is None or p.at >= since]
+        why = _called_wrong(standing, action, tenant, since) or _why_demoted(mine, limits, standing, now)
+        if why is None:
+            spread.setdefault(action, []).extend(_broken(mine, limits, now))
+            continue
+        known = _granted(standing, action, tenant)
+        about = (action, known.tenant if known else tenant)
+        found.setdefault(about, _lost(*about, limits, *why))
+    for action, broken in sorted(spread.items()):
+        if (action, ANY_TENANT) not in found and len(broken) >= int(limits["earned"]["demotion"]["failures"]):
+            why = _often(sorted(broken, key=lambda past: past.at), limits)
+            found[action, ANY_TENANT] = _lost(action, ANY_TENANT, limits, *why)
+    return [found[about] for about in sorted(found)]
+
+
+def _lost(action: str, tenant: str, limits: Mapping[str, Any], proposals: tuple[str, ...], reason: str) -> Demotion:
+    upon = configured(limits, action, tenant)
+    return Demotion(action, tenant, upon, min(upon, Level.ACT_WITH_APPROVAL, key=_rank), proposals, reason)
+
+
+def _of_class(history: Sequence[PastAction], action: str, tenant: str) -> list[PastAction]:
+    return [past for past in history if (past.action, past.tenant or ANY_TENANT) == (action, tenant)]
 
 
 def _called_wrong(
@@ -146,20 +165,23 @@ def _called_wrong(
 
 
 def _why_demoted(
-    mine: Sequence[PastAction],
-    limits: Mapping[str, Any],
-    standing: Standing,
-    now: datetime,
+    mine: Sequence[PastAction], limits: Mapping[str, Any], standing: Standing, now: datetime
 ) -> tuple[tuple[str, ...], str] | None:
-    if mine and _granted(standing, mine[0]):
+    if mine and _granted(standing, mine[0].action, mine[0].tenant or ANY_TENANT):
         bad = [p for p in mine if _good(p, standing) is False]
         return (tuple(p.proposal for p in bad), "it failed at a level that was granted on evidence") if bad else None
-    rule = limits["earned"]["demotion"]
-    since = now - parse_duration(rule["window"])
-    broken = [p for p in mine if p.outcome in _BROKEN and p.at >= since]
-    if len(broken) < int(rule["failures"]):
-        return None
-    return tuple(p.proposal for p in broken), f"it failed {len(broken)} times within {rule['window']}"
+    broken = _broken(mine, limits, now)
+    return _often(broken, limits) if len(broken) >= int(limits["earned"]["demotion"]["failures"]) else None
+
+
+def _broken(mine: Sequence[PastAction], limits: Mapping[str, Any], now: datetime) -> list[PastAction]:
+    since = now - parse_duration(limits["earned"]["demotion"]["window"])
+    return [p for p in mine if p.outcome in _BROKEN and p.at >= since]
+
+
+def _often(broken: Sequence[PastAction], limits: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    window = limits["earned"]["demotion"]["window"]
+    return tuple(p.proposal for p in broken), f"it failed {len(broken)} times within {window}"
 
 
 def lapsed(limits: Mapping[str, Any], standing: Standing) -> list[ClassLevel]:
@@ -190,10 +212,10 @@ def effective(limits: Mapping[str, Any], standing: Standing, action: str, tenant
     return min(known.level, Level(pinned), key=_rank) if pinned else known.level
 
 
-def _granted(standing: Standing, past: PastAction) -> bool:
-    tenant = past.tenant or ANY_TENANT
-    known = standing.of(past.action, tenant) or standing.of(past.action, ANY_TENANT)
-    return known is not None and known.change is Change.GRANTED
+def _granted(standing: Standing, action: str, tenant: str) -> ClassLevel | None:
+    """The grant by which the class acts: its own, or that of all tenants."""
+    known = standing.of(action, tenant) or standing.of(action, ANY_TENANT)
+    return known if known is not None and known.change is Change.GRANTED else None
 
 
 def _good(past: PastAction, standing: Standing) -> bool | None:

@@ -7,9 +7,11 @@ more seldom and each time on a fresh look, while the node waits.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from agent.domain.approval import RequestState
 from agent.domain.incident import IncidentState
-from agent.domain.proposal import Proposal, Verb
+from agent.domain.proposal import Proposal, Refusal, Step, Verb
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.domain.verdict import Obligations
 from agent.effects import (
@@ -27,7 +29,7 @@ from agent.evidence.canary import GATE_S, canary_of, not_well
 from agent.evidence.owed import unfulfillable
 from agent.ports import Ports, RepairUnavailable
 from agent.recording import tell
-from agent.trust import frozen_by
+from agent.trust import THE_BREAKER, stopped_by, watch_breaker
 
 STEP_RETRY_S = 5
 FIRST_STEP_RETRY_S = 30  # each try before anything has begun is judged and recorded anew
@@ -51,12 +53,19 @@ def execute(thread: Thread, ports: Ports) -> Move:
             return held_back
         result = waiting_for(call.step, ports.views.take(), since, now)
         if result.state is StepState.DONE:
-            result = run_step(call, Effectors.of(ports))
+            result = run_step(call, Effectors.of(ports), lambda: _may_begin(thread, ports))
     except RepairUnavailable as away:
         return _ask_later(thread, call, away, ports)
+    if result.state is not StepState.WAITING:
+        watch_breaker(ports)
     if thread.step == 0 and thread.request is not None and result.state is not StepState.WAITING:
         ports.desk.close(thread.request, "consumed")
     return _after(thread, proposal, result, now)
+
+
+def _may_begin(thread: Thread, ports: Ports) -> bool:
+    """An approval is used up by the first step and by nothing else: whoever withdrew it before was in time."""
+    return thread.step > 0 or thread.request is None or ports.desk.consume(thread.request)
 
 
 def _after(thread: Thread, proposal: Proposal, result: StepResult, now: datetime) -> Move:
@@ -73,9 +82,9 @@ def _after(thread: Thread, proposal: Proposal, result: StepResult, now: datetime
 
 def _held_back(thread: Thread, call: StepCall, owed: Obligations, ports: Ports) -> Move | None:
     under_way = _under_way(call, ports)
-    where = None if _goes_on_frozen(call.proposal) else frozen_by(ports)
-    if where is not None and not (under_way and has_happened(call, Effectors.of(ports))):
-        return _stopped_by_freeze(thread, call, where, ports, begun=under_way)
+    stop = None if _goes_on_frozen(call.proposal) else stopped_by(ports)
+    if stop is not None and not (under_way and has_happened(call, Effectors.of(ports))):
+        return _stopped(thread, call, stop, ports, begun=under_way)
     if not under_way and thread.step == 0:
         return _before_the_first(thread, call.proposal, owed, ports)
     return _canary_gate(thread, call, ports)
@@ -85,13 +94,14 @@ def _goes_on_frozen(proposal: Proposal) -> bool:
     return proposal.action in ("notify", "uncordon_node")
 
 
-def _stopped_by_freeze(thread: Thread, call: StepCall, where: str, ports: Ports, *, begun: bool) -> Move:
+def _stopped(thread: Thread, call: StepCall, stop: str, ports: Ports, *, begun: bool) -> Move:
     """Before anything is begun the policies say no. Later the rest is left undone, and so is a step that was held off
-    and would be tried again; nothing is taken back either: a person has said that the agent is to do nothing."""
+    and would be tried again; nothing is taken back either: the agent is to do nothing, by a person's word or because
+    it has done too much already."""
     if thread.step == 0 and not begun:
         return Next("judge_again", thread)
     proposal, done = call.proposal, f"{thread.step} of {len(call.proposal.steps)} steps are done"
-    why = f"{proposal.action} on {proposal.target} was stopped by a freeze ({where}): {done}, and stand as they are"
+    why = f"{proposal.action} on {proposal.target} was stopped by {stop}: {done}, and stand as they are"
     abandon(call, Effectors.of(ports), why)
     return Next("propose", thread.but(ending=IncidentState.FAILED, statement=why, proposal=None, since=call.now))
 
@@ -99,7 +109,7 @@ def _stopped_by_freeze(thread: Thread, call: StepCall, where: str, ports: Ports,
 def _before_the_first(thread: Thread, proposal: Proposal, owed: Obligations, ports: Ports) -> Move | None:
     """What has to be so before anything is begun: a verdict of now, and every obligation one that can be fulfilled."""
     now = ports.clock.now()
-    if _old_verdict(thread, now):
+    if _old_verdict(thread, now) or not _still_approved(thread, ports):
         return Next("judge_again", thread)
     refusal = unfulfillable(proposal, owed)
     if refusal is not None:
@@ -162,6 +172,14 @@ def _ask_later(thread: Thread, call: StepCall, away: RepairUnavailable, ports: P
     return Wait(until, f"the repair system is away: {away}", thread)
 
 
+def _still_approved(thread: Thread, ports: Ports) -> bool:
+    """Where somebody was asked: is the yes there, by the log's word?"""
+    if thread.request is None:
+        return True
+    request = ports.desk.proven(thread.request)
+    return not isinstance(request, Refusal) and request.state is RequestState.APPROVED
+
+
 def _old_verdict(thread: Thread, now: datetime) -> bool:
     """Was the proposal judged so long ago that it must not begin now?"""
     return thread.step == 0 and (thread.judged_at is None or (now - thread.judged_at).total_seconds() > FRESH_S)
@@ -173,11 +191,11 @@ def undo(thread: Thread, ports: Ports) -> Move:
     if thread.step == 0:
         ending = IncidentState.ROLLED_BACK if thread.ending is IncidentState.FAILED else thread.ending
         return Next("propose", thread.but(ending=ending, proposal=None))
-    where = None if _goes_on_frozen(proposal) else frozen_by(ports)
-    if where is not None:
-        why = f"{thread.statement}; it is not taken back, for the agent is frozen ({where})"
-        return Next("propose", thread.but(ending=IncidentState.FAILED, statement=why, proposal=None))
     index = thread.step - 1
+    stop = None if _goes_on_frozen(proposal) else stopped_by(ports)
+    if stop is not None and not (stop == THE_BREAKER and _gives_back(proposal.steps[index])):
+        why = f"{thread.statement}; it is not taken back, for the agent is stopped by {stop}"
+        return Next("propose", thread.but(ending=IncidentState.FAILED, statement=why, proposal=None))
     if proposal.steps[index].undo is None:
         return Next("undo", thread.but(step=index))
     result = run_step(StepCall(proposal, index, now, since=now, undo=True), Effectors.of(ports))
@@ -189,6 +207,14 @@ def undo(thread: Thread, ports: Ports) -> Move:
         case StepState.FAILED:
             why = f"{thread.statement}; taking it back failed: {result.detail}"
             return Next("propose", thread.but(ending=IncidentState.FAILED, statement=why, proposal=None))
+
+
+def _gives_back(step: Step) -> bool:
+    """Would its undo only let pods onto a node again, or is there nothing to take back? The breaker stops neither."""
+    if step.undo is None:
+        return True
+    spec: Any = step.undo.get("spec") or {}
+    return step.target.kind == "Node" and "unschedulable" in spec and not spec["unschedulable"]
 
 
 def _after_failure(thread: Thread, proposal: Proposal, why: str, now: datetime) -> Move:

@@ -21,6 +21,7 @@ from agent.evidence.repairs import REPAIRS
 from agent.look import look_at
 from agent.ports import Ports
 from agent.recording import once
+from agent.trust import watch_breaker
 
 LOOK_EVERY_S = 30
 STARTS_WITHIN_S = 900  # a gang that was promised its start pulls the image of its training first
@@ -113,6 +114,7 @@ def _compared(
 def _concluded(thread: Thread, proposal: Proposal, found: _Finding, ports: Ports) -> Move:
     statement = found.success.statement
     helped = _record(proposal, bool(found.success.done), statement, found.seen, ports)
+    watch_breaker(ports)
     if helped and proposal.action == "notify":
         called = proposal.parameters.get("audience") != "owner"  # an owner is told; whoever is on duty is called
         return Next("propose", thread.but(told=thread.told or called, proposal=None))

@@ -119,3 +119,45 @@ def test_a_freeze_needs_a_login_only_and_is_shown(asking: Any) -> None:
     assert "Frozen" not in call().stdout
     (asking.path.parent / "watchkeeper.freeze").touch()
     assert "Frozen:" in call().stdout
+
+
+# --- of several tenants ---------------------------------------------------------------------------------------------
+
+
+def requeued(site: Any, tenant: str, times: int, *, failed: int = 0) -> None:
+    first = datetime.now(UTC) - timedelta(days=20)
+    for number in range(times + failed):
+        incident = f"inc-{tenant}-{number}"
+        about = {"action": "requeue_gang", "proposal": f"{incident}/0", "incident": incident, "tenant": tenant}
+        target = {"apiVersion": "batch/v1", "kind": "Job", "namespace": tenant, "name": f"job-{number}"}
+        told = {
+            "intent": {
+                "target": target,
+                "blast_radius": {"nodes": [], "gangs": [f"Job/{tenant}/job"], "workloads": []},
+            },
+            "outcome": {"outcome": "succeeded", "final": True},
+            "verification": {"helped": number < times},
+        }
+        for kind, more in told.items():
+            at = first + timedelta(minutes=number)
+            site.log.append(kind, actor="watchkeeper", at=at, attributes=about, payload={**about, **more})
+
+
+def test_one_tenants_outcomes_carry_nothing_for_another(asking: Any) -> None:
+    """Together they would: 102 of 105 is a bound of 0.92."""
+    requeued(asking, "research", 100)
+    requeued(asking, "vision", 2, failed=3)
+    refused = call("grant", "requeue_gang", "--as", "dana", *WHY)
+    assert refused.exit_code == 4 and "vision: 5 of 30 trials" in " ".join(refused.stderr.split())
+    assert changes(asking) == []
+    assert call("grant", "requeue_gang", "--tenant", "research", "--as", "dana", *WHY).exit_code == 0
+    levels = {row["tenant"]: row["level"] for row in json.loads(call("--json").stdout)["levels"]}
+    assert levels == {"research": "act", "vision": "act_with_approval"}
+
+
+def test_a_grant_without_a_tenant_names_each_and_reaches_nobody_else(asking: Any) -> None:
+    requeued(asking, "research", 40)
+    requeued(asking, "vision", 50)
+    assert call("grant", "requeue_gang", "--as", "dana", *WHY).exit_code == 0
+    granted = [record.payload for record in asking.log.query(kind="level_changed")]
+    assert [(each["tenant"], each["evidence"]["succeeded"]) for each in granted] == [("research", 40), ("vision", 50)]
