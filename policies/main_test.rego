@@ -79,7 +79,7 @@ test_what_nobody_allows_is_denied if {
 test_a_missing_fact_leaves_nothing_but_deny if {
 	every path in [
 		["now"], ["phase"], ["proposal", "action"], ["proposal", "blast_radius"], ["facts", "nodes"],
-		["standing"], ["standing", "frozen"], ["standing", "levels"], ["facts", "windows"],
+		["standing"], ["standing", "frozen"], ["standing", "levels"], ["facts", "windows"], ["facts", "evidence"],
 	] {
 		decided := verdict(json_without(data.watchkeeper.examples.cordon, path))
 		decided.decision == "deny"
@@ -97,7 +97,7 @@ json_without(document, path) := object.union(object.remove(document, [path[0]]),
 test_telling_people_is_heard_by_no_guardrail_but_autonomy if {
 	decided := verdict(data.watchkeeper.examples.cordon_with({
 		"proposal": {"action": "notify", "confidence": 0.1},
-		"facts": {"conflicts": ["nvsentinel"], "evidence_observed_at": null},
+		"facts": {"conflicts": ["nvsentinel"], "evidence": []},
 	}))
 	decided.decision == "allow"
 	decided.obligations.dry_run == false

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from agent.resources import bundled
 
 DECISIONS = 2_000
 HISTORY = 20  # executed actions of the last week
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 ACT = {"autonomy": {"default": "act"}}
 START_AT_MOST_S = 15.0
 _REF = {"apiVersion": "v1", "kind": "Node", "name": "gpu-7"}
@@ -62,7 +64,7 @@ def run(*, decisions: int = DECISIONS) -> dict[str, Any]:
 def _given() -> dict[str, Any]:
     radius = {"nodes": ["gpu-7"], "gangs": [], "workloads": [], "pods": 0, "gpus": 8}
     return {
-        "now": "2026-11-02T09:00:00Z",
+        "now": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "phase": "propose",
         "proposal": {
             **{"id": "inc-1/1", "incident": "inc-1", "action": "cordon_node", "target": _REF, "parameters": {}},
@@ -73,7 +75,7 @@ def _given() -> dict[str, Any]:
             "nodes": {"total": 1_000, "eligible": 1_000, "ineligible": []},
             "target": {"labels": {}, "annotations": {}},
             **{"namespaces": {}, "touched": [], "gangs": [], "workload": None, "budgets": [], "idle": None},
-            "evidence_observed_at": "2026-11-02T08:59:00Z",
+            "evidence": [_seen("signal", 90), _seen("object", 0), _seen("signal", 60)],
             **{"notice": None, "conflicts": [], "windows": []},
         },
         "standing": {"levels": [], "frozen": None, "breaker": {"tripped_at": None, "reset_at": None}},
@@ -81,11 +83,18 @@ def _given() -> dict[str, Any]:
     }
 
 
+def _seen(kind: str, age_s: int) -> dict[str, Any]:
+    at = (NOW - timedelta(seconds=age_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"kind": kind, "observed_at": at, "age_s": age_s}
+
+
 def _past(number: int) -> dict[str, Any]:
     """Three repairs a day, each of another node: no two entries alike, every second one the action decided on."""
     node = f"gpu-{number + 10}"
+    at = datetime(2026, 10, 31 - number // 3, 16 - number % 3 * 8, tzinfo=UTC)
     return {
-        "at": f"2026-10-{31 - number // 3}T{16 - number % 3 * 8:02}:00:00Z",
+        "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "age_s": int((NOW - at).total_seconds()),
         "action": ("cordon_node", "request_node_repair")[number % 2],
         "target": {**_REF, "name": node},
         "parameters": ({}, {"operation": "reboot"})[number % 2],

@@ -154,7 +154,9 @@ def _level_changed(payload: Payload) -> str:
 
 
 def _policy_loaded(payload: Payload) -> str:
-    return f"Loaded the policies with digest {payload['digest'][:DIGEST_CHARACTERS]}."
+    lost = [f"{kind} {', '.join(names)}" for kind, names in payload.get("lost", {}).items()]
+    gone = f" Gone are {'; '.join(lost)}." if lost else ""
+    return f"Loaded the policies with digest {payload['digest'][:DIGEST_CHARACTERS]}.{gone}"
 
 
 def _policy_refused(payload: Payload) -> str:

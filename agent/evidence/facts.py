@@ -14,7 +14,7 @@ from agent.domain.cluster import ClusterView
 from agent.domain.diagnosis import Evidence
 from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import PastAction
-from agent.domain.signal import AlertBody, Body
+from agent.domain.signal import AlertBody, Body, ConditionBody, FindingBody, Signal
 from agent.domain.thresholds import USUAL, Thresholds
 from agent.evidence.absent import absent_facts
 from agent.evidence.admission_loops import loop_facts
@@ -157,11 +157,17 @@ def _signals(incident: Incident) -> tuple[Evidence, ...]:
             kind="signal",
             statement=f"{s.type} {s.subject}".strip(),
             source=s.source,
-            observed_at=s.time,
+            observed_at=_told_at(s, incident),
             data={"links": links} if (links := _links(s.body)) else {},
         )
         for s in first
     )
+
+
+def _told_at(signal: Signal, incident: Incident) -> datetime:
+    """A line was so when it was written. A state names its beginning, and was so when somebody told of it."""
+    is_state = isinstance(signal.body, AlertBody | ConditionBody | FindingBody)
+    return max(signal.time, incident.opened_at) if is_state else signal.time
 
 
 def _links(body: Body) -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from agent.domain.base import rfc3339
+from agent.domain.base import parse_rfc3339, rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef
+from agent.domain.diagnosis import Evidence
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Proposal
 from agent.domain.standing import Standing
@@ -36,7 +37,7 @@ def policy_input(  # noqa: PLR0913 - one for each part of what a policy may look
     `windows` are the declared change windows; without a `standing` nobody has granted, demoted or frozen anything.
     """
     touched = _touched(proposal, view)
-    newest = max((e.observed_at for e in proposal.evidence), default=None)
+    spaces = _namespaces(proposal, touched)
     return {
         "now": rfc3339(now),
         "phase": phase,
@@ -48,32 +49,33 @@ def policy_input(  # noqa: PLR0913 - one for each part of what a policy may look
                 "ineligible": sorted(node.name for node in view.nodes.values() if not node.eligible),
             },
             "target": _marks(proposal.target, view),
-            "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in _namespaces(touched)},
+            "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in spaces},
             "touched": [{"ref": str(ref), "annotations": _marks(ref, view)["annotations"]} for ref in touched],
             "gangs": _gangs(proposal, view),
             "workload": _workload(proposal.target, view),
             "budgets": _budgets(proposal, view),
             "idle": facts.get("idle"),
-            "evidence_observed_at": rfc3339(newest) if newest else None,
+            "evidence": [_seen(each, now) for each in proposal.evidence],
             "notice": {"given_at": rfc3339(notice_given_at)} if notice_given_at else None,
             "conflicts": list(facts.get("conflicts", ())),
             "windows": windows_at(windows, now),
         },
         "standing": (standing or Standing()).for_policies(),
-        "history": [_past(action) for action in history],
+        "history": [_past(action, now) for action in history],
     }
 
 
 def _proposal(proposal: Proposal) -> JsonObject:
     shown = proposal.json_object()
-    for key in ("statement", "evidence", "prediction", "rests_on", "steps"):
-        shown.pop(key)
+    for key in ("statement", "evidence", "prediction", "at_stake", "rests_on", "steps"):
+        shown.pop(key, None)
     shown["target"] = proposal.target.json_object()
     return {**shown, "digest": proposal.digest}
 
 
 def _touched(proposal: Proposal, view: ClusterView) -> list[ObjectRef]:
-    """The target, the gangs and workloads in the blast radius, and the pods that are theirs or on the nodes named."""
+    """The target, what the steps act on, the gangs and workloads in the blast radius, and the pods that are theirs or
+    on the nodes named."""
     named = set(proposal.blast_radius.gangs) | set(proposal.blast_radius.workloads)
     refs = [ref for ref in (*view.gangs, *view.workloads) if str(ref) in named]
     pods = [
@@ -83,11 +85,14 @@ def _touched(proposal: Proposal, view: ClusterView) -> list[ObjectRef]:
         or str(pod.owner) in named
         or str(pod.gang) in named
     ]
-    return sorted({proposal.target, *refs, *pods}, key=str)
+    return sorted({proposal.target, *(step.target for step in proposal.steps), *refs, *pods}, key=str)
 
 
-def _namespaces(touched: Sequence[ObjectRef]) -> list[str]:
-    return sorted({ref.namespace for ref in touched if ref.namespace})
+def _namespaces(proposal: Proposal, touched: Sequence[ObjectRef]) -> list[str]:
+    """Of what is touched, and of what the blast radius names although the view does not have it."""
+    named = [ref.split("/") for ref in (*proposal.blast_radius.gangs, *proposal.blast_radius.workloads)]
+    seen = {ref.namespace for ref in touched if ref.namespace}
+    return sorted(seen | {parts[1] for parts in named if len(parts) == 3})
 
 
 def _marks(ref: ObjectRef, view: ClusterView) -> JsonObject:
@@ -175,10 +180,23 @@ def _on_sick_node(pods: Sequence[ObjectRef], view: ClusterView) -> bool:
     return False
 
 
-def _past(action: PastAction) -> JsonObject:
+def _seen(evidence: Evidence, now: datetime) -> JsonObject:
+    """When it was seen; what was seen, and the name that a sender gives itself, are prose."""
+    at = rfc3339(evidence.observed_at)
+    return {"kind": evidence.kind, "observed_at": at, "age_s": _age_s(at, now)}
+
+
+def _age_s(at: str, now: datetime) -> float:
+    """Reckoned here, once: to read a time costs a policy more than all else that it does. Of the times as recorded."""
+    seconds = (parse_rfc3339(rfc3339(now)) - parse_rfc3339(at)).total_seconds()
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def _past(action: PastAction, now: datetime) -> JsonObject:
     shown = action.json_object()
     for key in ("helped", "verified_at"):  # a policy counts what was done; whether it helped is the playbooks' concern
         shown.pop(key)
     shown["at"] = rfc3339(action.at)
+    shown["age_s"] = _age_s(shown["at"], now)
     shown["target"] = action.target.json_object()
     return shown

@@ -57,7 +57,7 @@ cordon := {
 		"workload": null,
 		"budgets": [],
 		"idle": null,
-		"evidence_observed_at": "2026-11-02T08:59:00Z",
+		"evidence": [{"kind": "object", "observed_at": "2026-11-02T08:59:00Z", "age_s": 60}],
 		"notice": null,
 		"conflicts": [],
 		"windows": [],
@@ -135,6 +135,7 @@ restore := object.union(reclaim, {"proposal": {"undoes": "inc-1/0", "destructive
 # A past action on a node.
 past(action, node, at) := {
 	"at": at,
+	"age_s": (time.parse_rfc3339_ns(now) - time.parse_rfc3339_ns(at)) / 1000000000,
 	"action": action,
 	"target": {"apiVersion": "v1", "kind": "Node", "name": node},
 	"parameters": {},

@@ -1,38 +1,37 @@
 # What we did lately.
 # Only actions that took something count: telling people, uncordoning and taking back our own deeds do not. Nor does what
-# is being decided on, which may have been begun and held up.
-# Each comes as [moment, what was done]: reading a time costs more than all else here, and many rules ask.
+# is being decided on, which may have been begun and held up. How long ago each was comes in as age_s: to read a time
+# costs more than all else here, and many rules ask.
 package watchkeeper.lib
 
-counted := [[moment, past] |
+counted := [past |
 	some past in input.history
 	not past.undo
 	object.get(past, "proposal", "") != input.proposal.id
 	past.action != "notify"
 	past.action != "uncordon_node"
-	moment := time.parse_rfc3339_ns(past.at)
 ]
 
 within(window) := recent(counted, window)
 
 recent(actions, window) := found if {
-	since := now_ns - (seconds(window) * 1000000000)
+	window_s := seconds(window)
 	found := [past |
-		some [moment, past] in actions
-		moment > since
+		some past in actions
+		past.age_s < window_s
 	]
 }
 
 # The same action before. A repair, a diagnosis and a call for support are all asked of the repair system, but never
 # stand for each other.
-alike := [[moment, past] |
-	some [moment, past] in counted
+alike := [past |
+	some past in counted
 	past.action == input.proposal.action
 	kind(past) == own_kind
 ]
 
-alike_on_target := [[moment, past] |
-	some [moment, past] in alike
+alike_on_target := [past |
+	some past in alike
 	past.target.name == input.proposal.target.name
 	ref(past.target) == target_ref
 ]

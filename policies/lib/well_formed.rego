@@ -93,6 +93,11 @@ facts_well_formed if {
 	}
 	is_array(facts.conflicts)
 	is_array(facts.windows)
+	is_array(facts.evidence)
+	every seen in facts.evidence {
+		is_string(seen.kind)
+		is_number(seen.age_s)
+	}
 }
 
 idle_well_formed(idle) if is_null(idle)
@@ -132,7 +137,7 @@ gang_well_formed(gang) if {
 history_well_formed if {
 	every past in input.history {
 		is_string(past.at)
-		time.parse_rfc3339_ns(past.at) > 0
+		is_number(past.age_s)
 		is_string(past.action)
 		is_string(past.target.kind)
 		is_string(past.target.name)

@@ -28,6 +28,7 @@ budget := {"ref": "PodDisruptionBudget/law/web", "disruptions_allowed": 1, "touc
 
 past := {
 	"at": "2026-11-01T09:00:00Z",
+	"age_s": 86400,
 	"action": "cordon_node",
 	"target": {"kind": "Node", "name": "gpu-1"},
 	"nodes": ["gpu-1"],
@@ -106,6 +107,10 @@ lacking := [
 	{"facts": {"budgets": [object.union(budget, {"touched": null})]}},
 	{"facts": {"conflicts": null}},
 	{"facts": {"windows": null}},
+	{"facts": {"evidence": null}},
+	{"facts": {"evidence": "60"}},
+	{"facts": {"evidence": [{"kind": null, "age_s": 60}]}},
+	{"facts": {"evidence": [{"kind": "object", "age_s": "60"}]}},
 	{"standing": {"levels": null}},
 	{"standing": {"levels": [object.union(level, {"action": null})]}},
 	{"standing": {"levels": [object.union(level, {"tenant": null})]}},
@@ -117,7 +122,8 @@ lacking := [
 	{"standing": {"breaker": {"tripped_at": 7}}},
 	{"standing": {"breaker": {"reset_at": 7}}},
 	{"history": [object.union(past, {"at": 7})]},
-	{"history": [object.union(past, {"at": "1960-01-01T00:00:00Z"})]},
+	{"history": [object.union(past, {"age_s": null})]},
+	{"history": [object.union(past, {"age_s": "86400"})]},
 	{"history": [object.union(past, {"action": null})]},
 	{"history": [object.union(past, {"target": {"kind": null}})]},
 	{"history": [object.union(past, {"target": {"name": null}})]},

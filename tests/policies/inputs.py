@@ -14,6 +14,15 @@ def ago(**duration: float) -> str:
     return (NOW - timedelta(**duration)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seen(kind: str = "object", **duration: float) -> dict[str, Any]:
+    """A piece of evidence of so long ago."""
+    return {"kind": kind, "observed_at": ago(**duration), "age_s": _seconds(**duration)}
+
+
+def _seconds(**duration: float) -> int:
+    return int(timedelta(**duration).total_seconds())
+
+
 def node(name: str) -> dict[str, str]:
     return {"apiVersion": "v1", "kind": "Node", "name": name}
 
@@ -86,7 +95,7 @@ def _given(action: str, target: dict[str, str], *, destructive: bool, **blast: l
         "workload": None,
         "budgets": [],
         "idle": None,
-        "evidence_observed_at": ago(minutes=1),
+        "evidence": [seen("object", minutes=1)],
         "notice": None,
         "conflicts": [],
         "windows": [],
@@ -142,6 +151,7 @@ def past(action: str, target: str | dict[str, str], *, undo: bool = False, **dur
     ref = node(target) if isinstance(target, str) else target
     return {
         "at": ago(**duration),
+        "age_s": _seconds(**duration),
         "action": action,
         "target": ref,
         "parameters": {},

@@ -13,7 +13,7 @@ import pytest
 
 from agent.ports import PolicyUnavailable
 from tests.policies.conftest import Gate
-from tests.policies.inputs import Given, ago, cordon, past, reclaim, repair, requeue
+from tests.policies.inputs import Given, ago, cordon, past, reclaim, repair, requeue, seen
 
 STRENGTH = {"allow": 0, "escalate": 1, "deny": 2}
 OTHER_TYPES: tuple[Any, ...] = ("text", 7, True, ["x"], {"x": 1})
@@ -36,8 +36,10 @@ REFUSED: dict[str, Given] = {
     "confidence.model_change": cordon().by_a_model(),
     "gang.partial": repair().seen(gangs=[GANG]),
     "gang.healthy": requeue(healthy=True),
-    "freshness.stale": cordon().seen(evidence_observed_at=ago(hours=1)),
-    "freshness.unknown": cordon().seen(evidence_observed_at=None),
+    "freshness.stale": cordon().seen(evidence=[seen(hours=1)]),
+    "freshness.old_news": cordon().seen(evidence=[seen(minutes=1), seen("signal", days=2)]),
+    "freshness.future": cordon().seen(evidence=[seen(minutes=-2)]),
+    "freshness.unknown": cordon().seen(evidence=[]),
     "protected.opt_out": requeue().seen(touched=[{"ref": "Workload/law/llama", "annotations": OPT_OUT}]),
     "attempts.cap": repair().after(*(past("request_node_repair", "gpu-7", days=day) for day in (1, 3, 5))),
     "cooldown.target": repair().after(past("request_node_repair", "gpu-7", minutes=50)),

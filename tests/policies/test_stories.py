@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.policies.conftest import Gate
-from tests.policies.inputs import ago, cordon, past, reclaim, repair, requeue, tell, uncordon
+from tests.policies.inputs import ago, cordon, past, reclaim, repair, requeue, seen, tell, uncordon
 
 GateWith = Callable[..., Gate]
 
@@ -118,13 +118,14 @@ def test_a_tenants_incident_stays_with_the_tenant(gate_with: GateWith) -> None:
 
 
 def test_old_evidence_and_other_peoples_work(gate: Gate) -> None:
-    assert gate(cordon().seen(evidence_observed_at=ago(minutes=6))) == ("deny", {"freshness.stale"})
-    assert gate(cordon().seen(evidence_observed_at=None)) == ("deny", {"freshness.unknown"})
+    assert gate(cordon().seen(evidence=[seen("metric", minutes=6), seen()])) == ("deny", {"freshness.stale"})
+    assert gate(cordon().seen(evidence=[seen(minutes=-2)])) == ("deny", {"freshness.future"})
+    assert gate(cordon().seen(evidence=[])) == ("deny", {"freshness.unknown"})
     assert gate(cordon().seen(conflicts=["nvsentinel"])) == ("deny", {"conflict.other_actor"})
 
 
 def test_all_reasons_of_the_decision_are_given_and_none_of_a_milder_one(gate: Gate) -> None:
-    given = requeue(healthy=True).by_a_model().seen(conflicts=["alice"], evidence_observed_at=None)
+    given = requeue(healthy=True).by_a_model().seen(conflicts=["alice"], evidence=[])
     assert gate(given) == ("deny", {"conflict.other_actor", "freshness.unknown"})
     assert gate(requeue(healthy=True).by_a_model()) == ("escalate", {"confidence.model", "gang.healthy"})
 

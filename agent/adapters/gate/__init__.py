@@ -4,6 +4,7 @@ choice makes the engine (embedded, or an OPA server); reload keeps the policies 
 """
 
 from agent.adapters.gate.choice import policies_for
+from agent.adapters.gate.difference import in_words
 from agent.adapters.gate.reload import Live, PoliciesInForce
 
-__all__ = ["Live", "PoliciesInForce", "policies_for"]
+__all__ = ["Live", "PoliciesInForce", "in_words", "policies_for"]

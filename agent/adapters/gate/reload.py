@@ -1,14 +1,16 @@
 """The policies in force, exchanged for those on the disk while the agent runs, whole or not at all.
 
-What lies there is read, verified and tried before it decides anything. If any of that fails the policies in force stay,
-and the fault is told once. A folder is taken only when it looks the same at two looks in a row: half of a copy can be a
-valid bundle that lacks a guardrail.
+What lies there is read, verified and tried before it decides anything (trial.py). If any of that fails the policies in
+force stay, and the fault is told once; else what is lost and added by the change is told (difference.py). A folder is
+taken only when it looks the same at two looks in a row: half of a copy can be a valid bundle that lacks a guardrail.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from agent.adapters.gate.difference import difference
+from agent.adapters.gate.trial import flips, try_out
 from agent.adapters.rego.bundle import Bundle
 from agent.ports import JsonObject, PolicyUnavailable
 
@@ -38,7 +40,9 @@ class PoliciesInForce:
         self._make, self._places = make, places
         self._taken = self._seen = fingerprint(places)
         self._engine = make()
-        self._last_asked: JsonObject = {}
+        try_out(self._engine.bundle)
+        self._last_asked: dict[str, JsonObject] = {}
+        self._changed: JsonObject = {}
         self.fault: PolicyUnavailable | None = None
         """Why what lies on the disk is not in force; None where it is."""
 
@@ -55,16 +59,17 @@ class PoliciesInForce:
         return self._engine.bundle
 
     def decide(self, policy_input: JsonObject) -> JsonObject:
-        self._last_asked = policy_input
-        return self._engine.decide(policy_input)
+        verdict = self._engine.decide(policy_input)
+        self._last_asked[_kind(policy_input)] = policy_input
+        return verdict
 
     def not_ready(self) -> str | None:
         return self._engine.not_ready()
 
     def details(self) -> Mapping[str, object]:
-        """For /readyz: what is in force, and what was refused."""
+        """For /readyz: what is in force, what its last change lost, added and changed, and what was refused."""
         refused = {} if self.fault is None else {"refused": {"code": self.fault.code, "reason": str(self.fault)}}
-        return {"policies": {"digest": self.digest, **refused}}
+        return {"policies": {"digest": self.digest, **self._changed, **refused}}
 
     def reload(self) -> "Reloaded | None":
         """Takes what lies on the disk if it changed. None where nothing did, or where it is being written still."""
@@ -76,8 +81,7 @@ class PoliciesInForce:
             return None
         before = self.digest
         try:
-            successor = self._make()
-            self._try_out(successor)
+            successor, told = self._succeeded()
         except PolicyUnavailable as fault:
             self._taken, self.fault = now, fault
             return Reloaded(before, fault)
@@ -87,26 +91,32 @@ class PoliciesInForce:
         old, self._engine = self._engine, successor
         old.close()
         self._taken, self.fault = now, None
-        return Reloaded(self.digest, None) if self.digest != before else None
+        if self.digest == before:
+            return None
+        self._changed = told
+        return Reloaded(self.digest, None, told)
 
     def close(self) -> None:
         self._engine.close()
 
-    def _try_out(self, successor: Engine) -> None:
-        """Policies that give no verdict on what was last asked would deny everything from here on."""
+    def _succeeded(self) -> tuple[Engine, JsonObject]:
+        """What is on the disk, tried out, and how it differs from what is in force."""
+        successor = self._make()
         try:
-            if self._last_asked:
-                successor.decide(self._last_asked)
+            turned = flips(self.bundle, successor.bundle, list(self._last_asked.values()))
         except PolicyUnavailable:
             successor.close()
             raise
+        told = difference(self.bundle, successor.bundle)
+        return successor, {**told, **({"flips": turned} if turned else {})}
 
 
 class Reloaded:
-    """What came of a change on the disk: the digest in force now, and why it is still the old one where it is."""
+    """What came of a change on the disk: the digest in force now, and why it is still the old one where it is; else
+    what the new one lost, added and changed, and which of the last questions it answers otherwise."""
 
-    def __init__(self, digest: str, fault: PolicyUnavailable | None) -> None:
-        self.digest, self.fault = digest, fault
+    def __init__(self, digest: str, fault: PolicyUnavailable | None, told: JsonObject | None = None) -> None:
+        self.digest, self.fault, self.told = digest, fault, told or {}
 
 
 class Live(Mapping[K, V]):
@@ -123,6 +133,13 @@ class Live(Mapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._read())
+
+
+def _kind(policy_input: JsonObject) -> str:
+    """Of each action at each phase the last question is kept: a few dozen at most."""
+    proposal = policy_input.get("proposal")
+    action = proposal.get("action") if isinstance(proposal, dict) else None
+    return f"{action} {policy_input.get('phase')}"
 
 
 def fingerprint(places: tuple[Path, ...]) -> Fingerprint:

@@ -50,12 +50,17 @@ def replayed(engine: PolicyEngine, records: Iterable[Recorded]) -> Iterator[Agai
             yield Again(recorded, Came.REDACTED, then, None)
         elif any(reason.code.startswith(NO_DECISION) for reason in then.reasons):
             yield Again(recorded, Came.NO_DECISION, then, None)
-        elif "digest" not in recorded.payload["input"].get("proposal", ()):
+        elif _lacking(recorded.payload["input"]):
             yield Again(recorded, Came.INCOMPLETE, then, None)
         else:
             given: JsonObject = dict(recorded.payload["input"])
             now = decision(engine, given)
             yield Again(recorded, _came(recorded.payload["verdict"], then, now), then, now)
+
+
+def _lacking(given: JsonObject) -> bool:
+    """Cut short, or of an agent that told its policies less."""
+    return "digest" not in given.get("proposal", ()) or "evidence" not in given.get("facts", ())
 
 
 def _came(as_recorded: Any, then: Verdict, now: Verdict) -> Came:

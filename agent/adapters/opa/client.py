@@ -14,9 +14,12 @@ from urllib.parse import urlsplit
 
 import requests
 from opa_client.opa import OpaClient  # type: ignore[import-untyped]
+from urllib3.exceptions import HTTPError
 
+from agent.adapters.opa.body import Unreadable, strict_json
 from agent.ports import JsonObject, PolicyUnavailable
 
+OK = 200  # OPA's only status for a decision, whatever it is; 201 or 206 is somebody else's or a part
 ANSWER_AT_MOST_BYTES = 1 << 20  # a verdict has about a thousand
 HANGING_AT_MOST = 4  # questions that a server was left alone with; after that it is not asked until one comes back
 _CHUNK_BYTES = 65_536
@@ -39,6 +42,10 @@ class AnswerTooLong(requests.exceptions.ContentDecodingError):
     """More bytes than any verdict has."""
 
 
+class AnswerOdd(requests.exceptions.ContentDecodingError):
+    """No answer of an OPA server that every reader reads alike."""
+
+
 class _Client(OpaClient):  # type: ignore[misc]  # untyped
     """Opa_client's session without what the environment of this machine would add to it."""
 
@@ -46,7 +53,7 @@ class _Client(OpaClient):  # type: ignore[misc]  # untyped
         session: requests.Session = super()._init_session()
         session.trust_env = False
         session.max_redirects = 0
-        session.hooks["response"].append(_read_whole)
+        session.hooks["response"] += [_read_whole, _refuse_odd]
         return session
 
 
@@ -98,8 +105,8 @@ class OpaServer:
             raise PolicyUnavailable("policy.timeout", f"the server gave no answer in {self._timeout_s:g} s") from None
         except requests.exceptions.RequestException as fault:
             raise _unavailable(fault) from fault
-        except ValueError as fault:
-            raise PolicyUnavailable("policy.error", f"the server's answer is not JSON: {fault}") from fault
+        except (ValueError, RecursionError, HTTPError) as fault:
+            raise PolicyUnavailable("policy.error", f"the server's answer cannot be read: {fault}") from fault
 
     def _ask(self, ask: Any, future: "Future[Any]") -> None:
         try:
@@ -123,6 +130,20 @@ def _read_whole(response: requests.Response, **_options: Any) -> requests.Respon
     return response
 
 
+def _refuse_odd(response: requests.Response, **_options: Any) -> requests.Response:
+    """Of what claims to have worked: another status than OPA's, or a body that is read differently by others. The
+    health of a server has no body that matters."""
+    asked = response.request.method == "POST"
+    if response.ok and not response.is_redirect and response.status_code != OK:
+        raise AnswerOdd(f"the server answered {response.status_code}, not {OK}")
+    if asked and response.status_code == OK:
+        try:
+            strict_json(response.content)
+        except Unreadable as fault:
+            raise AnswerOdd(str(fault)) from fault
+    return response
+
+
 def _unavailable(fault: requests.exceptions.RequestException) -> PolicyUnavailable:
     """No connection is another thing than an answer that is none."""
     response = fault.response
@@ -141,5 +162,5 @@ def _unavailable(fault: requests.exceptions.RequestException) -> PolicyUnavailab
 def _words(response: requests.Response) -> str:
     try:
         return str(response.json()["message"])[:200]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return response.reason or "nothing"

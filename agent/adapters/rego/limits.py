@@ -22,6 +22,14 @@ from agent.resources import bundled
 SCHEMA = "data.schema.json"
 HISTORY_D = 7  # of what was done; `agent.look` reads no further back
 OVERLAY = "the settings' policy data"
+REQUIRED = (
+    *("autonomy.default", "earned.granted_by", "attempts", "cooldown.default", "cost.ask_first", "freshness.evidence"),
+    *("blast_radius.nodes", "blast_radius.gangs", "blast_radius.workloads", "blast_radius.breaker"),
+    *("protected.namespaces", "protected.opt_out", "approvals.default"),
+    *("idle.witnesses", "idle.minimum", "idle.notice", "idle.grace"),
+)
+"""What the shipped guardrails fall silent without. A site that wants none of one says so, with an empty list or map:
+what is merely gone may be a file that was forgotten, or a schema of its own that does not ask."""
 
 
 def read_limits(source: Source, overlay: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -41,6 +49,7 @@ def read_limits(source: Source, overlay: Mapping[str, Any] | None) -> dict[str, 
         merged = merge_patch(merged, overlay)
     name = f"data/ with {OVERLAY}" if overlay else "data/"
     _check(validator, name, merged, whole=True)
+    _check_required(name, merged)
     _check_freezes(name, merged)
     _check_windows(name, merged)
     _check_tenants(name, merged)
@@ -132,6 +141,15 @@ def _check(validator: jsonschema.Draft202012Validator, name: str, limits: Mappin
         if error.validator == "maxItems" and "description" in error.schema:
             raise BundleRefused(f"{name}: {key}: {error.schema['description']}")
         raise BundleRefused(f"{name}: {key + ': ' if key else ''}{error.message}")
+
+
+def _check_required(name: str, limits: Mapping[str, Any]) -> None:
+    for key in REQUIRED:
+        value: Any = limits
+        for step in key.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None:
+            raise BundleRefused(f"{name}: {key} is missing, and what reads it would say nothing")
 
 
 def _check_freezes(name: str, limits: Mapping[str, Any]) -> None:

@@ -1,7 +1,16 @@
 # METADATA
 # title: Who diagnosed it, and how sure
-# description: A language model alone changes nothing without a person, however sure it says it is.
+# description: |
+#   Only what a playbook diagnosed is ruled. Whoever else says so, a model or something with a name that nobody thought
+#   of, alone changes nothing without a person, however sure it says it is.
 package watchkeeper.guardrails.confidence
+
+ruled if regular(input.proposal.source)
+
+regular(source) if {
+	startswith(source, "playbook:")
+	count(source) > count("playbook:")
+}
 
 # METADATA
 # title: A model's idea
@@ -11,8 +20,8 @@ package watchkeeper.guardrails.confidence
 #   remedy: Check the evidence, then approve or reject; a playbook for this symptom would make it a rule
 escalate contains {"code": "confidence.model", "params": {"source": source, "action": action}} if {
 	input.proposal.destructive
+	not ruled
 	source := input.proposal.source
-	startswith(source, "model:")
 	action := input.proposal.action
 }
 
@@ -24,8 +33,8 @@ escalate contains {"code": "confidence.model", "params": {"source": source, "act
 #   remedy: Check the evidence, then approve or reject; a playbook for this symptom would make it a rule
 escalate contains {"code": "confidence.model_change", "params": {"source": source, "action": action}} if {
 	not input.proposal.destructive
+	not ruled
 	source := input.proposal.source
-	startswith(source, "model:")
 	action := input.proposal.action
 	action != "notify"
 }

@@ -36,3 +36,14 @@ test_a_guess_is_shown_to_a_person if {
 test_taking_back_is_no_guess if {
 	escalate(object.union(data.watchkeeper.examples.restore, {"proposal": {"confidence": 0}}), limits) == set()
 }
+
+# Of a level that acts, and sure of itself.
+by(source) := {"source": source, "confidence": 1}
+
+test_only_a_playbook_is_a_rule if {
+	every source in ["llm:small", "Model:small", "none", "", "playbook", "playbook:", "Playbook:xid-79", "a playbook:x"] {
+		escalate(repair_by(by(source)), limits) == {"confidence.model"}
+		escalate(repair_by(object.union(by(source), {"destructive": false})), limits) == {"confidence.model_change"}
+	}
+	escalate(repair_by(by("playbook:x")), limits) == set()
+}

@@ -1,22 +1,60 @@
 # METADATA
 # title: Fresh evidence
-# description: What was seen too long ago is no reason to act. Taking back our own deed needs no telemetry.
+# description: |
+#   What was seen too long ago is no reason to act. A diagnosis rests on every piece of evidence that a look brought, so
+#   the oldest of them counts, never the newest; what somebody told (a line, an event, an alert) is told once and looked
+#   at again and again, so it has a limit of its own. A time that is ahead of ours by more than clocks differ is no time
+#   at which anything was seen. Taking back our own deed needs no telemetry.
 package watchkeeper.guardrails.freshness
 
 limit := data.limits.freshness.evidence
 
-seen contains moment if {
-	moment := input.facts.evidence_observed_at
-	is_string(moment)
+told_limit := object.get(data.limits, ["freshness", "signal"], "24h")
+
+skew := object.get(data.limits, ["freshness", "skew"], "1m")
+
+looks := [seen.age_s |
+	some seen in input.facts.evidence
+	seen.kind != "signal"
+]
+
+told := [seen.age_s |
+	some seen in input.facts.evidence
+	seen.kind == "signal"
+]
+
+# What must be fresh, in seconds: where nothing was looked at, what was told last is all there is.
+resting contains age if {
+	count(looks) > 0
+	age := max(looks)
 }
 
-seen contains moment if {
+resting contains age if {
+	count(looks) == 0
+	age := min(told)
+}
+
+resting contains age if age := idle_age_s
+
+reclaims if {
 	input.proposal.action == "reclaim_idle_gpu"
+	not data.watchkeeper.lib.is_undo
+}
+
+idle_age_s := data.watchkeeper.lib.age_s(moment) if {
+	reclaims
 	moment := input.facts.idle.observed_at
 	is_string(moment)
 }
 
-dated if is_string(input.facts.evidence_observed_at)
+youngest := min({age | some age in array.concat(looks, told)} | resting)
+
+undated if count(resting) == 0
+
+undated if {
+	reclaims
+	not idle_age_s
+}
 
 # METADATA
 # title: Stale evidence
@@ -26,9 +64,36 @@ dated if is_string(input.facts.evidence_observed_at)
 #   remedy: Look again; if the telemetry has stopped, mend that first
 deny contains {"code": "freshness.stale", "params": {"age_s": age, "limit": allowed}} if {
 	not data.watchkeeper.lib.is_undo
-	age := floor(max([data.watchkeeper.lib.age_s(moment) | some moment in seen]))
+	age := floor(max(resting))
 	allowed := limit
 	age > data.watchkeeper.lib.seconds(allowed)
+}
+
+# METADATA
+# title: Old news
+# custom:
+#   code: freshness.old_news
+#   message: "It was told {age_s} s ago for the last time; that may be at most {limit} ago"
+#   remedy: Find out whether it is so still; what is told again is looked at again
+deny contains {"code": "freshness.old_news", "params": {"age_s": age, "limit": allowed}} if {
+	not data.watchkeeper.lib.gives_back
+	not data.watchkeeper.lib.calls_support
+	age := floor(min(told))
+	allowed := told_limit
+	age > data.watchkeeper.lib.seconds(allowed)
+}
+
+# METADATA
+# title: Evidence of the future
+# custom:
+#   code: freshness.future
+#   message: "Evidence is dated {ahead_s} s after the moment of this decision; clocks may differ by {skew}"
+#   remedy: Set the clocks of the agent and of what sends it telemetry right
+deny contains {"code": "freshness.future", "params": {"ahead_s": ahead, "skew": allowed}} if {
+	not data.watchkeeper.lib.is_undo
+	ahead := ceil(0 - youngest)
+	allowed := skew
+	ahead > data.watchkeeper.lib.seconds(allowed)
 }
 
 # METADATA
@@ -39,5 +104,5 @@ deny contains {"code": "freshness.stale", "params": {"age_s": age, "limit": allo
 #   remedy: Attach evidence with the time at which it was observed
 deny contains {"code": "freshness.unknown", "params": {}} if {
 	not data.watchkeeper.lib.is_undo
-	not dated
+	undated
 }

@@ -23,3 +23,30 @@ test_a_target_without_a_namespace_is_not_outside if {
 	given := object.union(reclaim, {"proposal": {"target": {"namespace": null}}})
 	deny(given, scoped(["research"])) == set()
 }
+
+touching(namespaces) := object.union(reclaim, {"facts": {"namespaces": {name: {"annotations": {}} |
+	some name in namespaces
+}}})
+
+test_everything_that_is_touched_is_the_tenants if {
+	deny(touching(["research", "law"]), scoped(["research"])) == {"tenant.scope"}
+	deny(touching(["research", "research-dev"]), scoped(["research", "research-dev"])) == set()
+	elsewhere := object.union(touching(["law"]), {"proposal": {"target": {"namespace": null}}})
+	deny(elsewhere, scoped(["research"])) == {"tenant.scope"}
+}
+
+test_each_namespace_outside_is_named_once if {
+	limits := scoped(["research"])
+	given := touching(["research", "law", "vision"])
+	reasons := data.watchkeeper.guardrails.tenant.deny with input as given with data.limits as limits
+	{reason.params.namespace | some reason in reasons} == {"law", "vision"}
+	count(reasons) == 2
+}
+
+test_nobody_reaches_into_what_is_anothers if {
+	limits := scoped(["research"])
+	stranger := {"proposal": {"tenant": "law", "target": {"namespace": "law"}}}
+	deny(object.union(touching(["law", "research"]), stranger), limits) == {"tenant.scope"}
+	nobodys := {"proposal": {"tenant": ""}}
+	deny(object.union(touching(["law", "research"]), nobodys), limits) == set()
+}

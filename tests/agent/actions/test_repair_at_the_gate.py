@@ -22,7 +22,7 @@ def judged(where: Cluster, operation: str) -> tuple[str, set[str]]:
     given = {"gpu_uuid": "GPU-1"} if operation == "reset_gpu" else {}
     made = proposed("request_node_repair", NODE, where, operation=operation, **given)
     seen = policy_input(made, where.view(), {}, [], phase="propose", now=NOW)
-    seen["facts"]["evidence_observed_at"] = rfc3339(NOW)
+    seen["facts"]["evidence"] = [{"kind": "object", "observed_at": rfc3339(NOW), "age_s": 0}]
     gate = EmbeddedPolicyEngine(bundled("policies"), {"autonomy": {"default": "act"}})
     verdict = gate.decide(seen)
     return verdict["decision"], {reason["code"].split(".")[0] for reason in verdict["reasons"]}

@@ -170,8 +170,8 @@ def test_without_a_fact_there_is_no_allow(tmp_path: Path, part: str, key: str) -
 def test_a_time_that_is_none_is_an_error(tmp_path: Path) -> None:
     engine = EmbeddedPolicyEngine(shipped(tmp_path))
     assert code_of(engine, {**cordon().document, "now": "yesterday"}) == "policy.error"
-    given = {**cordon().document, "history": [{"at": "once"}]}
-    assert code_of(engine, given) == "policy.error"
+    standing = {"levels": [], "frozen": None, "breaker": {"tripped_at": None, "reset_at": "once"}}
+    assert code_of(engine, {**cordon().document, "standing": standing}) == "policy.error"
 
 
 def test_after_an_error_the_engine_decides_again(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from agent.actions.catalogue import CATALOGUE
-from tests.policies.inputs import NOW, Given, ago, cordon, past, reclaim, repair, requeue, tell
+from tests.policies.inputs import NOW, Given, ago, cordon, past, reclaim, repair, requeue, seen, tell
 
 ACTIONS = tuple(sorted(CATALOGUE))
 LEVELS = ("observe", "suggest", "act_with_approval", "act")
@@ -18,6 +18,8 @@ EDGES_S = (0, 1, 299, 300, 301, 899, 900, 901, 1799, 1800, 1801, 3599, 3600, 360
 STRANGERS: tuple[Any, ...] = (None, "", "7", -1, 0, 1.5, True, [], {}, ["x"], {"x": 1}, "not a time")
 NAMES = ("gpu-1", "gpu-2", "gpu-7", "llama", "notebook")
 NAMESPACES = ("research", "law", "kube-system", "gpu-operator")
+KINDS = ("object", "object", "metric", "forecast", "signal")
+AGES_S = (*EDGES_S[:4], 0, 60, 301, 3600, 86_400, 86_401, -60, -61)
 BROKEN_PERCENT = 25
 
 
@@ -74,7 +76,7 @@ def _proposed(chance: Random) -> Given:
     return given.proposed(
         destructive=destructive if chance.random() < 0.8 else not destructive,
         confidence=chance.choice((0.0, 0.49, 0.5, 0.51, 0.95, 1.0)),
-        source=chance.choice(("playbook:xid-79", "playbook:xid-79", "model:small")),
+        source=chance.choice(("playbook:xid-79", "playbook:xid-79", "model:small", "playbook:", "oracle")),
         undoes=chance.choice((None, None, None, "inc-0/1")),
         tenant=chance.choice(("", "research", "law")),
         notice_s=chance.choice((0, 0, 60, 899, 900, 901)),
@@ -138,7 +140,9 @@ def _seen(chance: Random, given: Given) -> Given:
         budgets=[{"ref": "PodDisruptionBudget/law/web", "disruptions_allowed": 1, "touched": chance.choice((0, 1, 2))}]
         * chance.choice((0, 0, 1)),
         idle=idle,
-        evidence_observed_at=chance.choice((None, *(ago(seconds=edge) for edge in EDGES_S[:6]))),
+        evidence=[
+            seen(chance.choice(KINDS), seconds=chance.choice(AGES_S)) for _ in range(chance.choice((0, 1, 1, 2, 3)))
+        ],
         notice=chance.choice((None, None, {"given_at": ago(seconds=chance.choice(EDGES_S[:8]))})),
         conflicts=chance.choice(([], [], [], ["nvsentinel"])),
     )
