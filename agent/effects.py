@@ -6,6 +6,7 @@ object, a scale its number, a repair its key. A second worker beside the one tha
 intent, no effect.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,8 +118,11 @@ def waiting_for(step: Step, view: ClusterView, since: datetime, now: datetime) -
     return StepResult(StepState.WAITING, f"{len(left)} pods are still there" if left else "the delay runs")
 
 
-def run_step(call: StepCall, through: Effectors) -> StepResult:
-    """Runs one step. Raises faults that leave it open whether the effect happened; called again, it finds out."""
+def run_step(call: StepCall, through: Effectors, may_begin: Callable[[], bool] = lambda: True) -> StepResult:
+    """Runs one step. Raises faults that leave it open whether the effect happened; called again, it finds out.
+
+    `may_begin` is asked last, and once: it uses up what allows the step.
+    """
     recorded = through.ledger.find(call.outcome_key)
     if recorded is not None:
         done = recorded["outcome"] in ("succeeded", "undone")
@@ -129,16 +133,27 @@ def run_step(call: StepCall, through: Effectors) -> StepResult:
         if (call.now - started).total_seconds() < RIVAL_S and not through.ledger.ours(call.intent_key):
             return StepResult(StepState.WAITING, "another worker has started this step")
         return _reconcile(call, through, started)
-    if call.dry_run and not call.undo:
-        refused = _dry_run(call, through)
-        if refused is not None:
-            return refused
+    held = _dry_run(call, through) if call.dry_run and not call.undo else None
+    held = held or _begin(call, through, may_begin)
+    return held or _act(call, through, started=call.now)
+
+
+def _begin(call: StepCall, through: Effectors, may_begin: Callable[[], bool]) -> StepResult | None:
+    """Puts the intent on the record; None once it is there, and it is ours to do."""
+    if not may_begin():
+        return StepResult(StepState.WAITING, "what allowed this step was withdrawn, or used by another worker")
     try:
         through.ledger.record("intent", _intent(call), unique_key=call.intent_key, attributes=_attributes(call))
     except AlreadyRecorded:
         return StepResult(StepState.WAITING, "another worker has started this step")
     through.boundaries.reached("intent")
-    return _act(call, through, started=call.now)
+    return None
+
+
+def begun_by(call: StepCall, ledger: Ledger) -> bool:
+    """Was the step begun by the approval that is in hand?"""
+    intent = ledger.find(call.intent_key)
+    return intent is not None and call.request is not None and intent.get("request") == call.request
 
 
 def begun_at(call: StepCall, ledger: Ledger) -> datetime | None:

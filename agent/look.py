@@ -22,6 +22,7 @@ from agent.evidence.facts import Facts, gather
 from agent.evidence.foresight import foretold
 from agent.evidence.look_facts import Others
 from agent.evidence.services import requests_waiting
+from agent.evidence.stakes import at_stake
 from agent.evidence.xid import REPEAT_WINDOW_S
 from agent.ports import Forecaster, Metrics, PlaybookMatch, Ports, Remedy, RepairUnavailable
 
@@ -158,7 +159,9 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
         return made
     told = _predicted(remedy, made, look.view, ports.forecaster)
     prediction = _with_requests(told, look, ports.metrics) if told else None
-    return made.model_copy(update={"prediction": prediction, "edited_by": remedy.edited_by})
+    foretold_too = made.model_copy(update={"prediction": prediction, "edited_by": remedy.edited_by})
+    stakes = at_stake(foretold_too, look.view, look.now, lambda ref: tenant_of(ref, ports.tenants))
+    return foretold_too.model_copy(update={"at_stake": stakes})
 
 
 def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Forecaster) -> Prediction | None:

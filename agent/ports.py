@@ -358,7 +358,15 @@ class ApprovalDesk(Protocol):
         """The next tier is asked, or it expires, if the time of those who are asked is over."""
         ...
 
-    def close(self, request: str, state: str) -> None:
+    def proven(self, request: str) -> ApprovalRequest | Refusal:
+        """The request as the log has it; a refusal, on the record, where the desk shows anything else."""
+        ...
+
+    def consume(self, request: str) -> bool:
+        """Uses the approval up; False where it is not approved any more, or used already."""
+        ...
+
+    def close(self, request: str, state: str, why: str = "") -> None:
         """Expired, cancelled or consumed."""
         ...
 

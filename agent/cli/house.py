@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -149,10 +150,7 @@ def claims_here(name: str | None) -> Claims:
     """Whoever is at this terminal, and as whom they want to answer."""
     from agent.domain.identity import TERMINAL, Claims
 
-    login = login_name()
-    if name is None and login is None:
-        fail("Nobody is logged in by name here.", "Say who answers by --as NAME.")
-    return Claims(door=TERMINAL, account=login or "", named=name or "")
+    return Claims(door=TERMINAL, account=login_name(), named=name or "")
 
 
 def person(name: str | None, config: Path | None) -> Person:
@@ -176,11 +174,17 @@ def settings(config: Path | None) -> Settings:
 
 def actor_here() -> str:
     """Whoever is at this door, as the log names them."""
-    return f"cli/{login_name() or 'unknown'}"
+    return f"cli/{login_name()}"
 
 
-def login_name() -> str | None:
+def login_name() -> str:
+    """By the operating system's word alone: whoever is at a terminal sets $USER and $LOGNAME as they like."""
+    return login_of(os.getuid())
+
+
+def login_of(uid: int) -> str:
+    """A container may run as a user that has no name there."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return None
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid-{uid}"

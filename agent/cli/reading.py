@@ -75,7 +75,7 @@ def _put(log: Log, ledger: AuditLedger, payload: dict[str, Any]) -> None:
 def _payload(door: str, asked: Mapping[str, object], records: Sequence[Record] | int) -> dict[str, Any]:
     shown = () if isinstance(records, int) else records
     return {
-        "by": login_name() or "unknown",
+        "by": login_name(),
         "door": door,
         "asked": {name: str(value) for name, value in asked.items() if value not in (None, (), [], {})},
         "count": records if isinstance(records, int) else len(records),

@@ -48,7 +48,7 @@ class RequestState(StrEnum):
 
 class Answer(Noun):
     by: str
-    decision: str  # approve | reject | edit | break_glass
+    decision: str  # approve | reject | edit | break_glass | withdraw
     reason: str
     digest: str
     at: datetime
@@ -74,6 +74,7 @@ class ApprovalRequest(Noun):
     decided_at: datetime | None = None
     requested_by: str = REQUESTER
     editors: tuple[str, ...] = ()  # all who had a hand in what is asked; none of them approves it
+    editor_accounts: tuple[str, ...] = ()  # `door:account` from which they did
     tier: int = 0
     tier_at: datetime | None = None  # since when this tier is asked, if it is not the first
 
@@ -87,8 +88,18 @@ class ApprovalRequest(Noun):
         return self.requirement.tier(self.tier)
 
     @property
+    def standing(self) -> tuple[Answer, ...]:
+        """The yeses that were not withdrawn, whichever tier gave them."""
+        last = {answer.by: place for place, answer in enumerate(self.answers) if answer.decision == "withdraw"}
+        return tuple(
+            answer
+            for place, answer in enumerate(self.answers)
+            if answer.decision in ("approve", "break_glass") and place > last.get(answer.by, -1)
+        )
+
+    @property
     def broken_glass(self) -> Answer | None:
-        return next((answer for answer in self.answers if answer.decision == "break_glass"), None)
+        return next((answer for answer in self.standing if answer.decision == "break_glass"), None)
 
     @property
     def edit(self) -> Answer | None:
@@ -103,7 +114,8 @@ _ENDS = {
 
 
 def with_answer(request: ApprovalRequest, answer: Answer) -> ApprovalRequest:
-    """The request after an answer that has counted: one reject ends it, enough approvals grant it."""
+    """The request after an answer that has counted: one reject ends it, enough approvals grant it, and a yes that is
+    withdrawn opens it again, for what is left of its time."""
     given = request.model_copy(update={"answers": (*request.answers, answer)})
     state = _ENDS.get(answer.decision)
     if state is None:
@@ -146,8 +158,8 @@ def missing(request: ApprovalRequest) -> tuple[str, ...]:
     A person counts once, so somebody in two required groups fills one place. Places are given out by augmenting paths:
     an approval is moved to another of its groups where that makes room for a new one.
     """
-    given = [a for a in request.answers if a.decision == "approve" and a.tier == request.tier]
-    if any(answer.alone for answer in given):
+    given = [a for a in request.standing if a.tier == request.tier]
+    if any(answer.alone or answer.decision == "break_glass" for answer in given):
         return ()
     places = [group.name for group in request.asked.groups for _ in range(group.count)]
     holder: dict[int, Answer] = {}

@@ -1,7 +1,8 @@
 """Which answer counts, and why another does not. Pure; every refusal has a code, a sentence and a remedy.
 
 A no is heard from whoever was asked so far, even from somebody who said yes before or whose time is over: it harms
-nobody. A yes counts once for each person, from the tier that is asked now, for what is asked now, in time.
+nobody. A yes counts once for each person, from the tier that is asked now, for what is asked now, in time; and one
+account is one person. Who said yes may take it back until it is being done.
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from agent.domain.approval import (
 from agent.domain.base import rfc3339
 from agent.domain.proposal import Refusal
 
-DECISIONS = ("approve", "reject", "edit", "break_glass")
+DECISIONS = ("approve", "reject", "edit", "break_glass", "withdraw")
 SKEW_S = 60
 """How far the clocks of two hosts may lie apart without a yes being lost: as much as a login's times are granted
 (`agent.domain.identity`), and more than a loaded machine is late. No deadline moves by it: whether an answer comes in
@@ -30,9 +31,11 @@ def counted(
     request: ApprovalRequest, answer: Answer, person: Person, rules: Rules = STRICT
 ) -> ApprovalRequest | Refusal:
     """The request with one more answer, or why that answer does not count."""
-    refusal = (
-        _not_theirs(request, answer, person, rules) or _not_now(request, answer) or _not_said_well(request, answer)
-    )
+    if answer.decision == "withdraw":
+        refusal = _not_to_withdraw(request, answer, person)
+    else:
+        refusal = _not_theirs(request, answer, person, rules) or _not_now(request, answer)
+    refusal = refusal or _not_said_well(request, answer)
     if refusal:
         return refusal
     named = {
@@ -67,6 +70,29 @@ def _not_theirs(request: ApprovalRequest, answer: Answer, person: Person, rules:
             code="not_in_group",
             message=f"{person.name} is in none of the groups that may answer: {', '.join(sorted(required))}.",
             remedy="Ask somebody of these groups, or have the groups of this person changed in the settings.",
+        )
+    return None
+
+
+def _not_to_withdraw(request: ApprovalRequest, answer: Answer, person: Person) -> Refusal | None:
+    """A yes is taken back by who gave it, in whichever tier; what has begun is not stopped by it."""
+    if request.state is RequestState.CONSUMED:
+        return Refusal(
+            code="begun",
+            message=f"What request {request.id} was for has begun.",
+            remedy="`watchkeeper policy levels freeze` stops the agent after the step in hand.",
+        )
+    if request.state not in (RequestState.PENDING, RequestState.APPROVED):
+        return Refusal(
+            code="not_pending",
+            message=f"Request {request.id} is {request.state.value} already.",
+            remedy="Nothing is done by it.",
+        )
+    if answer.by != person.name or person.name not in {given.by for given in request.standing}:
+        return Refusal(
+            code="nothing_to_withdraw",
+            message=f"No yes of {person.name} stands in request {request.id}.",
+            remedy="Reject it, if you are asked.",
         )
     return None
 
@@ -124,18 +150,38 @@ def _not_now(request: ApprovalRequest, answer: Answer) -> Refusal | None:
             message=f"{answer.by} has answered request {request.id} already, and counts once.",
             remedy="Ask another person to answer.",
         )
-    return None
+    return _of_somebody_else(request, answer) if answer.decision in ("approve", "break_glass") else None
 
 
 def _approved(request: ApprovalRequest) -> Iterable[str]:
-    return (a.by for a in request.answers if a.decision == "approve" and a.tier == request.tier)
+    return (a.by for a in request.standing if a.tier == request.tier)
+
+
+def _of_somebody_else(request: ApprovalRequest, answer: Answer) -> Refusal | None:
+    """One account is one person: from where another has answered or edited this request, nobody says yes to it."""
+    here = account_of(answer.door, answer.account)
+    others = {account_of(a.door, a.account) for a in request.answers if a.by != answer.by}
+    if answer.by not in request.editors:
+        others |= set(request.editor_accounts)
+    if not answer.account or here not in others:
+        return None
+    return Refusal(
+        code="account_of_another",
+        message=f"From {here} somebody else has answered request {request.id}; one account is one person.",
+        remedy="Answer from an account of your own.",
+    )
+
+
+def account_of(door: str, account: str) -> str:
+    """An account as it is compared: the same name at two doors is two accounts."""
+    return f"{door}:{account}"
 
 
 def _not_said_well(request: ApprovalRequest, answer: Answer) -> Refusal | None:
     if answer.decision not in DECISIONS:
         return Refusal(code="unknown_decision", message=f"{answer.decision!r} is neither approve nor reject.")
     if answer.decision != "approve" and not answer.reason.strip():
-        what = {"reject": "A rejection", "edit": "An edit"}.get(answer.decision, "Breaking the glass")
+        what = _NAMED.get(answer.decision, "Breaking the glass")
         return Refusal(
             code="reason_missing",
             message=f"{what} needs a reason.",
@@ -148,6 +194,9 @@ def _not_said_well(request: ApprovalRequest, answer: Answer) -> Refusal | None:
             remedy="Approve the request as it stands, or change a parameter.",
         )
     return None
+
+
+_NAMED = {"reject": "A rejection", "edit": "An edit", "withdraw": "Withdrawing a yes"}
 
 
 def _changes_something(request: ApprovalRequest, answer: Answer) -> bool:

@@ -16,6 +16,8 @@ from agent.domain.base import Noun
 from agent.domain.proposal import Refusal
 
 TERMINAL = "terminal"
+_JWKS_URI = r"^(https://[^\s?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?/[^\s?#@]*)$"
+"""Keys that came in the clear over a network could be anybody's; on this machine there is no network between."""
 
 
 class Issuer(Noun):
@@ -23,11 +25,18 @@ class Issuer(Noun):
 
     issuer: str = Field(pattern=r"^https://[^\s?#]+$")  # exactly as it stands in `iss`
     audience: str = Field(min_length=1)  # a token for another service is none for this one
-    keys_file: Path  # its JWK Set (RFC 7517), from its jwks_uri: whoever can write this file can be anybody
+    keys_file: Path | None = None  # its JWK Set (RFC 7517): whoever can write this file can be anybody
+    jwks_uri: str | None = Field(default=None, pattern=_JWKS_URI)  # or where it is: fetched, and again when keys rotate
     algorithms: tuple[Literal["RS256", "PS256", "ES256"], ...] = ("RS256", "ES256")  # none of a shared secret
     leeway_s: int = Field(default=60, ge=0, le=300)  # clocks of two machines; more would lengthen every token's life
     groups_claim: str | None = None  # where it is trusted to tell groups; without it what a token says of them is air
     groups: dict[str, str] = {}  # our group by the issuer's; what is not here is none of ours
+
+    @model_validator(mode="after")
+    def _its_keys_come_from_one_place(self) -> Self:
+        if (self.keys_file is None) == (self.jwks_uri is None):
+            raise ValueError("an issuer has either keys_file or jwks_uri")
+        return self
 
 
 class Claims(Noun):
@@ -76,11 +85,13 @@ class Directory(Noun):
         return _unlinked(claims)
 
     def _at_terminal(self, claims: Claims) -> Person | Refusal:
-        """Whoever may write the database is trusted with a name, unless the person's own logins are said."""
-        if not claims.named:
-            linked = self._linked(claims)
-            if isinstance(linked, Person):
-                return linked
+        """A login that is somebody's is theirs alone. With another, whoever may write the database is trusted with a
+        name, unless that person's own logins are said; and it stays one name (`agent.domain.counting`)."""
+        own = self._owner_of(claims.account)
+        if own is not None and claims.named in ("", own.name):
+            return own
+        if own is not None or not claims.account:
+            return _not_their_login(claims.named, claims.account)
         name = claims.named or claims.account
         person = next((each for each in self.people if each.name == name), None)
         if person is None:
@@ -91,12 +102,21 @@ class Directory(Noun):
             )
         logins = person.links.get(TERMINAL, ())
         if logins and claims.account not in logins:
-            return Refusal(
-                code="not_their_login",
-                message=f"{claims.account or 'nobody'} is no login of {name}, so this answer does not count.",
-                remedy=f"Answer as yourself, or link the login to {name} in the settings.",
-            )
+            return _not_their_login(name, claims.account)
         return person
+
+    def _owner_of(self, login: str) -> Person | None:
+        """Whose it is: by link, or by its name, where that person links no other."""
+        linked = next((p for p in self.people if login in p.links.get(TERMINAL, ())), None)
+        return linked or next((p for p in self.people if p.name == login and not p.links.get(TERMINAL)), None)
+
+
+def _not_their_login(name: str, login: str) -> Refusal:
+    return Refusal(
+        code="not_their_login",
+        message=f"{login or 'nobody'} is no login of {name or 'anybody'}, so this answer does not count.",
+        remedy=f"Answer as yourself, or link the login to {name or 'the person'} in the settings.",
+    )
 
 
 def same_name(name: str) -> str:

@@ -9,6 +9,7 @@ from agent.domain.base import Noun, digest_of
 from agent.domain.cluster import ObjectRef
 from agent.domain.diagnosis import Evidence
 from agent.domain.forecast import GpuForecast, QueueForecast, ServiceForecast
+from agent.domain.stake import Stake
 
 
 class Verb(StrEnum):
@@ -98,6 +99,7 @@ class Proposal(Noun):
     statement: str  # prose for people; not part of the digest
     evidence: tuple[Evidence, ...] = ()
     prediction: Prediction | None = None
+    at_stake: tuple[Stake, ...] = ()  # whose work stops, and how much of it is lost; it grows, so no part of the digest
     notice_s: int = Field(default=0, ge=0)  # grace that the owner gets before execution
 
     @property

@@ -22,6 +22,7 @@ class Edit(Noun):
     remedy: str  # which one, as the playbook asks for it
     changes: dict[str, object]  # parameters, merged (RFC 7386) over the playbook's own
     editors: tuple[str, ...]  # all who had a hand in it, the newest last
+    accounts: tuple[str, ...] = ()  # `door:account` from which they did
     requirement: ApprovalRequirement  # of the request that was edited, for where the policies would not ask
 
 

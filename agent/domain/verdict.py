@@ -19,6 +19,7 @@ class Reason(Noun):
     code: str
     message: str
     remedy: str = ""
+    params: dict[str, object] = {}  # what the sentence was filled with, so that numbers can be compared
 
 
 class ApproverGroup(Noun):

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from agent.domain.approval import REQUESTER, ApprovalRequest, RequestState
 from agent.domain.base import digest_of, rfc3339
+from agent.domain.counting import account_of
 from agent.domain.incident import IncidentState
-from agent.domain.proposal import Proposal
+from agent.domain.proposal import Proposal, Refusal
 from agent.domain.thread import Edit, Move, Next, Thread, Wait
 from agent.domain.verdict import Verdict
 from agent.look import remedy_key
@@ -26,6 +27,15 @@ def approve(thread: Thread, ports: Ports) -> Move:
         return Next("cancel", thread.but(statement="it recovered before anybody answered"))
     if request.state is RequestState.PENDING and now >= request.expires_at:
         request = ports.desk.time_out(request.id)
+    return _led_by(thread, request, ports)
+
+
+def _led_by(thread: Thread, request: ApprovalRequest, ports: Ports) -> Move:
+    """Where the request leads, as it stands. A yes or an edit is believed by the log's word alone."""
+    if request.state in (RequestState.APPROVED, RequestState.EDITED):
+        proven = ports.desk.proven(request.id)
+        if isinstance(proven, Refusal):  # judged anew it is another decision, and so another request
+            return Next("judge_again", thread.but(since=None, statement=proven.message))
     match request.state:
         case RequestState.PENDING:
             _tell_who_is_asked(request, ports)
@@ -42,7 +52,9 @@ def approve(thread: Thread, ports: Ports) -> Move:
             return _no(thread, IncidentState.EXPIRED, f"nobody answered {request.id} in time")
 
 
-def request_for(proposal: Proposal, verdict: Verdict, now: datetime) -> ApprovalRequest:
+def request_for(
+    proposal: Proposal, verdict: Verdict, now: datetime, editor_accounts: tuple[str, ...] = ()
+) -> ApprovalRequest:
     """The request for this verdict. Its id follows from proposal and verdict: asking twice is asking once."""
     if verdict.approval is None:
         raise ValueError(f"verdict {verdict.decision_id} escalates without saying who approves")
@@ -56,6 +68,7 @@ def request_for(proposal: Proposal, verdict: Verdict, now: datetime) -> Approval
         expires_at=now + timedelta(seconds=verdict.approval.approve_within_s),
         requested_by=proposal.edited_by[-1] if proposal.edited_by else REQUESTER,
         editors=proposal.edited_by,
+        editor_accounts=editor_accounts if proposal.edited_by else (),
     )
 
 
@@ -64,7 +77,7 @@ def _request(thread: Thread, proposal: Proposal, verdict: Verdict, now: datetime
     standing = ports.desk.get(thread.request) if thread.request else None
     if standing is not None:
         return standing
-    made = request_for(proposal, verdict, now)
+    made = request_for(proposal, verdict, now, thread.edit.accounts if thread.edit is not None else ())
     payload = once(
         ports.ledger,
         "approval_requested",
@@ -81,6 +94,11 @@ def _request(thread: Thread, proposal: Proposal, verdict: Verdict, now: datetime
             "expires_at": rfc3339(made.expires_at),
             "requested_by": made.requested_by,
             "editors": list(made.editors),
+            "editor_accounts": list(made.editor_accounts),
+            "policies": verdict.policy_digest,
+            "shown": digest_of(proposal.json_object()),
+            "blast_radius": proposal.blast_radius.json_object(),
+            "at_stake": [stake.json_object() for stake in proposal.at_stake],
         },
         lambda _: {
             "incident": proposal.incident,
@@ -98,12 +116,14 @@ def _edited(thread: Thread, request: ApprovalRequest) -> Thread:
     proposal, said = request.proposal, request.edit
     if said is None:
         raise ValueError(f"request {request.id} was edited by nobody")
+    here = account_of(said.door, said.account)
     before = thread.edit if proposal.edited_by else None
     remedy = before.remedy if before else remedy_key(proposal)
     edit = Edit(
         remedy=remedy,
         changes={**(before.changes if before else {}), **said.changes},
         editors=(*(name for name in request.editors if name != said.by), said.by),
+        accounts=tuple(dict.fromkeys((*request.editor_accounts, *([here] if said.account else [])))),
         requirement=request.requirement,
     )
     tried = tuple(key for key in thread.tried if key not in (remedy, remedy_key(proposal)))

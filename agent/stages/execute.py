@@ -9,7 +9,7 @@ more seldom and each time on a fresh look, while the node waits.
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.domain.approval import RequestState
+from agent.domain.covering import stands
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal, Refusal, Step, Verb
 from agent.domain.thread import Move, Next, Thread, Wait
@@ -21,6 +21,7 @@ from agent.effects import (
     StepState,
     abandon,
     begun_at,
+    begun_by,
     has_happened,
     run_step,
     waiting_for,
@@ -109,7 +110,7 @@ def _stopped(thread: Thread, call: StepCall, stop: str, ports: Ports, *, begun: 
 def _before_the_first(thread: Thread, proposal: Proposal, owed: Obligations, ports: Ports) -> Move | None:
     """What has to be so before anything is begun: a verdict of now, and every obligation one that can be fulfilled."""
     now = ports.clock.now()
-    if _old_verdict(thread, now) or not _still_approved(thread, ports):
+    if _old_verdict(thread, now) or not _still_approved(thread, proposal, ports):
         return Next("judge_again", thread)
     refusal = unfulfillable(proposal, owed)
     if refusal is not None:
@@ -172,12 +173,13 @@ def _ask_later(thread: Thread, call: StepCall, away: RepairUnavailable, ports: P
     return Wait(until, f"the repair system is away: {away}", thread)
 
 
-def _still_approved(thread: Thread, ports: Ports) -> bool:
+def _still_approved(thread: Thread, proposal: Proposal, ports: Ports) -> bool:
     """Where somebody was asked: is the yes there, by the log's word?"""
     if thread.request is None:
         return True
-    request = ports.desk.proven(thread.request)
-    return not isinstance(request, Refusal) and request.state is RequestState.APPROVED
+    request, now = ports.desk.proven(thread.request), ports.clock.now()
+    first = StepCall(proposal, 0, now, since=now, request=thread.request)
+    return not isinstance(request, Refusal) and stands(request, begun=begun_by(first, ports.ledger))
 
 
 def _old_verdict(thread: Thread, now: datetime) -> bool:

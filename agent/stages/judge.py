@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from agent.actions.catalogue import CATALOGUE
-from agent.domain.approval import ApprovalRequest, RequestState
+from agent.domain.approval import RequestState
 from agent.domain.base import digest_of, parse_rfc3339, rfc3339
 from agent.domain.cluster import ObjectRef
-from agent.domain.counting import SKEW_S
+from agent.domain.covering import approval_covers, stands
 from agent.domain.incident import IncidentState
-from agent.domain.proposal import Proposal
+from agent.domain.proposal import Proposal, Refusal
 from agent.domain.thread import Edit, Move, Next, Thread, Wait
 from agent.domain.verdict import Decision, Obligations, Reason, Verdict
+from agent.effects import StepCall, begun_by
 from agent.evidence.foreseen import broken_promise
 from agent.evidence.policy_input import Phase, policy_input
 from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key, with_edit
@@ -65,9 +66,9 @@ def judge_again(thread: Thread, ports: Ports) -> Move:
     match verdict.decision:
         case Decision.DENY:
             return _withdrawn(asked, fresh, _why(verdict))
-        case Decision.ALLOW:
+        case Decision.ALLOW if thread.request is None:
             return Next("execute", asked)
-        case Decision.ESCALATE:
+        case _:
             return _if_approved(asked, fresh, verdict, look, ports)
 
 
@@ -93,11 +94,26 @@ def _uncalled_for(thread: Thread, proposal: Proposal, look: Look) -> Move:
 
 
 def _if_approved(thread: Thread, proposal: Proposal, verdict: Verdict, look: Look, ports: Ports) -> Move:
-    request = ports.desk.get(thread.request) if thread.request else None
-    covered, why = approval_covers(request, proposal, verdict, look.now)
+    """By the log's word, not the desk's. A yes that was withdrawn is waited for again; one that does not cover what it
+    is now is ended, and another is asked for."""
+    request = ports.desk.proven(thread.request) if thread.request else None
+    first = StepCall(proposal, 0, look.now, since=look.now, request=thread.request)
+    begun = begun_by(first, ports.ledger)
+    if isinstance(request, Refusal):
+        covered, why = False, f"{request.code}: {request.message}"
+    elif request is not None and request.state in (RequestState.PENDING, RequestState.EXPIRED):
+        return Next("approve", thread.but(since=None))
+    elif request is not None and verdict.decision is Decision.ALLOW:
+        covered, why = stands(request, begun=begun), f"its request is {request.state.value}"
+    else:
+        covered, why = approval_covers(request, proposal, verdict, look.now, begun=begun)
     if covered:
         return Next("execute", thread)
-    return Next("approve", thread.but(request=None, statement=why))
+    if verdict.decision is Decision.ALLOW:  # allowed by now, but somebody was asked, and there is no yes that counts
+        return Next("cancel", thread.but(statement=why))
+    if thread.request is not None:
+        ports.desk.close(thread.request, "cancelled", why)
+    return Next("approve", thread.but(request=None, since=None, statement=why))
 
 
 def refused(thread: Thread, ending: IncidentState, why: str) -> Thread:
@@ -267,26 +283,3 @@ def decision(engine: PolicyEngine, seen: JsonObject) -> Verdict:
 def engine_failed(verdict: Verdict) -> bool:
     """Denied because there was no decision, not because of one."""
     return any(reason.code.startswith("policy.") for reason in verdict.reasons)
-
-
-def approval_covers(
-    request: ApprovalRequest | None, proposal: Proposal, verdict: Verdict, now: datetime
-) -> tuple[bool, str]:
-    """May an escalated proposal go ahead? The sentence says why not.
-
-    The approval is for these steps (digest), under these policies, for these reasons, and not too long ago.
-    """
-    if request is None or request.state is not RequestState.APPROVED or request.decided_at is None:
-        return False, "there is no approval"
-    if request.digest != proposal.digest:
-        return False, "what was approved has changed since"
-    if request.verdict.policy_digest != verdict.policy_digest:
-        return False, "the policies have changed since the approval"
-    age_s = (now - request.decided_at).total_seconds()
-    if not -SKEW_S <= age_s <= request.requirement.execute_within_s + verdict.obligations.notice_s:
-        return False, "the approval is too old" if age_s > 0 else "the clocks disagree about when it was approved"
-    asked = {reason.code for reason in request.verdict.reasons}
-    new = sorted({reason.code for reason in verdict.reasons} - asked)
-    if new:
-        return False, f"there are reasons that nobody approved: {', '.join(new)}"
-    return True, "approved"

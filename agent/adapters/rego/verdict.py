@@ -39,7 +39,8 @@ def _reason(reason: Any, decision: str, texts: Mapping[str, ReasonText]) -> Json
     _check(text.decision == decision, f"{text.code} is a reason to {text.decision}, not to {decision}")
     _check(isinstance(reason["params"], dict), f"the params of {text.code} are no map")
     shown = {name: _shown(value) for name, value in reason["params"].items()}
-    return {"code": text.code, "message": _filled(text.message, shown), "remedy": _filled(text.remedy, shown)}
+    said = {"message": _filled(text.message, shown), "remedy": _filled(text.remedy, shown)}
+    return {"code": text.code, **said, "params": dict(reason["params"])}
 
 
 def _filled(sentence: str, params: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from agent.domain.base import rfc3339
 from agent.domain.proposal import Refusal
 from agent.ports import JsonObject
 
-ANSWERS = ("approve", "reject", "edit", "break_glass")
+ANSWERS = ("approve", "reject", "edit", "break_glass", "withdraw")
 ESCALATED = "escalated"
 
 
@@ -53,8 +53,9 @@ def answer_payload(request: ApprovalRequest, answer: Answer) -> JsonObject:
     return _about(request) | said
 
 
-def end_payload(request: ApprovalRequest, at: datetime) -> JsonObject:
-    return _about(request) | {"decision": request.state.value, "digest": request.digest, "at": rfc3339(at)}
+def end_payload(request: ApprovalRequest, at: datetime, why: str = "") -> JsonObject:
+    said = {"decision": request.state.value, "digest": request.digest, "at": rfc3339(at)}
+    return _about(request) | said | ({"reason": why} if why else {})
 
 
 def escalation_payload(request: ApprovalRequest, at: datetime) -> JsonObject:

@@ -5,23 +5,25 @@ next place in that request's sequence in the log, by a unique key `approval/<req
 projection change. So of two doors that answer at once one gets the place, and the other looks again; and a process
 that dies between log and projection leaves nothing behind that the next reader does not put right.
 
-An answer never acts: the workflow reads the request. That an approval is used up is proved by the intent's own unique
-key in the log; `consumed` here only shows it.
+An answer never acts: the workflow reads the request. To use an approval up is a change like any other, and the last:
+so of a person who withdraws and a worker who begins one is first. Before that the row is held against the log
+(`proof.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import NoReturn
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from agent.adapters.store import changes
 from agent.adapters.store.database import Database
+from agent.adapters.store.proof import proof_of
 from agent.adapters.store.schema import requests, stored_time
 from agent.domain.approval import (
     STRICT,
@@ -33,7 +35,7 @@ from agent.domain.approval import (
     ended,
     escalated,
 )
-from agent.domain.base import rfc3339
+from agent.domain.base import parse_rfc3339, rfc3339
 from agent.domain.counting import counted
 from agent.domain.proposal import Refusal
 from agent.ports import AlreadyRecorded, AnswerRefused, Clock, DeskUnavailable, JsonObject, Ledger, StoreUnavailable
@@ -41,6 +43,8 @@ from agent.ports import AlreadyRecorded, AnswerRefused, Clock, DeskUnavailable, 
 MAX_RACES = 32
 """Times that another door may be first before this one gives up: more than the approvals any request asks for."""
 
+
+UNPROVEN = "approval.unproven"
 
 _PENDING = (
     select(requests.c.body)
@@ -118,7 +122,7 @@ class SqlApprovalDesk:
         """Asks the next tier, or expires, once the time of those who are asked is over. Who answered first stands."""
         for _ in range(MAX_RACES):
             standing = self._known(request)
-            at = self._clock.now()
+            at = self._now()
             if standing.state is not RequestState.PENDING or at < standing.expires_at:
                 return standing
             result = escalated(standing, at)
@@ -129,21 +133,59 @@ class SqlApprovalDesk:
                 return result
         raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while its time was over")
 
-    def close(self, request: str, state: str) -> None:
+    def proven(self, request: str) -> ApprovalRequest | Refusal:
+        """The request, if the log says the same of it. If not that is recorded, the row set right where it can be, and
+        the request ended: it covers nothing."""
+        standing = self._known(request)
+        proof = proof_of(standing, self._ledger)
+        if not proof.differs:
+            return standing
+        if proof.recorded is not None:
+            with _desk_faults(), self._database.writing() as connection:
+                put_right(connection, proof.recorded)
+        refusal = Refusal(
+            code=UNPROVEN,
+            message=f"Request {request} on the desk is not the one in the log: {proof.differs}.",
+            remedy="Find out who can write the database; `watchkeeper audit fsck` looks at the log itself.",
+        )
+        place, at = f"request {request}", rfc3339(self._clock.now())
+        said = {"door": "desk", "place": place, "reason": refusal.message, "code": UNPROVEN, "at": at}
+        self._ledger.record("refused", said, attributes=changes.attributes(standing))
+        with suppress(AnswerRefused):
+            self.close(request, RequestState.CANCELLED.value, refusal.message)
+        return refusal
+
+    def consume(self, request: str) -> bool:
+        """Uses the approval up, as the last thing before what it is for begins. False: it is not approved any more,
+        or another worker was first."""
+        standing = self._known(request)
+        result = ended(standing, RequestState.CONSUMED, self._now())
+        if isinstance(result, Refusal) or result == standing:
+            return False
+        if not self._take_place(standing, changes.end_payload(result, self._now())):
+            return False
+        self._project(result)
+        return True
+
+    def close(self, request: str, state: str, why: str = "") -> None:
         """Expired, cancelled or consumed. What has ended already stays as it ended, except that only an approved
         request can be consumed: anything else is AnswerRefused."""
         for _ in range(MAX_RACES):
             standing = self._known(request)
-            at = self._clock.now()
+            at = self._now()
             result = ended(standing, RequestState(state), at)
             if isinstance(result, Refusal):
                 raise AnswerRefused(result.code, result.message)
             if result == standing:
                 return
-            if result.state is RequestState.CONSUMED or self._take_place(standing, changes.end_payload(result, at)):
+            if self._take_place(standing, changes.end_payload(result, at, why)):
                 self._project(result)
                 return
         raise DeskUnavailable(f"request {request} changed {MAX_RACES} times while it was being closed")
+
+    def _now(self) -> datetime:
+        """As precise as a record says it, or a request replayed from the log would be another."""
+        return parse_rfc3339(rfc3339(self._clock.now()))
 
     def _known(self, request: str) -> ApprovalRequest:
         standing = self.get(request)
@@ -203,6 +245,12 @@ def write(connection: Connection, request: ApprovalRequest) -> None:
             where=requests.c.changes < new.changes,
         )
     )
+
+
+def put_right(connection: Connection, request: ApprovalRequest) -> None:
+    """Writes the request over whatever stands there."""
+    connection.execute(delete(requests).where(requests.c.id == request.id))
+    write(connection, request)
 
 
 def _changes(request: ApprovalRequest) -> int:

@@ -26,7 +26,7 @@ from agent.adapters.store.schema import (
 from agent.domain.approval import ApprovalRequest, RequestState, ended
 from agent.domain.incident import Incident, IncidentState
 from agent.domain.proposal import Proposal, Refusal
-from agent.domain.verdict import Verdict
+from agent.domain.verdict import Reason, Verdict
 
 
 class Recorded(Protocol):
@@ -133,8 +133,11 @@ def _verdict(projected: Projected, payload: Any, _at: datetime) -> None:
 def _approval_requested(projected: Projected, payload: Any, _at: datetime) -> None:
     proposal, verdict = projected.proposals.get(payload["proposal"]), projected.verdicts.get(payload["digest"])
     if proposal and verdict and projected.digests[proposal.id] == payload["digest"]:
-        names = ("requirement", "requested_at", "expires_at", "requested_by", "editors")
+        names = ("requirement", "requested_at", "expires_at", "requested_by", "editors", "editor_accounts")
         named = {name: payload[name] for name in names if name in payload}
+        if "reasons" in payload:  # as they were told: what a person has edited is asked for where policies allow it
+            reasons = tuple(Reason.model_validate(reason) for reason in payload["reasons"])
+            verdict = verdict.model_copy(update={"reasons": reasons})
         request = {"id": payload["request"], "incident": proposal.incident, "proposal": proposal, "verdict": verdict}
         projected.requests.setdefault(payload["request"], ApprovalRequest.model_validate(request | named))
 

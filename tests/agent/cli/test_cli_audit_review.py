@@ -85,7 +85,7 @@ def test_a_query_is_given_as_lines_and_as_a_table_for_a_spreadsheet(site: Any) -
 
 
 def test_whoever_reads_is_on_the_record(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("getpass.getuser", lambda: "erin")
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "erin")
     call("query", "--incident", "inc-1", "--text", "XID")
     call("show", "1")
     call("timeline", "inc-1")
@@ -106,7 +106,7 @@ def test_whoever_reads_is_on_the_record(site: Any, monkeypatch: pytest.MonkeyPat
 def test_a_check_of_the_agents_own_log_is_on_the_record_and_one_of_a_copy_changes_nothing(
     site: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("getpass.getuser", lambda: "erin")
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "erin")
     copy = tmp_path / "copy.db"
     with closing(sqlite3.connect(site.path)) as ours, closing(sqlite3.connect(copy)) as theirs:
         ours.backup(theirs)
@@ -195,10 +195,10 @@ def test_a_record_of_a_closed_incident_is_redacted_with_a_reason(site: Any) -> N
 
 
 def test_a_person_is_erased_wherever_the_name_is_sealed(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("getpass.getuser", lambda: "alice")
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "alice")
     mine, others = answered(site), answered(site, by="bob")
     call("query", "--approver", "alice")
-    monkeypatch.setattr("getpass.getuser", lambda: "carol")
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "carol")
     closed(site)
     told = call("redact", "--person", "alice", "--reason", "ticket 4711", "--yes", "--json")
     assert told.exit_code == 0, told.stderr
@@ -379,7 +379,7 @@ def test_pages_have_an_end_though_each_is_a_record_of_its_own(site: Any) -> None
 def test_looking_for_a_person_to_erase_is_on_the_record(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answered(site)
     closed(site)
-    monkeypatch.setattr("getpass.getuser", lambda: "erin")
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "erin")
     assert "record 4" in call("redact", "--person", "alice", "--reason", "ticket 4711").stdout
     assert "record 4" in call("redact", "4", "--reason", "ticket 4711").stdout
     reads = [record.payload for record in site.log.query(kind="log_read")]
