@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from agent.actions.rights import Right, undeclared
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
@@ -63,6 +64,9 @@ class Action(Protocol[P]):
     name: str
     parameters: type[P]
     verify_within_s: int
+    rights: tuple[Right, ...]
+    """All that its steps, there and back, may do to objects."""
+
     for_others: bool
     """Its sense is that others start: where they were predicted to and none does, it did not help."""
 
@@ -95,6 +99,7 @@ class Plain(Generic[P]):
     """The answers that most actions give: no notice, not protective, not destructive, no way back, for its own sake."""
 
     for_others = False
+    rights: tuple[Right, ...] = ()
 
     def destructive(self, target: ObjectRef, params: P, view: ClusterView) -> bool:
         return False
@@ -168,12 +173,18 @@ def build_proposal(
 def _steps(
     action: Action[P], params: P, wish: Wish, view: ClusterView, occasion: Occasion
 ) -> tuple[Step, ...] | Refusal:
-    """There, or back again."""
+    """There, or back again; never what the action does not declare."""
     if wish.undoes is not None:
         back = action.inverse(wish.target, params, view, wish.undoes)
         nothing = f"{action.name} on {wish.target} left nothing to take back"
-        return back or refused("precondition.nothing_to_undo", nothing, "look at the object")
-    return action.refuse(wish.target, params, view) or action.steps(wish.target, params, view, occasion)
+        steps = back or refused("precondition.nothing_to_undo", nothing, "look at the object")
+    else:
+        steps = action.refuse(wish.target, params, view) or action.steps(wish.target, params, view, occasion)
+    beyond = None if isinstance(steps, Refusal) else undeclared(action.rights, steps)
+    if beyond is None:
+        return steps
+    wants = f"{' and '.join(beyond.verbs)} {beyond.resource} of the group {beyond.group or 'core'}"
+    return refused("precondition.no_right", f"{action.name} may not {wants}", "another action, or a person's own hands")
 
 
 def refused(code: str, message: str, remedy: str) -> Refusal:

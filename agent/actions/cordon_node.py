@@ -13,6 +13,7 @@ from agent.actions.base import (
     refused,
     unknown_target as unknown,
 )
+from agent.actions.rights import CORE, patching
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import find_node
@@ -31,6 +32,7 @@ def uncordon_body() -> dict[str, object]:
 class CordonNode(Plain[NoParameters]):
     name = "cordon_node"
     parameters = NoParameters
+    rights = patching(CORE, "Node")
     verify_within_s = 120  # an API server that took the patch shows it at the next look
 
     def refuse(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> Refusal | None:

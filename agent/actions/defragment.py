@@ -22,6 +22,7 @@ from agent.actions.base import (
 from agent.actions.evict_pod import EvictPod, eviction
 from agent.actions.queue_switch import is_queue
 from agent.actions.requeue_gang import RequeueGang, RequeueParameters
+from agent.actions.rights import EVICTING, LEVERS, TEMPLATES
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step
@@ -66,6 +67,7 @@ class DefragmentParameters(Noun):
 class Defragment(Plain[DefragmentParameters]):
     name = "defragment"
     parameters = DefragmentParameters
+    rights = (*LEVERS, *TEMPLATES, *EVICTING)
     verify_within_s = 1200  # what moves stops, starts elsewhere and loads its weights; then the gang pulls its images
     for_others = True
 

@@ -10,6 +10,7 @@ from agent.actions.base import NoParameters, Occasion, Plain, Repairs, Success, 
 from agent.actions.cordon_node import CordonNode
 from agent.actions.evict_pod import eviction
 from agent.actions.requeue_gang import RequeueGang, RequeueParameters
+from agent.actions.rights import CORE, EVICTING, LEVERS, patching
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step
 from agent.evidence.lookup import active_pods, find_gang, find_node, in_order, pods_of, tenant_pods_on
@@ -20,6 +21,7 @@ _CORDON, _REQUEUE, _AS_IT_WAS = CordonNode(), RequeueGang(), RequeueParameters()
 class DrainNode(Plain[NoParameters]):
     name = "drain_node"
     parameters = NoParameters
+    rights = (*patching(CORE, "Node"), *LEVERS, *EVICTING)
     verify_within_s = 1800  # a gang waits for the checkpoint of its slowest pod, and there may be several gangs
 
     def refuse(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> Refusal | None:

@@ -15,6 +15,7 @@ from agent.actions.base import (
     unknown_target as unknown,
     wrong_kind,
 )
+from agent.actions.rights import EVICTING
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import active_pods, find_workload, pods_of
@@ -23,6 +24,7 @@ from agent.evidence.lookup import active_pods, find_workload, pods_of
 class EvictPod(Plain[NoParameters]):
     name = "evict_pod"
     parameters = NoParameters
+    rights = EVICTING
     verify_within_s = 900  # its successor pulls its image and loads its weights
 
     def refuse(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> Refusal | None:

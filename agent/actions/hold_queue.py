@@ -14,6 +14,7 @@ from agent.actions.queue_switch import (
     running_in,
     stop_policy,
 )
+from agent.actions.rights import KUEUE, QUEUES, patching
 from agent.actions.written import annotations_of, spec_of, uid_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
@@ -28,6 +29,7 @@ class HoldParameters(Noun):
 class HoldQueue(Plain[HoldParameters]):
     name = "hold_queue"
     parameters = HoldParameters
+    rights = (*QUEUES, *patching(KUEUE, "LocalQueue"))
     verify_within_s = 900  # a drained gang may write a checkpoint when told to stop; large ones take minutes
 
     def refuse(self, target: ObjectRef, params: HoldParameters, view: ClusterView) -> Refusal | None:

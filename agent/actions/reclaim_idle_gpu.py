@@ -13,6 +13,7 @@ from pydantic import Field
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.reclaim_gang import gang_of, refuse_gang, rests_on_gang, start_gang, stop_gang
 from agent.actions.reclaim_methods import METHODS
+from agent.actions.rights import APPS, LEVERS, TEMPLATES, patching, scaling
 from agent.actions.written import annotations_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, GangState, ObjectRef
@@ -32,6 +33,18 @@ class ReclaimParameters(Noun):
 class ReclaimIdleGpu(Plain[ReclaimParameters]):
     name = "reclaim_idle_gpu"
     parameters = ReclaimParameters
+    rights = (
+        *patching(APPS, "Deployment", "StatefulSet"),
+        *scaling(APPS, "Deployment", "StatefulSet"),
+        *patching("kubeflow.org", "Notebook"),
+        *patching("serving.kserve.io", "InferenceService"),
+        *LEVERS,
+        *TEMPLATES,  # and what else Kueue admits bears our mark while its gang is held
+        *patching("kubeflow.org", "MPIJob"),
+        *patching("ray.io", "RayCluster"),
+        *patching("trainer.kubeflow.org", "TrainJob"),
+        *patching("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+    )
     verify_within_s = 600  # pods get their termination grace; a notebook writes its state
 
     def refuse(self, target: ObjectRef, params: ReclaimParameters, view: ClusterView) -> Refusal | None:

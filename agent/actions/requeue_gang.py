@@ -20,6 +20,7 @@ from agent.actions.base import (
 )
 from agent.actions.exclusion import HOSTNAME, exclusion
 from agent.actions.levers import driver_of, evicted, lever, lever_of
+from agent.actions.rights import EVICTING, LEVERS, TEMPLATES
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb, WaitFor
@@ -40,6 +41,7 @@ class RequeueParameters(Noun):
 class RequeueGang(Plain[RequeueParameters]):
     name = "requeue_gang"
     parameters = RequeueParameters
+    rights = (*LEVERS, *TEMPLATES, *EVICTING)
     verify_within_s = 900  # image pulls of training images take minutes
     for_others = True
 

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown
 from agent.actions.exclusion import changed_templates
+from agent.actions.rights import CORE, LEVERS, patching
 from agent.actions.written import spec_of, uid_of
 from agent.domain.base import Noun, rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState, Node, ObjectRef, Pod
@@ -33,6 +34,7 @@ class ReserveParameters(Noun):
 class ReserveCapacity(Plain[ReserveParameters]):
     name = "reserve_capacity"
     parameters = ReserveParameters
+    rights = (*patching(CORE, "Node", "Pod"), *LEVERS)
     verify_within_s = 120  # an API server that took the patches shows them at the next look
 
     def refuse(self, target: ObjectRef, params: ReserveParameters, view: ClusterView) -> Refusal | None:

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused
 from agent.actions.revisions import revision_now
-from agent.actions.rollout import refuse_rollout, rolled, rollout_radius, template_of, wanted
+from agent.actions.rights import APPS, patching
+from agent.actions.rollout import KINDS, refuse_rollout, rolled, rollout_radius, template_of, wanted
 from agent.actions.written import Body, annotations_of, uid_of
 from agent.domain.base import Noun, digest_of
 from agent.domain.cluster import ClusterView, ObjectRef
@@ -28,6 +29,7 @@ class RestartParameters(Noun):
 class RestartWorkload(Plain[RestartParameters]):
     name = "restart_workload"
     parameters = RestartParameters
+    rights = patching(APPS, *KINDS)
     verify_within_s = 1800  # pods go and come a few at a time, and each pulls its image and loads its weights
 
     def refuse(self, target: ObjectRef, params: RestartParameters, view: ClusterView) -> Refusal | None:

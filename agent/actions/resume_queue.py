@@ -5,6 +5,7 @@ from datetime import datetime
 from agent.actions.base import ACTOR, Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.hold_queue import release_body
 from agent.actions.queue_switch import HELD_BY, OPEN, UNHELD, is_queue, stop_policy
+from agent.actions.rights import KUEUE, QUEUES, patching
 from agent.actions.written import annotations_of, uid_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
@@ -19,6 +20,7 @@ class ResumeParameters(Noun):
 class ResumeQueue(Plain[ResumeParameters]):
     name = "resume_queue"
     parameters = ResumeParameters
+    rights = (*QUEUES, *patching(KUEUE, "LocalQueue"))
     verify_within_s = 120  # an API server that took the patch shows it at the next look
 
     def refuse(self, target: ObjectRef, params: ResumeParameters, view: ClusterView) -> Refusal | None:

@@ -7,7 +7,8 @@ from pydantic import Field, ValidationError
 
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused
 from agent.actions.revisions import KEEPS, owner_uids, revision_now, revisions_of, runs
-from agent.actions.rollout import refuse_rollout, rolled, rollout_radius, template_of, wanted
+from agent.actions.rights import APPS, patching
+from agent.actions.rollout import KINDS, refuse_rollout, rolled, rollout_radius, template_of, wanted
 from agent.actions.written import Manifest, forget, merge_patch, remember, remembered, uid_of
 from agent.domain.base import Noun, digest_of
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
@@ -22,6 +23,7 @@ class RollbackParameters(Noun):
 class RollbackWorkload(Plain[RollbackParameters]):
     name = "rollback_workload"
     parameters = RollbackParameters
+    rights = patching(APPS, *KINDS)
     verify_within_s = 1800  # pods go and come a few at a time, and each pulls its image and loads its weights
 
     def refuse(self, target: ObjectRef, params: RollbackParameters, view: ClusterView) -> Refusal | None:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from agent.actions.autoscaling import Autoscaler, autoscaler_of
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
+from agent.actions.rights import APPS, patching, scaling
 from agent.actions.written import Manifest, driven_by_another, forget, remember, remembered, spec_of, uid_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
@@ -37,6 +38,13 @@ class ScaleParameters(Noun):
 class ScaleWorkload(Plain[ScaleParameters]):
     name = "scale_workload"
     parameters = ScaleParameters
+    rights = (
+        *patching(APPS, *SCALABLE[:3]),
+        *scaling(APPS, *SCALABLE[:3]),
+        *patching("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+        *scaling("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+        *patching("autoscaling", "HorizontalPodAutoscaler"),
+    )
     verify_within_s = 900  # a new replica pulls its image and loads its weights
 
     def refuse(self, target: ObjectRef, params: ScaleParameters, view: ClusterView) -> Refusal | None:

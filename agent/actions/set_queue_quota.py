@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.queue_switch import is_queue
 from agent.actions.quotas import AMOUNTS, cohort, entry, field, list_of, quotas
+from agent.actions.rights import QUEUES
 from agent.actions.written import Manifest, forget, managed_by, remember, remembered, spec_of, uid_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
@@ -48,6 +49,7 @@ class QuotaParameters(Noun):
 class SetQueueQuota(Plain[QuotaParameters]):
     name = "set_queue_quota"
     parameters = QuotaParameters
+    rights = QUEUES
     verify_within_s = 120  # an API server that took the patch shows it at the next look
     for_others = True
 

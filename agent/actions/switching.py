@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from agent.actions.base import NoParameters, Occasion, Plain, refused, unknown_target as unknown, wrong_kind
 from agent.actions.levers import lever
+from agent.actions.rights import KUEUE, OURS, patching
 from agent.actions.written import Manifest, forget, remember, remembered, spec_of, uid_of
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Refusal, Step, Verb
@@ -19,6 +20,7 @@ class Switching(Plain[NoParameters]):
     name: str
     to_active: ClassVar[bool]
     parameters = NoParameters
+    rights = (*patching(KUEUE, "Workload"), *patching(OURS, "Gang"))
 
     def refuse(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> Refusal | None:
         held_by = lever(target)

@@ -13,6 +13,7 @@ from agent.actions.base import (
     unknown_target as unknown,
 )
 from agent.actions.cordon_node import CORDON_REASON, uncordon_body
+from agent.actions.rights import CORE, patching
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
 from agent.evidence.lookup import find_node
@@ -22,6 +23,7 @@ from agent.evidence.nodes import CORDON_INCIDENT, CORDONED_BY
 class UncordonNode(Plain[NoParameters]):
     name = "uncordon_node"
     parameters = NoParameters
+    rights = patching(CORE, "Node")
     verify_within_s = 120
 
     def refuse(self, target: ObjectRef, params: NoParameters, view: ClusterView) -> Refusal | None:

@@ -1,0 +1,239 @@
+"""What any world behind the Cluster port does: only the port's verbs, and only manifests that a real server takes.
+
+Run on the simulated world by tests/agent/simulated, on a real API server by tests/live; each brings two fixtures:
+`cluster` and `namespace`.
+"""
+
+from typing import Any
+
+import pytest
+
+from agent.domain.cluster import ObjectRef
+from agent.ports import Cluster, Conflict, Invalid, NotFound, TooManyRequests
+
+Json = dict[str, Any]
+
+
+def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> ObjectRef:
+    return ObjectRef(api_version=api_version, kind=kind, namespace=namespace, name=name)
+
+
+def _template(app: str) -> Json:
+    container = {"name": "main", "image": "registry.internal/app:1"}
+    return {"metadata": {"labels": {"app": app}}, "spec": {"containers": [container]}}
+
+
+def _deployment(namespace: str, name: str = "web", replicas: int = 2) -> Json:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": _template(name)},
+    }
+
+
+def _pod(namespace: str, name: str = "p") -> Json:
+    metadata = {"name": name, "namespace": namespace, "labels": {"app": name}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": _template(name)["spec"]}
+
+
+def _job(namespace: str, *, suspend: bool) -> Json:
+    template = _template("j")
+    template["spec"]["restartPolicy"] = "Never"
+    spec = {"parallelism": 1, "completions": 1, "suspend": suspend, "template": template}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": namespace}, "spec": spec}
+
+
+def _node(name: str) -> Json:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+
+
+@pytest.fixture
+def web(cluster: Cluster, namespace: str) -> ObjectRef:
+    cluster.create(_deployment(namespace))
+    return _ref("apps/v1", "Deployment", namespace, "web")
+
+
+@pytest.fixture
+def pod(cluster: Cluster, namespace: str) -> ObjectRef:
+    cluster.create(_pod(namespace))
+    return _ref("v1", "Pod", namespace, "p")
+
+
+def test_a_created_object_has_uid_version_and_generation(cluster: Cluster, web: ObjectRef) -> None:
+    metadata = cluster.get(web)["metadata"]
+    assert metadata["uid"] and metadata["resourceVersion"] and metadata["creationTimestamp"]
+    assert metadata["generation"] == 1
+
+
+def test_what_is_not_there_is_not_found(cluster: Cluster, namespace: str) -> None:
+    with pytest.raises(NotFound):
+        cluster.get(_ref("v1", "Pod", namespace, "nobody"))
+    with pytest.raises(NotFound):
+        cluster.patch(_ref("v1", "Pod", namespace, "nobody"), {"metadata": {"labels": {"a": "b"}}})
+
+
+def test_creating_twice_is_a_conflict(cluster: Cluster, web: ObjectRef, namespace: str) -> None:
+    with pytest.raises(Conflict):
+        cluster.create(_deployment(namespace))
+
+
+def test_creating_dry_makes_nothing(cluster: Cluster, namespace: str) -> None:
+    cluster.create(_deployment(namespace, "dry"), dry_run=True)
+    with pytest.raises(NotFound):
+        cluster.get(_ref("apps/v1", "Deployment", namespace, "dry"))
+
+
+def test_what_was_read_is_the_readers_own(cluster: Cluster, web: ObjectRef) -> None:
+    cluster.get(web)["spec"]["replicas"] = 99
+    assert cluster.get(web)["spec"]["replicas"] == 2
+
+
+def test_list_by_namespace_and_labels(cluster: Cluster, web: ObjectRef, namespace: str) -> None:
+    cluster.create(_deployment(namespace, "api"))
+    found = cluster.list("apps/v1", "Deployment", namespace=namespace)
+    assert [each["metadata"]["name"] for each in found] == ["api", "web"]
+    found = cluster.list("apps/v1", "Deployment", namespace=namespace, labels={"app": "web"})
+    assert [each["metadata"]["name"] for each in found] == ["web"]
+    assert cluster.list("apps/v1", "Deployment", namespace="elsewhere") == []
+
+
+def test_a_merge_patch_merges_replaces_and_removes(cluster: Cluster, web: ObjectRef) -> None:
+    cluster.patch(web, {"metadata": {"annotations": {"a": "1", "b": "2"}}})
+    patched = cluster.patch(web, {"metadata": {"annotations": {"a": None, "c": "3"}}})
+    assert patched == cluster.get(web)
+    annotations = patched["metadata"]["annotations"]
+    assert "a" not in annotations and annotations["b"] == "2" and annotations["c"] == "3"
+    assert patched["spec"]["replicas"] == 2
+
+
+def test_the_generation_counts_changes_of_the_spec(cluster: Cluster, web: ObjectRef) -> None:
+    assert cluster.patch(web, {"metadata": {"annotations": {"a": "1"}}})["metadata"]["generation"] == 1
+    assert cluster.patch(web, {"spec": {"replicas": 3}})["metadata"]["generation"] == 2
+
+
+def test_a_patch_that_changes_nothing_keeps_the_version(cluster: Cluster, web: ObjectRef) -> None:
+    before = cluster.get(web)["metadata"]["resourceVersion"]
+    assert cluster.patch(web, {"spec": {"replicas": 2}})["metadata"]["resourceVersion"] == before
+
+
+def test_a_stale_version_is_a_conflict(cluster: Cluster, web: ObjectRef) -> None:
+    stale = cluster.get(web)["metadata"]["resourceVersion"]
+    fresh = cluster.patch(web, {"spec": {"replicas": 3}})["metadata"]["resourceVersion"]
+    with pytest.raises(Conflict):
+        cluster.patch(web, {"metadata": {"resourceVersion": stale}, "spec": {"replicas": 4}})
+    assert cluster.get(web)["spec"]["replicas"] == 3
+    cluster.patch(web, {"metadata": {"resourceVersion": fresh}, "spec": {"replicas": 5}})
+    assert cluster.get(web)["spec"]["replicas"] == 5
+
+
+def test_another_uid_is_a_conflict(cluster: Cluster, web: ObjectRef) -> None:
+    with pytest.raises(Conflict):
+        cluster.patch(web, {"spec": {"replicas": 0}}, uid="00000000-0000-0000-0000-000000000000")
+    with pytest.raises(Conflict):
+        cluster.scale(web, 0, uid="00000000-0000-0000-0000-000000000000")
+    assert cluster.get(web)["spec"]["replicas"] == 2
+
+
+def test_a_dry_run_answers_and_changes_nothing(cluster: Cluster, web: ObjectRef) -> None:
+    before = cluster.get(web)
+    assert cluster.patch(web, {"spec": {"replicas": 0}}, dry_run=True)["spec"]["replicas"] == 0
+    assert cluster.scale(web, 0, dry_run=True)["spec"]["replicas"] == 0
+    assert cluster.get(web) == before
+
+
+def test_a_dry_run_refuses_what_the_real_one_would(cluster: Cluster, web: ObjectRef) -> None:
+    with pytest.raises(Invalid):
+        cluster.patch(web, {"spec": {"replicas": -1}}, dry_run=True)
+
+
+@pytest.mark.parametrize("body", [{"spec": {"replicas": -1}}, {"spec": {"replicas": "two"}}])
+def test_nonsense_is_invalid(cluster: Cluster, web: ObjectRef, body: Json) -> None:
+    with pytest.raises(Invalid):
+        cluster.patch(web, body)
+
+
+def test_status_and_spec_have_doors_of_their_own(cluster: Cluster, web: ObjectRef) -> None:
+    cluster.patch(web, {"status": {"observedGeneration": 77}})
+    assert cluster.get(web).get("status", {}).get("observedGeneration") != 77
+    cluster.patch(web, {"status": {"observedGeneration": 77}, "spec": {"replicas": 9}}, subresource="status")
+    assert cluster.get(web)["status"]["observedGeneration"] == 77
+    assert cluster.get(web)["spec"]["replicas"] == 2
+
+
+def test_who_wrote_is_remembered(cluster: Cluster, web: ObjectRef) -> None:
+    cluster.patch(web, {"spec": {"replicas": 3}}, field_manager="watchkeeper-test")
+    managers = [each["manager"] for each in cluster.get(web)["metadata"]["managedFields"]]
+    assert "watchkeeper-test" in managers
+
+
+def test_scale(cluster: Cluster, web: ObjectRef) -> None:
+    assert cluster.scale(web, 5)["spec"]["replicas"] == 5
+    assert cluster.get(web)["spec"]["replicas"] == 5
+
+
+def test_what_has_no_replicas_cannot_be_scaled(cluster: Cluster, pod: ObjectRef) -> None:
+    with pytest.raises(NotFound):
+        cluster.scale(pod, 0)
+
+
+def test_a_watch_tells_what_happened_since(cluster: Cluster, web: ObjectRef) -> None:
+    since = cluster.get(web)["metadata"]["resourceVersion"]
+    cluster.patch(web, {"spec": {"replicas": 3}})
+    cluster.patch(web, {"spec": {"replicas": 4}})
+    events = list(cluster.watch("apps/v1", "Deployment", resource_version=since))
+    assert [(each.type, each.object["spec"]["replicas"]) for each in events] == [("MODIFIED", 3), ("MODIFIED", 4)]
+    seen = events[-1].object["metadata"]["resourceVersion"]
+    assert list(cluster.watch("apps/v1", "Deployment", resource_version=seen)) == []
+
+
+def test_a_jobs_template_is_free_only_while_it_is_suspended(cluster: Cluster, namespace: str) -> None:
+    cluster.create(_job(namespace, suspend=True))
+    job = _ref("batch/v1", "Job", namespace, "j")
+    selector = {"spec": {"template": {"spec": {"nodeSelector": {"a": "b"}}}}}
+    cluster.patch(job, selector)
+    cluster.patch(job, {"spec": {"suspend": False}})
+    with pytest.raises(Invalid):
+        cluster.patch(job, {"spec": {"template": {"spec": {"nodeSelector": {"a": "c"}}}}})
+
+
+def test_a_pods_spec_is_immutable(cluster: Cluster, pod: ObjectRef) -> None:
+    with pytest.raises(Invalid):
+        cluster.patch(pod, {"spec": {"nodeSelector": {"a": "b"}}})
+
+
+def test_a_pod_is_bound_once(cluster: Cluster, pod: ObjectRef) -> None:
+    for name in ("n1", "n2"):
+        cluster.create(_node(name))
+    cluster.bind(pod, "n1")
+    assert cluster.get(pod)["spec"]["nodeName"] == "n1"
+    with pytest.raises(Conflict):
+        cluster.bind(pod, "n2")
+
+
+def test_a_dry_eviction_leaves_the_pod(cluster: Cluster, pod: ObjectRef) -> None:
+    cluster.evict(pod, dry_run=True)
+    assert "deletionTimestamp" not in cluster.get(pod)["metadata"]
+
+
+def test_an_evicted_pod_is_on_its_way_out(cluster: Cluster, pod: ObjectRef, namespace: str) -> None:
+    cluster.create(_node("n1"))
+    cluster.bind(pod, "n1")
+    with pytest.raises(Conflict):
+        cluster.evict(pod, uid="00000000-0000-0000-0000-000000000000")
+    cluster.evict(pod)
+    assert cluster.get(pod)["metadata"]["deletionTimestamp"]
+
+
+def test_a_budget_with_nothing_to_spare_answers_429(cluster: Cluster, pod: ObjectRef, namespace: str) -> None:
+    cluster.create(_node("n1"))
+    cluster.bind(pod, "n1")
+    running = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    cluster.patch(pod, {"status": running}, subresource="status")
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "p"}}}
+    metadata = {"name": "keep", "namespace": namespace}
+    cluster.create({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec})
+    for dry_run in (True, False):
+        with pytest.raises(TooManyRequests):
+            cluster.evict(pod, dry_run=dry_run)
+    assert "deletionTimestamp" not in cluster.get(pod)["metadata"]
