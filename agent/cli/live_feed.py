@@ -106,6 +106,7 @@ _SAID = {
     "approve": "approves",
     "reject": "rejects",
     "edit": "changes",
+    "withdraw": "takes back the yes to",
     "break_glass": "approves by break-glass, without the others,",
 }
 

@@ -74,7 +74,8 @@ def _approval(payload: Payload) -> str:
         return f"Nobody answered {payload['request']} in time; asks {groups} until {payload['expires_at']}."
     said = _SAID.get(payload["decision"])
     if said is None:
-        return f"Request {payload['request']} was closed: {payload['decision']}."
+        why = f" ({_stop(payload['reason'])[:-1]})" if payload.get("reason") else ""
+        return f"Request {payload['request']} was closed: {_CLOSED.get(payload['decision'], payload['decision'])}{why}."
     changes = ", ".join(f"{name} = {json.dumps(value)}" for name, value in (payload.get("changes") or {}).items())
     reason = f"{f' ({changes})' if changes else ''}{': ' + payload['reason'] if payload['reason'] else ''}"
     if not payload["counted"]:
@@ -86,8 +87,12 @@ _SAID = {
     "approve": "approved",
     "reject": "rejected",
     "edit": "changed what is asked",
+    "withdraw": "took the yes back",
     "break_glass": "tried break-glass",
 }
+
+
+_CLOSED = {"consumed": "used up, as what it was for begins"}
 
 
 def _break_glass(payload: Payload) -> str:
