@@ -133,6 +133,8 @@ class _Folding:
             self._made.minutes += [] if minutes is None else [minutes]
             if answer == "approve":
                 self._let_by.setdefault(payload["proposal"], []).append(who)
+            elif answer == "withdraw":
+                self._let_by[payload["proposal"]] = [n for n in self._let_by.get(payload["proposal"], []) if n != who]
         elif who:
             self._row("exceptions", record.index, record.at, sentence(record.kind, payload))
         told = "" if minutes is None else round(minutes, 1)
