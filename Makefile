@@ -53,6 +53,7 @@ pictures: $(STAMP)  ## draws the pictures of the README anew
 docs: $(STAMP)  ## writes the generated parts of the docs anew
 	$(BIN)/python docs/write_policies.py
 	$(BIN)/python docs/write_actions.py
+	$(BIN)/python docs/write_rbac.py
 	$(BIN)/python docs/write_thresholds.py
 	$(BIN)/watchkeeper evaluate scenarios/ --jobs 2 --report $(RESULTS)
 	$(BIN)/python docs/write_results.py $(RESULTS)
