@@ -5,6 +5,7 @@ is kept under the hash of those files and of what Go we wrote there, so a new pi
 taken for it. Beside the binary lie the files that the tool is installed with (CRDs, stages), from the very same module.
 
     python tests/live/go_tools.py opa
+    python tests/live/go_tools.py --missing opa    # succeeds if the Go that builds it is not there
 """
 
 import fcntl
@@ -22,6 +23,7 @@ MODULES = Path(__file__).with_name("servers")
 BUILD_AT_MOST_S = 3600.0  # a cold build of the largest takes twenty minutes on two busy cores
 TELL_EVERY_S = 15.0
 USUAL_PLACES = ("/usr/local/go/bin", "/usr/lib/go/bin")  # go.dev's archive and Debian's; not always on PATH
+_OURS = str(Path(sys.executable).parent)  # what install.sh lays beside this Python where there is none
 _POLL_S = 0.2
 
 
@@ -123,22 +125,26 @@ def _tool_package(module: Path) -> str:
 
 def _go(module: Path) -> str:
     """A Go that can build the module, or fetch the one that can."""
-    go = shutil.which("go") or shutil.which("go", path=os.pathsep.join(USUAL_PLACES))
     needed = re.search(r"^go (\d+)\.(\d+)", (module / "go.mod").read_text(), re.MULTILINE)
     if needed is None:
         raise CannotBuild(f"{module.name}/go.mod says no version of Go")
     wanted = f"Go {needed[1]}.{needed[2]}"
-    where = f"install {wanted} or newer from go.dev/dl into /usr/local/go (Debian 12's golang-go is 1.19: too old)"
-    if go is None:
-        raise CannotBuild(f"{module.name} is built from source and there is no Go here: {where}")
+    found = [shutil.which("go"), *(shutil.which("go", path=place) for place in (*USUAL_PLACES, _OURS))]
+    here = [go for go in found if go]
+    for go in here:
+        if _builds(go, (int(needed[1]), int(needed[2]))):
+            return go
+    where = f"install {wanted} or newer from go.dev/dl into /usr/local/go, or run tests/live/install.sh"
+    lacks = f"{', '.join(here)} is older" if here else "there is no Go here"
+    raise CannotBuild(f"{module.name} is built from source by {wanted}, and {lacks}: {where}")
+
+
+def _builds(go: str, needed: tuple[int, int]) -> bool:
     said = subprocess.run([go, "env", "GOVERSION", "GOTOOLCHAIN"], capture_output=True, text=True, check=False)
     version = re.search(r"go(\d+)\.(\d+)", said.stdout)
     has = (int(version[1]), int(version[2])) if version else (0, 0)
     # Since 1.21 Go fetches a newer toolchain by itself, unless it is told to stay local.
-    fetches = has >= (1, 21) and "local" not in said.stdout.split()
-    if has < (int(needed[1]), int(needed[2])) and not fetches:
-        raise CannotBuild(f"{go} is Go {has[0]}.{has[1]}, and {module.name} needs {wanted}: {where}")
-    return go
+    return has >= needed or (has >= (1, 21) and "local" not in said.stdout.split())
 
 
 def _cache() -> Path:
@@ -152,7 +158,18 @@ def _pin(module: Path) -> str:
     return hashlib.sha256(b"".join(pinned)).hexdigest()[:16]
 
 
+def _lacks_go(tools: list[str]) -> bool:
+    try:
+        for tool in tools:
+            _go(MODULES / tool)
+    except CannotBuild:
+        return True
+    return False
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--missing"]:
+        sys.exit(0 if _lacks_go(sys.argv[2:]) else 1)
     try:
         for name in sys.argv[1:]:
             print(built(name))
