@@ -158,4 +158,4 @@ def test_two_issuers_do_not_speak_for_each_other(issuer: Issuer, tmp_path: Path)
     tokens = Tokens([issuer, second])
     assert isinstance(tokens.claims(token(THEIRS, iss="https://two.example.com"), NOW), Claims)
     crossed = tokens.claims(token(THEIRS), NOW)
-    assert isinstance(crossed, Refusal) and crossed.code == "token.iss"
+    assert isinstance(crossed, Refusal) and crossed.code == "token.issuer"
