@@ -14,7 +14,7 @@ from agent.domain.identity import Claims, Directory
 from agent.domain.proposal import Proposal, Refusal
 from agent.ports import ApprovalDesk, Clock
 
-Decision = Literal["approve", "reject", "edit", "break_glass"]
+Decision = Literal["approve", "reject", "edit", "break_glass", "withdraw"]
 REASON_CHARACTERS_MAX = 2000
 """Of a reason; more is no reason but a report, and a chat message ends about there."""
 
@@ -46,7 +46,8 @@ class Answering:
         if isinstance(person, Refusal):
             self._desk.refuse(said.request, answer, person)
         standing = self._desk.get(said.request)
-        if standing is not None and said.tier is not None and said.tier != standing.tier:
+        gives = said.decision != "withdraw"  # to take back is good for whatever page it was said on
+        if standing is not None and gives and said.tier is not None and said.tier != standing.tier:
             self._desk.refuse(said.request, answer, _OTHERS_ARE_ASKED)
         if said.decision == "edit":
             wrong = unfit(standing.proposal, answer.changes) if standing else None

@@ -119,6 +119,19 @@ def reject(
     _answer(request, "reject", reason, _Options(by, digest, json, config, db))
 
 
+@app.command(epilog='Example: watchkeeper approvals withdraw apr-1f2e3d4c --reason "they have a deadline"')
+def withdraw(
+    request: RequestArgument,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the log.")],
+    by: AsOption = None,
+    json: JsonOption = False,
+    config: ConfigOption = None,
+    db: DbOption = None,
+) -> None:
+    """Takes your own yes back, as long as nothing has begun. The request is open again for what is left of its time."""
+    _answer(request, "withdraw", reason, _Options(by, None, json, config, db))
+
+
 @app.command(epilog='Example: watchkeeper approvals edit apr-1f2e3d4c --set delay_s=600 --reason "after the demo"')
 def edit(
     request: RequestArgument,

@@ -16,16 +16,19 @@ from agent.compliance.predictions import predicted, without_it
 from agent.domain.approval import ApprovalRequest, RequestState, missing
 from agent.domain.identity import NOBODY, Directory
 from agent.domain.proposal import Proposal, Step, Verb
+from agent.domain.stake import Stake, StakeKind, gpu_hours, grows_by
 
 EVIDENCE_SHOWN = 8
 """The rest is counted; `audit timeline` has all of it."""
 
 _NAMES_SHOWN = 6
+STAKES_SHOWN = 8
 
 SAID = {
     "approve": "approved",
     "reject": "rejected",
     "edit": "changed it",
+    "withdraw": "took the yes back",
     "break_glass": "approved by BREAK-GLASS, without the others,",
 }
 
@@ -49,6 +52,7 @@ def page(request: ApprovalRequest, now: datetime, directory: Directory = NOBODY)
         ("What will change", _changes(proposal)),
         ("Why", _evidence(proposal)),
         ("How far it reaches", _reach(proposal)),
+        ("What is lost", _lost(proposal)),
         ("What is predicted", _predicted(proposal)),
         ("What the policies say", _reasons(request)),
         ("What undo will do", _undo(proposal)),
@@ -128,6 +132,41 @@ def _reach(proposal: Proposal) -> Iterator[Line]:
         yield Line("  stops or restarts work that runs", "bold")
 
 
+def _lost(proposal: Proposal) -> Iterator[Line]:
+    """Whose work stops, and how much of it is done again; the sum first, and how it grows while nobody answers."""
+    if not proposal.at_stake:
+        yield Line("  nobody's work")
+        return
+    hours, more = gpu_hours(proposal.at_stake), grows_by(proposal.at_stake)
+    if any(stake.kind is StakeKind.WORK for stake in proposal.at_stake):
+        most = "nobody knows how many GPU-hours of work" if hours is None else f"at most {hours:g} GPU-hours of work"
+        yield Line(f"  {most}, and {more} more for every hour until it is done", "bold")
+    for stake in proposal.at_stake[:STAKES_SHOWN]:
+        yield Line(f"  {stake_told(stake)}")
+    if len(proposal.at_stake) > STAKES_SHOWN:
+        yield Line(f"  and {len(proposal.at_stake) - STAKES_SHOWN} more; `approvals show --json` has all")
+
+
+def stake_told(stake: Stake) -> str:
+    """One owner's part, in a line."""
+    whose = f"{stake.whose}{f' ({stake.tenant})' if stake.tenant else ''}"
+    stop = f"{whose}: {stake.pods} pods with {stake.gpus} GPUs stop"
+    if stake.kind is not StakeKind.WORK:
+        return f"{stop}; {_NOT_WORK[stake.kind]}"
+    if stake.gpu_hours is None or stake.since is None:
+        return f"{stop}; since when it works nobody says"
+    at = short_time(stake.since)
+    since = f"its last checkpoint ({at})" if stake.saved else f"it started ({at}; it tells of no checkpoint)"
+    return f"{stop}; at most {stake.gpu_hours:g} GPU-hours of work since {since}"
+
+
+_NOT_WORK = {
+    StakeKind.STILL: "it stands still already, as a part of it does not run",
+    StakeKind.SERVED: "it serves, and keeps nothing",
+    StakeKind.IDLE: "it was idle; what it has in memory goes",
+}
+
+
 def _predicted(proposal: Proposal) -> Iterator[Line]:
     yield Line(f"  predicted: {predicted(proposal.prediction) or 'nothing changes'}")
     otherwise = without_it(proposal.prediction)
@@ -188,6 +227,8 @@ def _short_json(value: object) -> str:
 def told(request: ApprovalRequest) -> str:
     """What an answer has come to."""
     about = f"{request.id}: {request.proposal.action} on {request.proposal.target}"
+    if request.answers and request.answers[-1].decision == "withdraw":
+        return f"{about}: the yes is taken back. Still wanted: {', '.join(missing(request))}."
     if request.state is RequestState.PENDING:
         return f"{about}: counted. Still wanted: {', '.join(missing(request))}."
     if request.state is RequestState.EDITED:

@@ -16,6 +16,7 @@ SECTIONS_MAX: Final = 20  # of at most 50 blocks: two for each, and the buttons
 
 APPROVE: Final = "watchkeeper_approve"
 REJECT: Final = "watchkeeper_reject"
+WITHDRAW: Final = "watchkeeper_withdraw"
 
 
 class Section(NamedTuple):
@@ -36,13 +37,13 @@ def page_blocks(title: str, sections: Sequence[Section], more: str) -> list[Bloc
     return blocks
 
 
-def buttons(request: str, value: str) -> Block:
-    """Approve and reject; either asks for a reason before anything counts."""
-    return {
-        "type": "actions",
-        "block_id": f"answer-{request}",
-        "elements": [_button("Approve…", APPROVE, "primary", value), _button("Reject…", REJECT, "danger", value)],
-    }
+def buttons(request: str, value: str, *, waits: bool, withdrawable: bool) -> list[Block]:
+    """Approve and reject while it waits, and take back where somebody said yes; each asks for a reason before anything
+    counts. None where nothing is left to say."""
+    answers = [_button("Approve…", APPROVE, "primary", value), _button("Reject…", REJECT, "danger", value)]
+    back = [_button("Take my yes back…", WITHDRAW, None, value)] if withdrawable else []
+    elements = (answers if waits else []) + back
+    return [{"type": "actions", "block_id": f"answer-{request}", "elements": elements}] if elements else []
 
 
 def fallback(text: str) -> str:
@@ -111,5 +112,6 @@ def _preformatted(lines: Sequence[str], more: str) -> Block:
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [inner]}]}
 
 
-def _button(text: str, action: str, style: str, value: str) -> Block:
-    return {"type": "button", "action_id": action, "text": _plain(text), "style": style, "value": value}
+def _button(text: str, action: str, style: str | None, value: str) -> Block:
+    button: Block = {"type": "button", "action_id": action, "text": _plain(text), "value": value}
+    return {**button, "style": style} if style else button

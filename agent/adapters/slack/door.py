@@ -16,7 +16,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from agent.adapters.slack.blocks import APPROVE, REJECT, answer_modal, clean, cut, fallback, reason_of
+from agent.adapters.slack.blocks import APPROVE, REJECT, WITHDRAW, answer_modal, clean, cut, fallback, reason_of
 from agent.answering import Answering, Said
 from agent.domain.approval import ApprovalRequest
 from agent.domain.identity import Claims
@@ -52,12 +52,13 @@ class SlackDoor:
         )
         self.app.action(APPROVE)(self._opens("approve"))
         self.app.action(REJECT)(self._opens("reject"))
+        self.app.action(WITHDRAW)(self._opens("withdraw"))
         self.app.view(FORM)(self._answered)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _opens(self, decision: Literal["approve", "reject"]) -> Callable[..., None]:
+    def _opens(self, decision: Literal["approve", "reject", "withdraw"]) -> Callable[..., None]:
         def pressed(ack: Callable[..., None], body: Mapping[str, Any], action: Mapping[str, Any]) -> None:
             ack()
             about = json.loads(action["value"])
@@ -117,7 +118,7 @@ def said_by(view: Mapping[str, Any]) -> Said | None:
     try:
         about = json.loads(view["private_metadata"])
         request, digest, tier = str(about["request"]), str(about["digest"]), int(about["tier"])
-        decision = {"approve": "approve", "reject": "reject"}[about["decision"]]
+        decision = {each: each for each in ("approve", "reject", "withdraw")}[about["decision"]]
         return Said(request, digest, decision, reason_of(view), tier=tier)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -145,9 +145,9 @@ class Publisher:
         what = f"{request.proposal.action} on {request.proposal.target}"
         title = f"May the agent do {what}?" if waits else f"{request.state.value.capitalize()}: {what}"
         blocks = page_blocks(title, sections, f"more: watchkeeper approvals show {request.id}")
-        if waits:
-            about = {"request": request.id, "digest": request.digest, "tier": request.tier, "what": cut(what, 300)}
-            blocks.append(buttons(request.id, json.dumps(about)))
+        about = {"request": request.id, "digest": request.digest, "tier": request.tier, "what": cut(what, 300)}
+        withdrawable = bool(request.standing) and request.state in (RequestState.PENDING, RequestState.APPROVED)
+        blocks += buttons(request.id, json.dumps(about), waits=waits, withdrawable=withdrawable)
         shown = self._chat.message(request.id)
         message = {"text": fallback(title), "blocks": blocks}
         if shown is not None:

@@ -60,11 +60,17 @@ def test_a_page_says_everything_and_lets_nothing_through(site: Any) -> None:
     assert json.loads(call("show", "apr-12345678", "--json").stdout)["proposal"]["action"] == "cordon_node"
 
 
-def test_two_people_approve(site: Any) -> None:
+def test_two_people_approve(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = call("approve", "apr-1", "--as", "alice", "--reason", "seen on the node")
     assert (first.exit_code, "Still wanted: gpu-oncall" in first.stdout) == (0, True)
     again = call("approve", "apr-1", "--as", "alice")
     assert again.exit_code == 4 and "[answered_already]" in again.stderr
+    same_hand = call("approve", "apr-1", "--as", "bob")
+    assert same_hand.exit_code == 4 and "[account_of_another]" in same_hand.stderr
+    monkeypatch.setenv("LOGNAME", "bob")  # as who is at the terminal likes it
+    assert "[account_of_another]" in call("approve", "apr-1", "--as", "bob").stderr
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "bob")
+    assert "[not_their_login]" in call("approve", "apr-1", "--as", "dana").stderr
     second = call("approve", "apr-12345678", "--as", "bob", "--digest", site.request.digest[:12], "--json")
     assert json.loads(second.stdout)["state"] == "approved"
     assert site.store.desk.get("apr-12345678").state.value == "approved"
