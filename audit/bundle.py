@@ -74,7 +74,11 @@ NOT_ALL = (
 
 @dataclass
 class Finding:
-    """`first_bad` is the index of the first record that is not what the checkpoint vouches for."""
+    """`first_bad` is the index of the first record that is not what the checkpoint vouches for.
+
+    `of_the_log` are those of the problems that the log itself has, and the export shows as it is. `warnings` are for a
+    person to judge.
+    """
 
     checkpoint: Checkpoint
     asked: str = ""
@@ -82,6 +86,8 @@ class Finding:
     whole: bool = False
     problems: list[str] = field(default_factory=list)
     more: int = 0
+    of_the_log: list[tuple[int, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     first_bad: int | None = None
     dropped: int = 0
     opened: int = 0
@@ -104,6 +110,10 @@ class Finding:
         else:
             self.more += 1
 
+    def add_of_the_log(self, index: int, reason: str) -> None:
+        self.add(index, reason)
+        self.of_the_log.append((index, reason))
+
 
 def check(folder: Path, keys: Sequence[str], anchors: Sequence[Path] = ()) -> Finding:
     """Raises NoteRefused, KeyRefused or OSError if there is nothing to hold the records against.
@@ -120,7 +130,10 @@ def check(folder: Path, keys: Sequence[str], anchors: Sequence[Path] = ()) -> Fi
     with (folder / RECORDS).open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         finding.whole = _is_whole(lines, finding.asked)
         lines.seek(0)
-        _check_lines(lines, finding)
+        removals = _check_lines(lines, finding)
+        if finding.whole:
+            lines.seek(0)
+            _check_removals(lines, removals, finding)
     _hold_against(finding)
     return finding
 
@@ -249,18 +262,20 @@ class _Checking:
             self.finding.roots[self.tree.size] = root(self.tree)
 
 
-def _check_lines(lines: Iterable[str], finding: Finding) -> None:
+def _check_lines(lines: Iterable[str], finding: Finding) -> Removals:
+    """What is missing from them, and what of that was let go."""
     checking = _Checking(finding)
     for number, line in enumerate(map(read_line, lines), 1):
         checking.see(number, line)
     if finding.whole:
-        _whole(checking.tree, checking.removals, finding)
+        _whole(checking.tree, finding)
     if checking.proved not in (0, finding.records) or (checking.proved and finding.dropped):
         finding.add(None, "some records have a proof and some have none")
     if finding.whole != (finding.asked == EVERYTHING):
         finding.add(None, "these are not the records that were asked for")
     finding.redacted = list(checking.removals.redacted())
     finding.withheld = sum(len(places) for _, places in checking.removals.missing())
+    return checking.removals
 
 
 def _open(record: Record, parts: Sequence[Part], removals: Removals, finding: Finding) -> None:
@@ -281,7 +296,7 @@ def _prove(index: int, leaf: bytes, proof: list[bytes], finding: Finding) -> Non
         finding.add(index, f"is not in the log of the checkpoint: {refusal}")
 
 
-def _whole(tree: Frontier, removals: Removals, finding: Finding) -> None:
+def _whole(tree: Frontier, finding: Finding) -> None:
     """Without proofs the records must be all of them, and make the root themselves."""
     if tree.size != finding.checkpoint.size:
         end = min(tree.size, finding.checkpoint.size)
@@ -290,8 +305,32 @@ def _whole(tree: Frontier, removals: Removals, finding: Finding) -> None:
         finding.add(
             None, "the records do not make the checkpoint's root: at least one was changed, and its leaf with it"
         )
+
+
+def _check_removals(lines: Iterable[str], removals: Removals, finding: Finding) -> None:
+    """Records of retention, as `audit.fsck` looks at them. In an export of the whole the lines stand in the order of
+    the tree, so the first that each kept is looked up by its number."""
     if finding.dropped > removals.first_kept:
-        finding.add(removals.first_kept, "was dropped, and no record says so")
+        finding.add_of_the_log(removals.first_kept, "was dropped, and no record says so")
+    for index, why in removals.refused():
+        finding.add_of_the_log(index, why)
+    if not finding.dropped:
+        return
+    wanted = {each.first_kept for each in removals.retentions}
+    times = {number: _time_of(line) for number, line in enumerate(lines) if number in wanted}
+    for only_told, index, told in removals.against(times.get):
+        if only_told:
+            finding.warnings.append(f"record {index}: {told}")
+        else:
+            finding.add_of_the_log(index, told)
+
+
+def _time_of(text: str) -> str | None:
+    line = read_line(text)
+    try:
+        return None if line is None or line.text is None else parse(line.text.encode("utf-8", "surrogateescape")).at
+    except (RecordRefused, UnicodeEncodeError):
+        return None
 
 
 def main(arguments: Sequence[str], folder: Path | None = None) -> int:
@@ -337,11 +376,19 @@ def _print(finding: Finding) -> None:
         print(f"{finding.opened} sealed texts are here and are what the records commit to")
     for redacted in finding.redacted[:MAX_PROBLEMS]:
         print(f"redacted: {redacted}")
+    for warning in finding.warnings[:MAX_PROBLEMS]:
+        print(f"warning: {warning}")
     if finding.withheld:
         print(f"{finding.withheld} sealed texts are not here, and no record here says that they were erased")
     for problem in (*finding.problems, *finding.anchoring.problems):
         # It may quote what no terminal can show, from lines that nobody vouches for.
         print("  " + str(problem).encode("utf-8", "backslashreplace").decode())
+    _print_anchoring(finding)
+    if finding.more:
+        print(f"  and {finding.more} more")
+
+
+def _print_anchoring(finding: Finding) -> None:
     if finding.kept:
         print(f"anchoring: {_anchored(finding)}")
     for each in finding.kept:
@@ -350,8 +397,6 @@ def _print(finding: Finding) -> None:
                 f"{each.place} keeps a checkpoint of {each.size} records, more than there were here: ask for the rest"
             )
             break
-    if finding.more:
-        print(f"  and {finding.more} more")
 
 
 def _anchored(finding: Finding) -> str:

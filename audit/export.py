@@ -100,17 +100,14 @@ def _export(
     (folder / CHECKPOINT).write_text(str(by.sign(checkpoint)), encoding="utf-8")
     (folder / KEYS).write_text(f"{by.key}\n", encoding="utf-8")
     _write_verifier(folder)
-    for each in bad.values():
+    found = check(folder, [str(by.key)])
+    known = [] if damaged is None else [*bad.values(), *(LogDamaged(*each) for each in found.of_the_log)]
+    if len(found.problems) + found.more > len(known):
+        raise ExportRefused(f"its own verifier calls it not intact: {found.problems[0]}")
+    for each in known:
         if damaged is not None:
             damaged(each)
-    _as_its_reader_will(folder, str(by.key), len(bad))
     return count
-
-
-def _as_its_reader_will(folder: Path, key: str, damaged: int) -> None:
-    found = check(folder, [key])
-    if len(found.problems) + found.more > damaged:
-        raise ExportRefused(f"its own verifier calls it not intact: {found.problems[0]}")
 
 
 def _everything(log: Log, size: int, bad: dict[int, LogDamaged], *, withhold: bool) -> Iterator[dict[str, object]]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from audit import merkle, proofs
+from audit.attested import attested
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
 from audit.record import Record, checked, timestamp
@@ -146,13 +148,15 @@ class Log:
         after_index: int | None = None,
         before_index: int | None = None,
         damaged: Callable[[LogDamaged], None] | None = None,
+        proved: bool = False,
         **attribute: str | None,
     ) -> Iterator[Record]:
         """Records that meet all conditions, in log order, up to the size that the log has when iteration begins.
 
         Any other keyword is an attribute: `query(incident="i-7")`. `since` is included, `until` is not. All of `words`
         are found somewhere in the record; `member` is a member of the payload whose text begins so. A record that is
-        not what was appended raises LogDamaged, or is told to `damaged` and left out.
+        not what was appended raises LogDamaged, or is told to `damaged` and left out: it is held against its leaf and,
+        where it is to be `proved`, the leaf against the tree, which finds what was changed together with its leaf.
         """
         wanted = dict(attributes or {}) | {name: value for name, value in attribute.items() if value is not None}
         conditions = Query(
@@ -165,7 +169,7 @@ class Log:
             member=member,
         )
         first = 0 if after_index is None else after_index + 1
-        return self._pages(conditions, first, before_index, limit, damaged or _raise)
+        return self._pages(conditions, first, before_index, limit, damaged or _raise, proved=proved)
 
     def _pages(
         self,
@@ -174,12 +178,15 @@ class Log:
         before: int | None,
         limit: int | None,
         damaged: Callable[[LogDamaged], None],
+        *,
+        proved: bool,
     ) -> Iterator[Record]:
         end = self.size() if before is None else min(self.size(), before)
         while limit is None or limit > 0:
             page_limit = PAGE_RECORDS if limit is None else min(limit, PAGE_RECORDS)
             with self._store.reading() as transaction:
                 page = transaction.page(conditions, first, end, page_limit)
+                page = attested(transaction, page) if proved else page
             for each in page:
                 if isinstance(each, LogDamaged):
                     damaged(each)
@@ -199,7 +206,7 @@ class Log:
         """The Merkle tree hash of the first `size` records, or of all."""
         with self._store.reading() as transaction:
             size = _within(transaction, size)
-            return merkle.root(merkle.load_frontier(size, transaction.node))
+            return merkle.root(transaction.proved(partial(merkle.load_frontier, size)))
 
     def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
         """Shows that record `index` is in the tree of the first `size` records, or of all."""
@@ -207,7 +214,7 @@ class Log:
             size = _within(transaction, size)
             if not 0 <= index < size:
                 raise NoSuchRecord(f"no record {index} in a tree of {size}")
-            return proofs.inclusion_proof(index, size, transaction.node)
+            return transaction.proved(partial(proofs.inclusion_proof, index, size))
 
     def consistency_proof(self, size1: int, size2: int | None = None) -> list[bytes]:
         """Shows that the first `size2` records, or all, begin with the same first `size1`."""
@@ -215,7 +222,7 @@ class Log:
             size2 = _within(transaction, size2)
             if not 0 <= size1 <= size2:
                 raise NoSuchRecord(f"no tree of {size1} within a tree of {size2}")
-            return proofs.consistency_proof(size1, size2, transaction.node)
+            return transaction.proved(partial(proofs.consistency_proof, size1, size2))
 
     def parts(self, index: int) -> list[Part]:
         """What opens the record's commitments, as far as it was not erased."""
@@ -230,7 +237,7 @@ class Log:
     def leaf(self, index: int) -> bytes:
         """The record's leaf in the tree, also of one that was dropped."""
         with self._store.reading() as transaction:
-            return transaction.node(0, index)
+            return transaction.proved(lambda node: node(0, index))
 
     @property
     def store(self) -> Store:

@@ -32,6 +32,21 @@ NodeSource = Callable[[int, int], bytes]
 """Answers the hash of the complete subtree (level, index); the caller asks only for subtrees inside the tree."""
 
 
+def asked_for(make: Callable[[NodeSource], object]) -> list[tuple[int, int]]:
+    """The subtrees (level, index) that this asks for, so that they can be had at once.
+
+    It is run for it, with hashes that mean nothing: which it asks for must depend on sizes and indexes alone.
+    """
+    asked: dict[tuple[int, int], None] = {}
+
+    def note(level: int, index: int) -> bytes:
+        asked[level, index] = None
+        return EMPTY_ROOT
+
+    make(note)
+    return list(asked)
+
+
 @dataclass(frozen=True, slots=True)
 class Frontier:
     """All that is needed of a tree to append to it and to name its root."""

@@ -7,7 +7,7 @@ Pure, and standard library alone: the check of a file, of a database and of an e
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -105,6 +105,20 @@ class Removals:
         self._redactions += later._redactions
         self.retentions += later.retentions
         self._refused += later._refused
+
+    def against(self, kept_at: Callable[[int], object]) -> Iterator[tuple[bool, int, str]]:
+        """What records of retention say against the time of the first record that each kept, which is asked for by its
+        index: whether that is only to be judged by a person, whose record it is, and what is to be told."""
+        for each in self.retentions:
+            at = kept_at(each.first_kept)
+            if not isinstance(at, str):
+                continue
+            if at < each.before:
+                told = f"it keeps what is not older than {each.before}, and record {each.first_kept}, its first, is"
+                yield False, each.record, told
+            elif at > each.newest:
+                told = f"what it dropped may be younger than {MINIMUM_DAYS} days: the next that is there is of {at}"
+                yield True, each.record, told
 
     def refused(self) -> list[tuple[int, str]]:
         """Records of retention that let nothing go, and why."""

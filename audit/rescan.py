@@ -16,7 +16,7 @@ from typing import Protocol
 
 from audit.look import CLOCK_TOLERANCE_S, Look
 from audit.merkle import HASH_BYTES
-from audit.removals import MINIMUM_DAYS, Removals
+from audit.removals import Removals
 from audit.retree import Retree
 from audit.rows import Rows
 from audit.stretch import Seen, Stretch, stretches, walk
@@ -145,16 +145,17 @@ def _check_retention(rows: Rows, verdict: Verdict, removals: Removals) -> None:
     """What a record of retention says of itself, and against the time of the first record that it kept."""
     for index, why in removals.refused():
         verdict.completeness.add("retention_invalid", index, why)
-    for each in removals.retentions:
-        kept_at = next((row[2] for row in rows.within(each.first_kept, each.first_kept + 1).records()), None)
-        if not verdict.dropped or not isinstance(kept_at, str):
-            continue
-        if kept_at < each.before:
-            told = f"it keeps what is not older than {each.before}, and record {each.first_kept}, its first, is"
-            verdict.completeness.add("retention_invalid", each.record, told)
-        elif kept_at > each.newest:
-            told = f"what it dropped may be younger than {MINIMUM_DAYS} days: the next that is there is of {kept_at}"
-            verdict.warnings.add("retention_unproven", each.record, told)
+    if not verdict.dropped:
+        return
+    for only_told, index, told in removals.against(partial(_time_of, rows)):
+        if only_told:
+            verdict.warnings.add("retention_unproven", index, told)
+        else:
+            verdict.completeness.add("retention_invalid", index, told)
+
+
+def _time_of(rows: Rows, index: int) -> object:
+    return next((row[2] for row in rows.within(index, index + 1).records()), None)
 
 
 def _check_anchor(verdict: Verdict, root: bytes | None, size: int | None) -> None:

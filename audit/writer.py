@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 import rfc8785
 
@@ -18,8 +19,9 @@ from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, 
 from audit.merkle import Frontier, Node
 from audit.record import Record, canonical_bytes, leaf_hash, parse, timestamp
 from audit.sealing import Part, opened
+from audit.storage.appending import Entry
 from audit.storage.store import Store
-from audit.storage.transaction import Entry, Transaction
+from audit.storage.transaction import Transaction
 
 MAX_GROUP_RECORDS = 256
 """Records in one commit: enough to hide the disk's latency, few enough that the first caller need not wait for long."""
@@ -153,6 +155,6 @@ class Writer:
         if size == known:
             return self._frontier
         try:
-            return merkle.load_frontier(size, transaction.node)
+            return transaction.proved(partial(merkle.load_frontier, size))
         except LogDamaged as damaged:
             raise LogDamaged(damaged.index, f"{damaged.reason}; {_GAP.format(size=size)}") from damaged

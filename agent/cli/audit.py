@@ -91,7 +91,7 @@ def timeline(
 ) -> None:
     """Tells everything about one incident, in sentences, from its first signal to its close."""
     with opened(config, db) as house:
-        records = list(house.log.query(incident=incident))
+        records = list(house.log.query(incident=incident, proved=True))
         logged(house, "audit timeline", {"incident": incident}, records)
     if not records:
         fail(f"No record is about incident {incident}.", "`watchkeeper incidents list` shows which there are.")

@@ -73,7 +73,7 @@ def checkpoint(
                 "Somebody changed the log or what is kept of it; ask who, before anything is signed.",
                 status=EXIT_REFUSED,
             )
-    away += [f"Not kept: {fault}" for _, fault in done.away]
+    away += [f"Not kept: {fault}" for _, fault in done.away] + [f"Kept, but {told}" for told in done.lost]
     if json:
         kept = [each.name for each in _opened(places) if each.name not in dict(done.away)]
         show_json({"note": str(done.note), "key": str(signer.key), "kept": kept, "away": away})
@@ -192,14 +192,19 @@ def kept_at(places: Sequence[str], keys: Sequence[str]) -> list[Kept | Refused]:
     for place in places:
         file = Path(place)
         try:
-            notes = notes_in(file) if "://" not in place else _opened([place])[0].since(0)
+            notes, gone = (notes_in(file), []) if "://" not in place else _all_of(_opened([place])[0])
         except (OSError, AnchorUnavailable) as error:
             found.append(Refused(place, "anchor_unreadable", f"cannot be read: {error}"))
             continue
         if not notes:
             found.append(Refused(place, "anchor_empty", "keeps no checkpoint"))
+        found += [Refused(place, "anchor_deleted", f"{name} was deleted there, by whoever may") for name in gone]
         found += believed(place, notes, keys_of(keys))
     return found
+
+
+def _all_of(anchor: Anchor) -> tuple[list[bytes], list[str]]:
+    return anchor.since(0), anchor.gone()
 
 
 def kept_checkpoint(file: Path, keys: list[str]) -> SignedCheckpoint:

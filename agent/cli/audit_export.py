@@ -69,6 +69,7 @@ def export(  # noqa: PLR0913, PLR0917 - one option for each thing a record can b
         size = house.log.size()
         bad = Damages()
         records = partial(house.log.query, **asked, before_index=size, damaged=bad.add if damaged else None)
+        attested = partial(records, proved=signer is None)  # an export with proofs is checked as a whole
         if into.exists():
             fail(f"{into} is there already.", "Name a new folder by --into.")
         count = sum(1 for _ in records()) if asked else size - house.log.first_kept()
@@ -78,7 +79,7 @@ def export(  # noqa: PLR0913, PLR0917 - one option for each thing a record can b
             said = _one_line(asked)
             told = _proved(house.log, size, into, signer, records() if asked else None, said, keep, withhold=withhold)
         else:
-            told = _events(records(), into, form, settings(config).cluster, withhold=withhold)
+            told = _events(attested(), into, form, settings(config).cluster, withhold=withhold)
     if json:
         show_json(told | {"tree_size": size, "folder": str(into), "whole": not asked, "damaged": bad.indexes})
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from agent.cli.output import (
 )
 from agent.cli.reading import logged
 from agent.cli.records import Damages, newest, sentence_of, time_of
+
+if TYPE_CHECKING:
+    from audit.record import Record
 
 
 class Form(StrEnum):
@@ -57,8 +60,9 @@ def query(  # noqa: PLR0913, PLR0917 - one option for each thing a record can be
 ) -> None:
     """Lists records that meet all conditions, oldest first. That they were read is recorded, too.
 
-    Where there are more, it says which --after and --before ask for the next page. A record that is not what was
-    appended is named on standard error and left out, and the exit status is 1.
+    Without --after these are the newest. Where there are more, it says what asks for the next page. Each record is
+    held against its leaf and the log's tree: one that is not what was appended is named on standard error and left
+    out, and the exit status is 1. That none is missing is for `audit fsck`.
     """
     named = {
         "incident": incident, "approver": approver, "action": action, "target": target, "tenant": tenant,
@@ -75,19 +79,30 @@ def query(  # noqa: PLR0913, PLR0917 - one option for each thing a record can be
         "member": None if policy is None else ("policy_digest", policy),
     }
     with opened(config, db) as house:
-        end, bad, following = house.log.size() if before is None else before, Damages(), None
+        end, bad = house.log.size() if before is None else before, Damages()
         if after is None:
-            records = newest(house.log, limit, asked, end, bad.add)
-        else:
-            found = house.log.query(**asked, limit=limit + 1, after_index=after, before_index=end, damaged=bad.add)
-            records = list(found)
-            if len(records) > limit:  # each page is read on the record: without an end there would always be one more
-                records = records[:limit]
-                following = {"after": records[-1].index, "before": end}
+            records, following = _last(newest(house.log, limit + 1, asked, end, bad.add), limit)
+        else:  # each page is read on the record: without an end there would always be one more
+            found = house.log.query(
+                **asked, limit=limit + 1, after_index=after, before_index=end, damaged=bad.add, proved=True
+            )
+            records, following = _first(list(found), limit, end)
         told = {name: value for name, value in asked.items() if name != "attributes"}
         logged(house, "audit query", told | named | {"limit": limit, "after": after, "before": before}, records)
     _show(records, Form.JSON if as_json else form, following, bad.indexes)
     bad.end()
+
+
+def _last(found: list[Record], limit: int) -> tuple[list[Record], dict[str, int] | None]:
+    """The newest, and what asks for those before them."""
+    records = found[-limit:]
+    return records, {"before": records[0].index} if len(found) > limit else None
+
+
+def _first(found: list[Record], limit: int, end: int) -> tuple[list[Record], dict[str, int] | None]:
+    """The next, and what asks for those after them."""
+    records = found[:limit]
+    return records, {"after": records[-1].index, "before": end} if len(found) > limit else None
 
 
 def _show(records: list[Any], form: Form, following: dict[str, int] | None, damaged: list[int]) -> None:
@@ -105,4 +120,4 @@ def _show(records: list[Any], form: Form, following: dict[str, int] | None, dama
         rows = [(r.index, time_of(r), r.kind, sentence_of(r)) for r in records]
         show_table(("record", "time", "kind", "what"), rows, nothing="No record meets these conditions.")
     if following and form is not Form.JSON:
-        print(f"More: --after {following['after']} --before {following['before']}", file=sys.stderr)
+        print("More: " + " ".join(f"--{name} {index}" for name, index in following.items()), file=sys.stderr)

@@ -23,7 +23,7 @@ DsnOption = Annotated[
         help="An empty PostgreSQL database of which you are the owner. Without it, one is started here.",
     ),
 ]
-StoreOption = Annotated[str, typer.Option("--store", metavar="NAME", help="sqlite, postgresql or both.")]
+StoreOption = Annotated[str, typer.Option("--store", metavar="NAME", help="sqlite, postgresql or all.")]
 PictureOption = Annotated[Path | None, typer.Option("--picture", metavar="FILE", help="Draws the growth (PNG, SVG).")]
 
 
@@ -41,10 +41,10 @@ def sizes_of(text: str) -> list[int]:
 def stores_of(text: str) -> tuple[str, ...]:
     from agent.bench.audit import STORES
 
-    if text in ("both", "all"):
+    if text == "all":
         return STORES
     if text not in STORES:
-        fail(f"--store: there is no {text!r}; they are {', '.join(STORES)}, and both.", status=EXIT_USAGE)
+        fail(f"--store: there is no {text!r}; they are {', '.join(STORES)}, and all.", status=EXIT_USAGE)
     return (text,)
 
 

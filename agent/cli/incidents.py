@@ -64,7 +64,7 @@ def show(
 
     with opened(config, db) as house:
         row = house.store.incidents.row(incident)
-        records = list(house.log.query(incident=incident)) if row else []
+        records = list(house.log.query(incident=incident, proved=True)) if row else []
         logged(house, "incidents show", {"incident": incident}, records)
     if row is None:
         fail(f"There is no incident {incident}.", "`watchkeeper incidents list` shows which there are.")

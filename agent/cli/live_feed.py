@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.compliance.predictions import came_of_it, predicted
@@ -16,9 +16,13 @@ from agent.domain.outcome import Foreseen
 from agent.domain.proposal import Prediction
 
 if TYPE_CHECKING:
+    from audit.errors import LogDamaged
     from audit.log import Log
+    from audit.record import Record
 
 Payload = Mapping[str, Any]
+Told = tuple[str, str, str] | None
+_BAD = "bold red"
 
 
 class FeedLine(NamedTuple):
@@ -48,21 +52,33 @@ class Feed:
     _next: int = 0
 
     def read(self, log: Log) -> None:
-        for record in log.query(after_index=self._next - 1 if self._next else None):
+        """A record that cannot be shown gets a line that says so, and the feed goes on behind it."""
+        damages: list[LogDamaged] = []
+        for record in log.query(after_index=self._next - 1 if self._next else None, damaged=damages.append):
+            self._tell_of(damages)
             self._next = record.index + 1
-            told = _TOLD.get(record.kind)
-            payload: Any = record.payload
-            if told and isinstance(payload, Mapping) and not payload.get("history"):
-                found = told(self, payload)
-                if found is not None:
-                    self.lines.append(FeedLine(datetime.fromisoformat(record.at), *found))
+            try:
+                told = self._told(record)
+            except (AttributeError, KeyError, LookupError, TypeError, ValueError):  # pydantic's is a ValueError
+                told = ("!", f"record {record.index} is no {record.kind} as the agent writes it", _BAD)
+            if told is not None:
+                self.lines.append(FeedLine(datetime.fromisoformat(record.at), *told))
+        self._tell_of(damages)
+
+    def _told(self, record: Record) -> Told:
+        tell, payload = _TOLD.get(record.kind), record.payload
+        return tell(self, payload) if tell and isinstance(payload, Mapping) and not payload.get("history") else None
+
+    def _tell_of(self, damages: list[LogDamaged]) -> None:
+        for damage in damages:
+            self._next = damage.index + 1
+            at = self.lines[-1].at if self.lines else datetime.fromtimestamp(0, UTC)
+            self.lines.append(FeedLine(at, "!", f"{damage}; `audit fsck` says more", _BAD))
+        damages.clear()
 
     def note(self, incident: str, doing: str) -> None:
         if incident in self.incidents:
             self.incidents[incident].doing = doing
-
-
-Told = tuple[str, str, str] | None
 
 
 def _incident(feed: Feed, payload: Payload) -> Told:

@@ -11,6 +11,7 @@ import typer
 from agent.cli.house import ConfigOption, DbOption, House, opened, settings
 from agent.cli.output import EXIT_ERROR, JsonOption, SinceOption, clean, fail, moment, say, show_json, show_table
 from agent.cli.reading import logged
+from agent.cli.records import Damages
 
 if TYPE_CHECKING:
     from agent.adapters.gate.counterfactual import Change, Search, Turn
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TURNS_SHOWN = 5
 VALUE_CHARACTERS = 80
+NO_VERDICT = frozenset({"main.no_verdict"})
 _BETTER = {"deny": {"allow", "escalate"}, "escalate": {"allow"}, "allow": {"escalate", "deny"}}
 
 
@@ -68,14 +70,16 @@ def _replay(
     from agent.cli.house import WallClock
 
     with opened(config, db) as house:
-        found = list(_recorded(house, since=moment("--since", since, WallClock().now())))
+        bad = Damages()
+        found = list(_recorded(house, bad, since=moment("--since", since, WallClock().now())))
         logged(house, door, {"policies": policies.digest, "since": since}, len(found))
     again = list(replayed(policies, found))
     counts = {came.value: sum(each.came is came for each in again) for came in Came}
     worth_telling = (Came.FLIPPED, Came.DIFFERENT, Came.OTHER_REASONS)
     told = [_line(each) for each in again if each.came in worth_telling]
     if as_json:
-        show_json({"digest": policies.digest, "decisions": len(again), **counts, "changed": told})
+        shown = {"digest": policies.digest, "decisions": len(again), **counts, "changed": told}
+        show_json(shown | {"damaged": bad.indexes})
     else:
         rows = [(t["record"], _flip(t), f"{t['what']}: {t['then']}; now {t['now'] or 'none'}") for t in told]
         show_table(("record", "then > now", "about, and why"), rows, nothing="No decision changes.")
@@ -85,6 +89,7 @@ def _replay(
             f"not repeated: {counts['no_decision']} without a decision, {counts['redacted']} redacted, "
             f"{counts['incomplete']} without their input."
         )
+    bad.end()
     if counts["different"]:
         raise typer.Exit(EXIT_ERROR)
 
@@ -143,7 +148,7 @@ def _explained(policies: PoliciesInForce, record: Recorded) -> dict[str, Any]:
     if now != verdict["decision"]:
         return told | {"turns": [], "search": f"Not searched: by the policies of today it is {now}."}
     better = _BETTER[now].__contains__
-    found = search(given, reads, lambda changed: _decided(policies, changed), better)
+    found = search(given, reads, lambda changed: _sensibly(_decided(policies, changed)), better)
     if not found.turns:
         found = _limits_searched(policies, given, reads)
     return told | {"turns": [_turn(turn) for turn in found.turns[:TURNS_SHOWN]], "search": _said(found)}
@@ -171,6 +176,11 @@ def _decided(engine: Any, given: Any) -> tuple[str, frozenset[str]]:
     except PolicyUnavailable as fault:
         return "none", frozenset({fault.code})
     return verdict["decision"], frozenset(reason["code"] for reason in verdict["reasons"])
+
+
+def _sensibly(decided: tuple[str, frozenset[str]]) -> tuple[str, frozenset[str]]:
+    """That facts in which nothing can be decided end in a deny tells nobody what could have been otherwise."""
+    return ("none", decided[1]) if decided[1] & NO_VERDICT else decided
 
 
 def _said(found: Search) -> str:
@@ -247,8 +257,10 @@ def _found(house: House, wanted: str) -> Recorded:
     """The decision of this id, or the last one about this proposal."""
     by_proposal = "/" in wanted
     conditions: dict[str, Any] = {"proposal": wanted} if by_proposal else {"member": ("decision_id", wanted)}
-    found = list(_recorded(house, **conditions))
+    bad = Damages()
+    found = list(_recorded(house, bad, **conditions))
     named = {each.payload["verdict"]["decision_id"] for each in found}
+    bad.end()
     if not found:
         fail(f"There is no decision {wanted!r} in this log.", "`watchkeeper audit query --kind verdict` lists them.")
     if not by_proposal and len(named) > 1:
@@ -256,14 +268,31 @@ def _found(house: House, wanted: str) -> Recorded:
     return found[-1]
 
 
-def _recorded(house: House, **conditions: Any) -> Iterator[Recorded]:
+def _recorded(house: House, bad: Damages, **conditions: Any) -> Iterator[Recorded]:
+    """What cannot be shown, and what is no decision as the agent records one, is left out and told."""
     from agent.adapters.gate.replay import Recorded
     from agent.adapters.ledger import REDACTED
+    from audit.errors import LogDamaged
     from audit.sealing import filled
 
-    for record in house.log.query(kind="verdict", **conditions):
+    for record in house.log.query(kind="verdict", **conditions, damaged=bad.add, proved=True):
         whole: Any = filled(record, REDACTED)
-        yield Recorded(record.index, record.at, whole.payload, redacted=whole.payload != record.payload)
+        if _is_decision(whole.payload):
+            yield Recorded(record.index, record.at, whole.payload, redacted=whole.payload != record.payload)
+        else:
+            bad.add(LogDamaged(record.index, "it is no decision as the agent records one"))
+
+
+def _is_decision(payload: Any) -> bool:
+    from agent.domain.verdict import Verdict
+
+    if not isinstance(payload, dict) or not isinstance(payload.get("input"), dict):
+        return False
+    try:
+        Verdict.model_validate(payload.get("verdict"))
+    except ValueError:  # pydantic's
+        return False
+    return True
 
 
 def _policies(config: Path | None, bundle: Path | None) -> PoliciesInForce:

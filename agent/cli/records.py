@@ -32,12 +32,13 @@ class Damages:
 
     @property
     def told(self) -> list[str]:
-        return [f"{self._found[index]}, and it is left out" for index in self.indexes]
+        return [str(self._found[index]) for index in self.indexes]
 
     def end(self) -> None:
         """As a check of the log ends that finds it not intact."""
         if self._found:
-            fail("; ".join(self.told) + ".", "`watchkeeper audit fsck` says what else is wrong.")
+            told = "; ".join(self.told)
+            fail(f"{told}. What cannot be shown is left out.", "`watchkeeper audit fsck` says what else is wrong.")
 
 
 def newest(
@@ -47,11 +48,11 @@ def newest(
     before: int | None = None,
     damaged: Callable[[LogDamaged], None] | None = None,
 ) -> list[Record]:
-    """The newest `limit` records that meet the conditions, oldest first: looks back in growing windows."""
+    """The newest `limit` records that meet the conditions, oldest first and proved: looks back in growing windows."""
     size, window = log.size() if before is None else min(log.size(), before), limit * _WINDOW_FACTOR
     while True:
         after = size - window - 1 if window < size else None
-        found = list(log.query(**conditions, after_index=after, before_index=size, damaged=damaged))
+        found = list(log.query(**conditions, after_index=after, before_index=size, damaged=damaged, proved=True))
         if len(found) >= limit or window >= size:
             return found[-limit:]
         window *= _WINDOW_FACTOR

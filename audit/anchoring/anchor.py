@@ -34,6 +34,10 @@ class Anchor(Protocol):
         """Every note of that size or more that is still there, and whatever stands where one should."""
         ...
 
+    def gone(self) -> list[str]:
+        """What the place itself says that somebody has taken away there."""
+        ...
+
     def keep(self, size: int, note: bytes) -> None:
         """Durable on return. Keeping the same twice is harmless; another checkpoint of that size is AnchorDiffers."""
         ...

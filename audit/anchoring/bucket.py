@@ -68,12 +68,17 @@ class BucketAnchor:
     def newest(self) -> bytes | None:
         with self._faults():
             names = sorted({key for key, _ in self._found(0)})
-            return self._read(names[-1], None) if names else None
+            return self._read(names[-1], self._last_version(names[-1])) if names else None
 
     def since(self, size: int) -> list[bytes]:
         """Every version of every object: one that was written over is still there, and so is what it was before."""
         with self._faults():
             return [self._read(key, version) for key, version in sorted(self._found(size), key=lambda one: one[0])]
+
+    def gone(self) -> list[str]:
+        """Objects with a delete marker. What a bucket without versions has lost leaves no trace in it."""
+        with self._faults():
+            return sorted({each.object_name for each in self._listed() if each.is_delete_marker})
 
     def keep(self, size: int, note: bytes) -> None:
         key = self._prefix + file_name(size)
@@ -115,18 +120,24 @@ class BucketAnchor:
             answer.release_conn()
 
     def _found(self, size: int) -> Iterator[tuple[str, str | None]]:
+        """Newest version of each first, as the store lists them."""
         first = self._prefix + file_name(size)
+        for each in self._listed():
+            if not each.is_delete_marker and each.object_name >= first:
+                yield each.object_name, each.version_id if each.version_id != "null" else None
+
+    def _last_version(self, key: str) -> str | None:
+        """Of one that somebody has put a delete marker on, too: what it kept was kept."""
+        return next(version for found, version in self._found(0) if found == key)
+
+    def _listed(self) -> Iterator[Any]:
         try:
             listed = list(self._store.list_objects(self._bucket, prefix=self._prefix, include_version=True))
         except S3Error as error:
             if error.code not in _NO_VERSIONS:
                 raise
             listed = list(self._store.list_objects(self._bucket, prefix=self._prefix))
-        for each in listed:
-            if each.object_name and each.object_name.endswith(SUFFIX) and not each.is_delete_marker:
-                version = each.version_id if each.version_id != "null" else None
-                if each.object_name >= first:
-                    yield each.object_name, version
+        return (each for each in listed if each.object_name and each.object_name.endswith(SUFFIX))
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

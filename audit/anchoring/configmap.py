@@ -60,6 +60,10 @@ class ConfigMapAnchor:
         notes = self._notes(standing)
         return [notes[name] for name in sorted(notes) if name >= file_name(size)]
 
+    def gone(self) -> list[str]:
+        """An object remembers nothing of the kind."""
+        return []
+
     def keep(self, size: int, note: bytes) -> None:
         standing, name = self._get() or self._made(), file_name(size)
         notes = self._notes(standing)

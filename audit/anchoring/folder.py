@@ -32,6 +32,10 @@ class FolderAnchor:
         except OSError as error:
             raise AnchorUnavailable(f"{self._folder}: {error}") from error
 
+    def gone(self) -> list[str]:
+        """A folder remembers nothing of the kind."""
+        return []
+
     def keep(self, size: int, note: bytes) -> None:
         file = self._folder / file_name(size)
         try:

@@ -22,11 +22,13 @@ class NotAnExtension(LogError):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The checkpoint, and the places that could not keep it now, with why."""
+    """The checkpoint, the places that could not keep it now, with why, and what they say was taken from them before:
+    they keep what is new all the same, but a person has to hear of it."""
 
     note: Note
     size: int
     away: tuple[tuple[str, AnchorUnavailable], ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def checkpoint(
@@ -45,11 +47,13 @@ def checkpoint(
     size = log.size()
     now = Checkpoint(signer.key.name, size, log.root(size))
     away: list[tuple[str, AnchorUnavailable]] = []
+    lost: list[str] = []
     behind: list[Anchor] = []
     standing: SignedCheckpoint | None = None
     for anchor in anchors:
         try:
             kept = anchor.newest()
+            lost += _taken_away(anchor)
         except AnchorUnavailable as fault:
             away.append((anchor.name, fault))
             continue
@@ -61,14 +65,19 @@ def checkpoint(
             _must_extend(before.checkpoint, now, log, anchor.name)
         behind.append(anchor)
     if standing is not None and not behind:
-        return Published(standing.note, size, tuple(away))
+        return Published(standing.note, size, tuple(away), tuple(lost))
     note = cosigned(signer.sign(now))
     for anchor in behind:
         try:
             anchor.keep(size, str(note).encode())
         except AnchorUnavailable as fault:
             away.append((anchor.name, fault))
-    return Published(note, size, tuple(away))
+    return Published(note, size, tuple(away), tuple(lost))
+
+
+def _taken_away(anchor: Anchor) -> list[str]:
+    gone = anchor.gone()
+    return [f"{anchor.name}: kept checkpoints were deleted there: {len(gone)}, the first {gone[0]}"] if gone else []
 
 
 def _must_extend(old: Checkpoint, now: Checkpoint, log: Log, place: str) -> None:

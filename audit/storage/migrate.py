@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
+from audit.storage.guards_postgresql import log_schema, postgresql_guards, postgresql_note_guards
 from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
 from audit.storage.read_notes import notes
 from audit.storage.schema import metadata, parts, stubs, versions
@@ -45,12 +46,20 @@ def migrate(
             config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            _make_guards_anew(connection)
             _grant(connection, writers, readers, redactors)
     except SQLAlchemyError as error:
         name = url.render_as_string(hide_password=True)
         raise LogUnavailable(name, str(getattr(error, "orig", None) or error).strip()) from error
     finally:
         engine.dispose()
+
+
+def _make_guards_anew(connection: Connection) -> None:
+    """As this program has them, whatever became of them since the step that made them."""
+    schema = log_schema(connection)
+    for statement in (*postgresql_guards(1, schema), *postgresql_guards(2, schema), *postgresql_note_guards(schema)):
+        connection.execute(text(statement))
 
 
 def _grant(

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
+from audit.storage.appending import NotTaken
 from audit.storage.read_notes import ReadNotes
 from audit.storage.schema import SCHEMA_VERSION, versions
 from audit.storage.transaction import Transaction
@@ -30,6 +31,17 @@ KEEPALIVE_S = 10
 """A server that is gone without a word is noticed after three of these."""
 
 
+_LOCK = text("""
+    WITH before AS MATERIALIZED (
+        SELECT set_config('lock_timeout', :ms, true), set_config('synchronous_commit', 'on', true))
+    SELECT pg_advisory_xact_lock(:key) FROM before""")
+"""What is set is set before the lock is waited for: its row has to be there first."""
+
+_GUARDS_OF_BEFORE = text("""
+    SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = 'log_attributes'::regclass
+        AND tgname = 'log_attributes_insert' AND tgtype & 1 = 1)""")
+"""Row by row: they want what belongs to a record to be there before it, and the statement that appends has no order."""
+
 _HAS_PRIVILEGE = text("SELECT has_table_privilege(:table, :verb)")
 _IS_OWNER = text("SELECT relowner = current_user::regrole::oid FROM pg_class WHERE oid = 'log_records'::regclass")
 
@@ -40,6 +52,7 @@ class PostgresqlStore:
     def __init__(self, url: URL, lock_timeout_s: float) -> None:
         self.name = url.render_as_string(hide_password=True)
         self._lock_timeout_ms = int(lock_timeout_s * 1000)
+        self._guards_of_before = True  # until they are looked at
         self._engine = create_engine(
             url.set(drivername=DRIVER),
             pool_pre_ping=True,
@@ -67,6 +80,7 @@ class PostgresqlStore:
         """The only writer's view of the log. What it inserts is durable when the block has been left."""
         with self._errors(), self._engine.connect() as connection, connection.begin():
             self._take_lock(connection)
+            self._must_have_guards_of_now(connection)
             yield Transaction(connection)
 
     def may_erase(self) -> bool:
@@ -94,9 +108,14 @@ class PostgresqlStore:
 
     def _take_lock(self, connection: Connection) -> None:
         """Read committed: what is read after the lock is what the writer before has committed."""
-        connection.execute(text("SELECT set_config('lock_timeout', :ms, true)"), {"ms": f"{self._lock_timeout_ms}ms"})
-        connection.execute(text("SET LOCAL synchronous_commit = on"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+        connection.execute(_LOCK, {"ms": f"{self._lock_timeout_ms}ms", "key": WRITER_LOCK})
+
+    def _must_have_guards_of_now(self, connection: Connection) -> None:
+        """Asked until they are."""
+        if self._guards_of_before:
+            self._guards_of_before = bool(connection.scalar(_GUARDS_OF_BEFORE))
+        if self._guards_of_before:
+            raise LogUnavailable(self.name, "its guards are of before; its owner runs `watchkeeper audit migrate`")
 
     def _check_version(self) -> None:
         with self._engine.connect() as connection:
@@ -112,6 +131,8 @@ class PostgresqlStore:
             yield
         except SQLAlchemyError as error:
             raise LogUnavailable(self.name, _words(error)) from error
+        except NotTaken as error:
+            raise LogUnavailable(self.name, str(error)) from error
 
 
 def _words(error: SQLAlchemyError) -> str:

@@ -36,7 +36,9 @@ from audit.rows import (
 )
 from audit.sharing import Processes
 from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
+from audit.storage.read_notes import is_there
 from audit.storage.schema import SCHEMA_VERSION, metadata, versions
+from audit.storage.standing_guards import look_at_guards
 from audit.verdict import Verdict
 
 BATCH_ROWS = 2_000
@@ -47,10 +49,6 @@ _BY_CURSOR = {"stream_results": True, "yield_per": BATCH_ROWS}
 _OTHER_SHAPE = frozenset({"22003", "42703", "42804", "42883", "22P02"})
 """SQLSTATE: a number out of range, no such column, another type, no such operator, no such form. Somebody has changed
 the tables: a finding, not a database that cannot be read."""
-
-_TRIGGERS = """
-    SELECT tgrelid::regclass::text || '_' || verb FROM pg_trigger, unnest(ARRAY['insert','update','delete','truncate'])
-    AS verb WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgname = tgrelid::regclass::text || '_' || verb"""
 
 
 def fsck_postgresql(
@@ -120,12 +118,7 @@ def _is_log(connection: Connection, verdict: Verdict) -> bool:
     if found != [SCHEMA_VERSION]:
         verdict.integrity.add("schema_unknown", None, f"schema version {found}, this fsck knows {SCHEMA_VERSION}")
         return False
-    enabled = {row[0] for row in connection.execute(text(_TRIGGERS))}
-    for table in metadata.sorted_tables:
-        for verb in ("insert", "update", "delete", "truncate"):
-            if f"{table.name}_{verb}" not in enabled:
-                missing = f"the trigger {table.name}_{verb} is gone or off: the log is not append-only now"
-                verdict.warnings.add("guard_missing", None, missing)
+    look_at_guards(connection, is_there(connection), verdict.warnings)
     return True
 
 

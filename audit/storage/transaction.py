@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from audit.errors import LogDamaged, RecordRefused
-from audit.merkle import Node
+from audit.merkle import Node, NodeSource, asked_for
 from audit.record import Record, leaf_hash, parse
 from audit.sealing import Part, opened
+from audit.storage.appending import Entry, append_rows
 from audit.storage.querying import Query, sealed_words, selection
-from audit.storage.schema import attributes, nodes, parts, records, stubs
+from audit.storage.schema import attributes, parts, records, stubs
+from audit.storage.tree import hashes_at
+
+Made = TypeVar("Made")
 
 _SIZE = select(func.coalesce(func.max(records.c.index) + 1, 0))
 _BODY = select(records.c.body, records.c.leaf).where(records.c.index == bindparam("at_index"))
 _FIND = select(records.c.index, records.c.body, records.c.leaf).where(
     records.c.unique_key.in_(bindparam("keys", expanding=True))
 )
-_LEAF = select(records.c.leaf).where(records.c.index == bindparam("at_index"))
-_NODE = select(nodes.c.hash).where(nodes.c.level == bindparam("at_level"), nodes.c.index == bindparam("at_index"))
-_STUB = select(stubs.c.leaf).where(stubs.c.index == bindparam("at_index"))
 _PARTS = select(parts.c.index, parts.c.place, parts.c.salt, parts.c.text).where(
     parts.c.index.in_(bindparam("indexes", expanding=True))
 )
-_ADD_RECORDS, _ADD_ATTRIBUTES, _ADD_NODES = insert(records), insert(attributes), insert(nodes)
-_ADD_PARTS = insert(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record with the bytes that attest it."""
-
-    record: Record
-    body: bytes
-    leaf: bytes
-    parts: tuple[Part, ...] = ()
 
 
 class Transaction:
@@ -66,15 +55,15 @@ class Transaction:
         stored = self._stored_parts(indexes)
         return {index: [_part(index, *row) for row in rows] for index, rows in stored.items()}
 
-    def node(self, level: int, index: int) -> bytes:
-        """A `merkle.NodeSource`."""
-        statement, values = (_NODE, {"at_level": level, "at_index": index}) if level else (_LEAF, {"at_index": index})
-        found = self._connection.scalar(statement, values)
-        if found is None and level == 0:
-            found = self._connection.scalar(_STUB, values)
-        if found is None:
-            raise LogDamaged(index << level, f"the tree has no node of level {level} and index {index}")
-        return bytes(found)
+    def proved(self, make: Callable[[NodeSource], Made]) -> Made:
+        """What this makes of the tree's hashes, which are looked up at once. Which of them it asks for must depend on
+        numbers that it knows alone."""
+        wanted = asked_for(make)
+        found = hashes_at(self._connection, wanted)
+        for level, index in wanted:
+            if (level, index) not in found:
+                raise LogDamaged(index << level, f"the tree has no node of level {level} and index {index}")
+        return make(lambda level, index: found[level, index])
 
     def page(self, query: Query, first: int, end: int, limit: int) -> list[Record | LogDamaged]:
         """At most `limit` matching records from index `first` up to, not including, `end`; in place of one that is not
@@ -86,22 +75,8 @@ class Transaction:
         return self._opened(self._connection.execute(statement.limit(limit)))
 
     def insert(self, entries: Sequence[Entry], completed: Sequence[Node]) -> None:
-        """New records with their copies, the records last (see `guards`). The caller saw to indexes and keys."""
-        tags = [
-            {"index": entry.record.index, "name": name, "value": value}
-            for entry in entries
-            for name, value in entry.record.attributes.items()
-        ]
-        if tags:
-            self._connection.execute(_ADD_ATTRIBUTES, tags)
-        if completed:
-            self._connection.execute(
-                _ADD_NODES, [{"level": node.level, "index": node.index, "hash": node.hash} for node in completed]
-            )
-        sealed = [_part_row(entry.record.index, part) for entry in entries for part in entry.parts]
-        if sealed:
-            self._connection.execute(_ADD_PARTS, sealed)
-        self._connection.execute(_ADD_RECORDS, [_row(entry) for entry in entries])
+        """New records with their copies. The caller saw to indexes and keys."""
+        append_rows(self._connection, entries, completed)
 
     # --- what may go --------------------------------------------------------------------------------------------------
 
@@ -171,23 +146,6 @@ def _with_parts(found: Record | LogDamaged, rows: Iterable[tuple[str, bytes, byt
         return LogDamaged(found.index, str(refusal))
     except LogDamaged as damage:
         return damage
-
-
-def _row(entry: Entry) -> dict[str, object]:
-    record = entry.record
-    return {
-        "index": record.index,
-        "kind": record.kind,
-        "at": record.at,
-        "actor": record.actor,
-        "unique_key": record.unique_key,
-        "body": entry.body,
-        "leaf": entry.leaf,
-    }
-
-
-def _part_row(index: int, part: Part) -> dict[str, object]:
-    return {"index": index, "place": part.place, "salt": part.salt, "text": part.text.encode(), "word": part.word}
 
 
 def _part(index: int, place: str, salt: bytes, text: bytes) -> Part:

@@ -112,7 +112,7 @@ def test_a_full_or_read_only_log_is_unavailable_and_resumes(
 def test_an_append_that_fails_half_way_leaves_nothing(log: Log, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(log, 3)
     with monkeypatch.context() as patch:
-        patch.setattr("audit.storage.transaction._row", lambda entry: {"index": entry.record.index})
+        patch.setattr("audit.storage.appending._record", lambda entry: {"index": entry.record.index})
         with pytest.raises(LogUnavailable):
             log.append("intent", actor="agent", attributes={"target": "gpu-1"})
     assert log.append("intent", actor="agent", attributes={"target": "gpu-2"}).index == 3

@@ -121,7 +121,8 @@ def test_a_reader_cannot_write(log: Log, database: Postgresql) -> None:
             "append-only|permission denied",
         ),
         ("INSERT INTO log_attributes VALUES (2, 'new', 'x')", "its record is closed"),
-        ("INSERT INTO log_nodes VALUES (1, 0, '')", "its subtree is closed"),
+        ("INSERT INTO log_nodes VALUES (1, 0, '')", "duplicate key|its subtree is closed"),
+        ("INSERT INTO log_nodes VALUES (1, 1, '')", "its records are not there"),
     ],
 )
 def test_sql_from_another_hand_may_only_add_the_next_thing(

@@ -112,6 +112,9 @@ class Anchoring:
             self._note(place, fault=str(fault))
             return min(RETRY_S, self.every_s)
         self._note(place, records=done.size)
+        for told in done.lost:
+            self._standing[place] = replace(self._standing[place], fault=told)
+            self.alarm(told)
         return self.every_s
 
     def _run(self, place: str) -> None:
