@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
 from agent.adapters.checkpoints import close as close_checkpointer, open_checkpointer
-from agent.adapters.gate import Live, PoliciesInForce, policies_for
+from agent.adapters.gate import Live, PoliciesInForce, in_words, policies_for
 from agent.adapters.inbound.observing import Observer
+from agent.adapters.kubernetes.fields import MalformedObject
+from agent.adapters.kubernetes.mirror import events_of
 from agent.adapters.kubernetes.views import ClusterViews
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.ledger.read_notes import take_over
@@ -19,6 +21,7 @@ from agent.adapters.prometheus.detect import Surveyor
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.store import Store
 from agent.adapters.store.chat import SqlChat
+from agent.adapters.store.inbox import SqlInbox
 from agent.adapters.switch import FreezeSwitch
 from agent.blindness import Blindness
 from agent.chance import InOrder, NoBoundaries
@@ -41,20 +44,26 @@ from agent.ports import (
     TaskOrder,
 )
 from agent.resources import bundled
+from agent.trust import watch_breaker
 from agent.watch import Watch
-from agent.workflow import Workflow
+from agent.workflow import Workflow, unseen
 from audit.log import Log
 
 ACTOR = "watchkeeper"
 _NOT_ACTED_BY = {
     *("database", "policies", "playbooks", "freeze_file", "inbound_token_file", "model_key_file", "retention_days"),
+    *("kubeconfig", "kube_context", "prometheus_token_file", "lease"),
     *("policy_key_file", "opa_token_file", "opa_ca_file", "opa_certificate_file", "opa_key_file"),
 }
 logger = logging.getLogger("watchkeeper.assembly")
 Durability = Literal["full", "memory"]
 T = TypeVar("T")
+Looked = Callable[[str, Fault | None], None]
+"""Told what came of each look: at the API server, at Prometheus, or which other place it failed of."""
 Interpose = Callable[[str, Any], Any]
-"""Puts something between the agent and a port (log, policy, approvals, llm): how a simulation injects faults."""
+"""Puts something between the agent and a port, by its name: how a simulation injects faults, and how a process that
+runs for long measures and, where it may not act, holds back. `stages` is what is entered around each run of a stage,
+`looks` who is told of each look; `cluster` is what is acted through, reads for the view pass it by."""
 
 
 class World(Protocol):
@@ -82,6 +91,8 @@ class Agent:
     _observer: Observer
     _surveyor: Surveyor
     _blindness: Blindness
+    _looked: Looked
+    _inbox: SqlInbox
     _close: tuple[Callable[[], None], ...]
 
     def receive(self, signals: Sequence[Signal]) -> int:
@@ -93,12 +104,23 @@ class Agent:
         self.watch.heartbeat()
         take_over(self.log, self.ports.ledger)
         self._reload()
-        now = self.ports.clock.now()
-        for look in (self._observer.observe, self._survey):
-            try:
-                self.watch.receive(look(self.ports.views.take(), now))
-            except Fault as fault:
-                logger.info("no look at this time: %s: %s", fault.place, fault)
+        self.look_at_objects()
+        self._look("prometheus", self._survey)
+        with suppress(Fault):  # said above, or at the next step, which does not begin without it
+            watch_breaker(self.ports)
+
+    def look_at_objects(self) -> None:
+        """Events and node conditions alone: asked for when the API server has told of a change."""
+        self._look("apiserver", self._observer.observe)
+
+    def _look(self, at: str, look: Callable[[ClusterView, datetime], Sequence[Signal]]) -> None:
+        try:
+            self.watch.receive(look(self.ports.views.take(), self.ports.clock.now()))
+        except Fault as fault:
+            logger.info("no look at this time: %s: %s", fault.place, fault)
+            self._looked(fault.place, fault)
+        else:
+            self._looked(at, None)
 
     def _survey(self, view: ClusterView, now: datetime) -> Sequence[Signal]:
         try:
@@ -120,12 +142,26 @@ class Agent:
             logger.error("the policies on the disk are refused, the old ones stay: %s: %s", fault.code, fault)
             payload = {**payload, "code": fault.code, "reason": str(fault), "at": rfc3339(self.ports.clock.now())}
         else:
-            logger.info("other policies are in force: %s", reloaded.digest)
+            payload = {**payload, **reloaded.told}
+            logger.log(
+                logging.WARNING if "lost" in reloaded.told else logging.INFO,
+                "other policies are in force: %s: %s",
+                reloaded.digest,
+                in_words(reloaded.told),
+            )
         with suppress(Fault):
             self.ports.ledger.record("policy_refused" if reloaded.fault else "policy_loaded", payload)
 
-    def run_until_idle(self) -> None:
-        self.watch.run_until_idle()
+    def run_until_idle(self, hold: Callable[[], bool] = lambda: False) -> None:
+        self.watch.run_until_idle(hold)
+
+    def waiting(self) -> dict[str, int]:
+        """How much waits: signals, open incidents, people. Raises Fault when the store does not answer."""
+        return {
+            "inbox": self._inbox.waiting(),
+            "open": len(self.ports.incidents.open()),
+            "pending": len(self.ports.desk.pending()),
+        }
 
     def close(self) -> None:
         for close in self._close:
@@ -158,14 +194,10 @@ def assemble(
     reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger, in_turn=in_turn)
     ports = Ports(
         clock=world.clock,
-        cluster=world.cluster,
-        views=ClusterViews(
-            world.cluster,
-            world.clock,
-            on_malformed=lambda bad: refused("objects", f"{bad.object_name}: {bad.field}", bad.reason),
-        ),
+        cluster=interpose("cluster", world.cluster),
+        views=_views(world, refused),
         metrics=world.metrics,
-        repairs=world.repairs,
+        repairs=interpose("repairs", world.repairs),
         notifier=notifier,
         forecaster=forecaster,
         policy=interpose("policy", engine),
@@ -173,28 +205,41 @@ def assemble(
         playbooks=playbooks,
         reasoner=interpose("llm", reasoner),
         ledger=ledger,
-        inbox=store.inbox,
+        inbox=interpose("inbox", store.inbox),
         timers=store.timers,
         incidents=store.incidents,
         desk=interpose("approvals", store.desk),
-        boundaries=boundaries or NoBoundaries(),
+        boundaries=interpose("boundaries", boundaries or NoBoundaries()),
         tenants=Live(lambda: _tenants(engine.bundle.limits)),
         idle_minimum_s=Live(lambda: idle_minimum_s(engine.bundle.limits)),
         call_when_away_s=settings.call_when_away_s,
         thresholds=settings.thresholds,
     )
-    _record_start(settings, engine.digest, ports)
+    _record_start(settings, engine, ports)
     return Agent(
         ports=ports,
-        watch=Watch(ports, Workflow(ports, checkpointer), order or InOrder()),
+        watch=Watch(ports, Workflow(ports, checkpointer, interpose("stages", unseen)), order or InOrder()),
         log=log,
         chat=store.chat,
         policies=engine,
-        _observer=Observer(world.cluster, refused),
+        _observer=Observer(world.cluster, refused, events_of(world.cluster)),
         _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger, settings.thresholds),
         _blindness=Blindness(notifier, ledger, settings.call_when_away_s),
+        _looked=interpose("looks", _unheeded),
+        _inbox=store.inbox,
         _close=(lambda: close_checkpointer(checkpointer), engine.close, store.close, log.close),
     )
+
+
+def _views(world: World, refused: Callable[[str, str, str], None]) -> ClusterViews:
+    def malformed(bad: MalformedObject) -> None:
+        refused("objects", f"{bad.object_name}: {bad.field}", bad.reason)
+
+    return ClusterViews(world.cluster, world.clock, on_malformed=malformed)
+
+
+def _unheeded(_at: str, _fault: Fault | None) -> None:
+    """Nobody asks how the looks went."""
 
 
 def _tenants(limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -212,7 +257,7 @@ def refused_by(ledger: Ledger, clock: Clock) -> Callable[[str, str, str], None]:
     return refused
 
 
-def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
+def _record_start(settings: Settings, policies: PoliciesInForce, ports: Ports) -> None:
     """What it ran with, on the record. A log that is down at the start is no reason not to watch."""
     shown = settings.model_dump(
         mode="json",
@@ -221,6 +266,7 @@ def _record_start(settings: Settings, policy_digest: str, ports: Ports) -> None:
     )
     try:
         ports.ledger.record("configuration", {"digest": digest_of(shown), "settings": shown})
-        ports.ledger.record("policy_loaded", {"digest": policy_digest})
+        loaded = {"reasons": sorted(policies.bundle.reasons), "limits": dict(policies.limits)}
+        ports.ledger.record("policy_loaded", {"digest": policies.digest, **loaded})
     except Fault:
         return

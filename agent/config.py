@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.domain.approval import Person, Rules
 from agent.domain.identity import Directory, Issuer
+from agent.domain.repairing import RepairSettings
 from agent.domain.reservations import Reservations
 from agent.domain.slack import SlackSettings
 from agent.domain.thresholds import Thresholds
@@ -51,6 +52,14 @@ class Settings(BaseSettings):
     retention_days: int = Field(default=400, ge=183)  # `audit retain` drops what is older; at least six months
     world: Literal["live", "simulated"] = "live"
     cluster: str = "default"
+    kubeconfig: Path | None = None  # how the live cluster is reached; without it as a pod, else as kubectl does
+    kube_context: str | None = Field(default=None, min_length=1, max_length=253)
+    observe: bool | None = None  # proposes and records, changes nothing; a live world's way until a level is set
+    prometheus_url: str | None = Field(default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")
+    prometheus_token_file: Path | None = None
+    leader_election: bool = True  # of the live world: one agent acts at a time
+    lease: str = Field(default="watchkeeper/watchkeeper", pattern=r"^[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}$")
+    repair: RepairSettings | None = None  # the site's own repair system, as custom resources
     identities: tuple[Person, ...] = ()
     slack: SlackSettings | None = None  # a door and a place to be told
     issuers: tuple[Issuer, ...] = ()  # OpenID providers by whose tokens people are known at the HTTP doors
@@ -119,6 +128,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _everybody_is_somebody(self) -> Self:
         _ = self.directory
+        if len({issuer.issuer for issuer in self.issuers}) < len(self.issuers):
+            raise ValueError("two of the issuers are the same: one issuer has one audience and one set of groups")
         return self
 
     @property
@@ -141,6 +152,13 @@ class Settings(BaseSettings):
         if self.opa_url is not None and not secure and (self.opa_token_file or self.opa_token_env):
             raise ValueError("a token is not sent over http: opa_url must be https://")
         return self
+
+    @property
+    def observes(self) -> bool:
+        """Said outright, or a live cluster for which nobody has chosen a level or policies yet."""
+        if self.observe is not None:
+            return self.observe
+        return self.world == "live" and self.policies is None and "autonomy" not in self.policy_data
 
     @property
     def log_place(self) -> str | Path:

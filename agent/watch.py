@@ -5,7 +5,7 @@ What is in memory here can be lost: after a restart every open incident is looke
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -43,9 +43,9 @@ class Watch:
         """Stores signals; returns how many were new. Raises when the inbox cannot store: the sender must repeat."""
         return sum(self._ports.inbox.put(signal) for signal in signals)
 
-    def run_until_idle(self) -> None:
-        """Does all that can be done now."""
-        while ready := self._ready():
+    def run_until_idle(self, hold: Callable[[], bool] = lambda: False) -> None:
+        """Does all that can be done now; between two tasks `hold` may say that it is to be left for later."""
+        while not hold() and (ready := self._ready()):
             self._run(ready[self._order.choose(ready)])
 
     def next_wake(self) -> datetime | None:

@@ -16,6 +16,7 @@ stage may run again from its start, so effects stand behind the intent record an
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypedDict
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -40,7 +41,7 @@ STAGES: tuple[tuple[Callable[[Thread, Ports], Move], tuple[str, ...]], ...] = (
     (diagnose, ("propose",)),
     (propose, ("judge", "propose", "close")),
     (judge, ("approve", "notice", "propose")),
-    (approve, ("notice", "cancel", "propose")),
+    (approve, ("notice", "judge_again", "cancel", "propose")),
     (notice, ("judge_again", "cancel")),
     (judge_again, ("execute", "approve", "cancel")),
     (execute, ("execute", "judge_again", "notice", "cancel", "verify", "undo", "propose")),
@@ -51,17 +52,25 @@ STAGES: tuple[tuple[Callable[[Thread, Ports], Move], tuple[str, ...]], ...] = (
 STEPS_AT_MOST = 1_000  # supersteps of one resume; a thread that needs more is in a loop
 
 
+Around = Callable[[str, str], AbstractContextManager[None]]
+"""Entered around each run of a stage, with its name and the incident: who measures or traces changes nothing."""
+
+
 class State(TypedDict, total=False):
     thread: dict[str, Any]
     wait: dict[str, str]  # the stage that waits, until when and why
 
 
+def unseen(stage: str, incident: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class Workflow:
     """Starts and resumes threads. One incident is one thread; its id is the thread's."""
 
-    def __init__(self, ports: Ports, checkpointer: BaseCheckpointSaver[Any]) -> None:
+    def __init__(self, ports: Ports, checkpointer: BaseCheckpointSaver[Any], around: Around = unseen) -> None:
         self._checkpointer = checkpointer
-        self._graph = _graph(ports).compile(checkpointer=checkpointer)
+        self._graph = _graph(ports, around).compile(checkpointer=checkpointer)
 
     def advance(self, incident: str, cause: str) -> str | None:
         """Runs the thread until it waits or ends. Returns the approval request that it waits for, if it is one.
@@ -83,20 +92,22 @@ class Workflow:
         return Thread.model_validate(state["thread"]).request if asking else None
 
 
-def _graph(ports: Ports) -> StateGraph[State, None, State, State]:
+def _graph(ports: Ports, around: Around) -> StateGraph[State, None, State, State]:
     graph: StateGraph[State, None, State, State] = StateGraph(State)
     for stage, destinations in STAGES:
-        graph.add_node(stage.__name__, _node(stage, ports), destinations=("wait", *destinations))
+        graph.add_node(stage.__name__, _node(stage, ports, around), destinations=("wait", *destinations))
     graph.add_node("wait", _wait(ports), destinations=tuple(stage.__name__ for stage, _ in STAGES))
-    graph.add_node("close", _close(ports))
+    graph.add_node("close", _close(ports, around))
     graph.add_edge(START, "diagnose")
     graph.add_edge("close", END)
     return graph
 
 
-def _node(stage: Callable[[Thread, Ports], Move], ports: Ports) -> Any:
+def _node(stage: Callable[[Thread, Ports], Move], ports: Ports, around: Around) -> Any:
     def run(state: State) -> Command[Any]:
-        move = stage(Thread.model_validate(state["thread"]), ports)
+        standing = Thread.model_validate(state["thread"])
+        with around(stage.__name__, standing.incident):
+            move = stage(standing, ports)
         thread = move.thread.json_object()
         if isinstance(move, Next):
             return Command(goto=move.to, update={"thread": thread})
@@ -117,9 +128,10 @@ def _wait(ports: Ports) -> Any:
     return run
 
 
-def _close(ports: Ports) -> Any:
+def _close(ports: Ports, around: Around) -> Any:
     def run(state: State) -> dict[str, Any]:
         thread = Thread.model_validate(state["thread"])
-        return {"thread": thread.but(ending=close(thread, ports)).json_object()}
+        with around(close.__name__, thread.incident):
+            return {"thread": thread.but(ending=close(thread, ports)).json_object()}
 
     return run

@@ -1,32 +1,26 @@
 """`watchkeeper run`: the long-running agent with its inbound doors.
 
 One thread drives the watch; the HTTP server's threads only store signals and ring the bell. SIGTERM and SIGINT let the
-step in hand finish; what was going on continues at the next start, from the stores.
+step in hand finish; what was going on continues at the next start, from the stores. In a live cluster one agent acts at
+a time: it holds a Lease, and the others stand by.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import signal
-import sys
-import threading
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.output import fail
+from agent.cli.output import EXIT_USAGE, fail
+from agent.cli.turn import IDLE_AT_MOST_S, begin
 
 if TYPE_CHECKING:
-    from agent.adapters.anchoring import Anchoring
-    from agent.adapters.simulated.world import World
-    from agent.assembly import Agent
+    from agent.adapters.inbound.front import ASGIApp, Front
+    from agent.cli.post import Post
     from agent.config import Settings
-
-IDLE_AT_MOST_S = 1.0  # answers from other processes are found by looking; people notice a second, disks do not
 
 log = logging.getLogger("watchkeeper.run")
 
@@ -34,176 +28,108 @@ log = logging.getLogger("watchkeeper.run")
 def run(
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings.")] = None,
     world: Annotated[str | None, typer.Option("--world", metavar="live|simulated", help="What it watches.")] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", metavar="FILE", help="How the live cluster is reached.")
+    ] = None,
+    context: Annotated[str | None, typer.Option("--context", metavar="NAME", help="Of the kubeconfig.")] = None,
+    observe: Annotated[
+        bool | None, typer.Option("--observe/--act", help="Propose and record only, or as the levels say.")
+    ] = None,
+    log_format: Annotated[str, typer.Option("--log-format", metavar="text|json", help="Of the process log.")] = "text",
     verbose: Annotated[bool, typer.Option("--verbose", help="Says more on standard error.")] = False,
 ) -> None:
     """The long-running agent.
 
     Example: watchkeeper run --world simulated
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    from agent.adapters.telemetry import logs
     from agent.config import SettingsInvalid, load_settings
 
+    if log_format not in ("text", "json"):
+        fail(f"--log-format {log_format!r} is neither text nor json.", status=EXIT_USAGE)
+    logs.set_up("json" if log_format == "json" else "text", verbose=verbose)
+    flags = {"world": world, "kubeconfig": kubeconfig, "kube_context": context, "observe": observe}
     try:
-        settings = load_settings(config, {"world": world})
+        settings = load_settings(config, flags)
     except SettingsInvalid as error:
         fail(str(error))
-    if settings.world == "live":
-        fail("This version watches simulated clusters only. Start it with --world simulated.")
-    _serve(settings)
+    _serve(_as_observed(settings))
+
+
+def _as_observed(settings: Settings) -> Settings:
+    """Who only observes proposes and records at that level; that nothing is changed is the gate's to see to, too."""
+    if not settings.observes:
+        return settings
+    return settings.model_copy(update={"policy_data": {**settings.policy_data, "autonomy": {"default": "observe"}}})
 
 
 def _serve(settings: Settings) -> None:
-    from agent.adapters.inbound.server import Doors
+    from agent.adapters.inbound.front import Aside, Front
     from agent.adapters.inbound.serving import CannotListen, Serving
-    from agent.adapters.notify import LogNotifier
-    from agent.adapters.playbooks.expressions import PlaybookError
-    from agent.assembly import assemble, refused_by
-    from agent.cli.slack import slack_parts
-    from agent.ports import Fault
-    from agent.scenarios.format import ScenarioInvalid
-    from audit.errors import LogError
+    from agent.cli.post import alone, post_of, stop_on_signals
 
-    bell = threading.Event()
-    lock = _alone(settings.database)
-    try:
-        simulated = _world(settings)
-        agent = assemble(settings, simulated, notifier=LogNotifier())
-    except (PlaybookError, Fault, ScenarioInvalid, LogError, OSError) as error:
-        fail(f"It cannot start: {error}")
-    anchoring = _anchoring(settings, agent)
-    slack = slack_parts(settings, agent, bell.set)
-    ready = threading.Event()
-    doors = Doors(
-        inbox=agent.ports.inbox,
-        clock=agent.ports.clock,
-        wake=bell.set,
-        on_refused=refused_by(agent.ports.ledger, agent.ports.clock),
-        not_ready=lambda: agent.policies.not_ready() if ready.is_set() else "the agent is starting",
-        details=lambda: {
-            **agent.policies.details(),
-            **({"anchors": anchoring.standing()} if anchoring else {}),
-            **({"slack": slack.publisher.away or "told"} if slack else {}),
-        },
-        token=_token(settings),
-        more_routes=slack.routes if slack else (),
-    )
+    post = post_of(settings)
+    lock = alone(settings.database) if post.election is None else None
+    aside = Aside(post.details, post.telemetry.instruments.text, dead=post.health.dead)
+    front = Front(aside.app())
     host, _, port = settings.listen.rpartition(":")
     try:
-        serving = Serving(doors.app(), host, int(port))
+        serving = Serving(front, host, int(port))
         serving.start()
     except CannotListen as error:
-        agent.close()
         fail(f"It {error}.", "Set another address by `listen`.")
-    log.info("watching a simulated cluster; doors at %s; log in %s", serving.url, agent.log.store.name)
     if not _loopback(host) and settings.inbound_token_file is None:
         log.warning("the doors are open to everybody who reaches %s: set inbound_token_file", settings.listen)
-    if anchoring:
-        anchoring.start()
-    if slack:
-        slack.start()
-    ready.set()
-    stopping = _stop_on_signals(bell)
+    stop_on_signals(post.stop)
     try:
-        _watch(settings, simulated, agent, bell, stopping)
+        if post.election is None:
+            _turn(post, front, serving.url)
+        else:
+            post.election.start()
+            _take_turns(post, front, serving.url, aside.app)
     finally:
+        post.stop()
+        if post.election is not None:
+            post.election.stop()
         serving.stop()
-        if slack:
-            slack.stop()
-        if anchoring:
-            anchoring.stop()
-        agent.close()
-        lock.close()
+        post.telemetry.traces.close()
+        if lock is not None:
+            lock.close()
         log.info("stopped")
 
 
-def _anchoring(settings: Settings, agent: Agent) -> Anchoring | None:
-    """Checks the places and the keys now: a mistake in the settings stops the start, a place that is away does not."""
-    if not settings.anchors:
-        return None
-    from agent.adapters.anchoring import Anchoring, Keys, person_called
-    from agent.cli.audit_anchoring import checked_places, signing_keys
-    from agent.cli.house import WallClock
+def _take_turns(post: Post, front: Front, url: str, aside: Callable[[], ASGIApp]) -> None:
+    """In charge while the lease is ours; a standby the rest of the time."""
+    from agent.cli.post import alone
 
-    signer, earlier, witnesses = signing_keys(settings)
-    alarm = person_called(agent.ports.notifier, agent.ports.ledger)
-    places = checked_places(settings.anchors)
-    return Anchoring(agent.log, Keys(signer, earlier, witnesses), places, settings.anchor_every_s, WallClock(), alarm)
-
-
-def _watch(settings: Settings, world: World, agent: Agent, bell: threading.Event, stopping: threading.Event) -> None:
-    """Simulated time follows the wall clock; the world's own events happen when they are due."""
-    next_look = datetime.now(UTC)
-    while not stopping.is_set():
-        now = datetime.now(UTC)
-        world.advance_to(now)
-        if now >= next_look:
-            agent.look()
-            next_look = now + timedelta(seconds=settings.look_every_s)
-        agent.run_until_idle()
-        due = [next_look, agent.watch.next_wake(), world.next_event_at()]
-        soonest = min(moment for moment in due if moment is not None)
-        bell.wait(min(max((soonest - datetime.now(UTC)).total_seconds(), 0.0), IDLE_AT_MOST_S))
-        bell.clear()
+    log.info("standing by at %s until the lease %s is free", url, post.settings.lease)
+    while not post.stopping.is_set():
+        post.health.turned()
+        if not post.in_charge():
+            post.bell.wait(IDLE_AT_MOST_S)
+            post.bell.clear()
+            continue
+        lock = alone(post.settings.database, wait=post.in_charge)
+        if lock is None:
+            continue
+        try:
+            _turn(post, front, url)
+        finally:
+            front.current = aside()
+            lock.close()
 
 
-def _alone(database: Path) -> IO[str]:
-    """Holds the database for this process: a second agent would execute in its own world what was approved in ours."""
+def _turn(post: Post, front: Front, url: str) -> None:
+    turn = begin(post)
     try:
-        held = database.with_name(database.name + ".lock").open("w", encoding="utf-8")
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        fail(f"Another agent runs on {database}.", "Stop it first, or set another `database`.")
-    except OSError as error:
-        fail(f"It cannot start: {database}: {error.strerror}")
-    return held
+        front.current = turn.app()
+        what = f"a {post.settings.world} cluster{', observing only' if post.gate.observing else ''}"
+        log.info("watching %s; doors at %s; log in %s", what, url, turn.agent.log.store.name)
+        turn.start()
+        turn.watch()
+    finally:
+        turn.close()
 
 
 def _loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def _world(settings: Settings) -> World:
-    """The cluster and the repair system of a scenario file, from now on in wall-clock time."""
-    from agent.adapters.simulated.world import World
-    from agent.resources import bundled
-    from agent.scenarios.format import load_scenario
-    from agent.scenarios.manifest import bodies
-
-    spec = load_scenario(settings.simulated_cluster or bundled("scenarios") / "demo.yaml").spec
-    repair = {str(name): behaviour.model_dump() for name, behaviour in spec.repair.items()}
-    seed = spec.seed if settings.simulated_seed is None else settings.simulated_seed
-    world = World(seed, datetime.now(UTC), spec.scrape_interval, repair, reservations=settings.reservations)
-    world.load(bodies(spec.cluster))
-    return world
-
-
-def _token(settings: Settings) -> str | None:
-    if settings.inbound_token_file is None:
-        return None
-    file = settings.inbound_token_file
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        fail(f"{file}: the token cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        fail(f"{file}: the token is no UTF-8 text.", "Write it anew, in letters and digits.")
-    if not token:  # an empty one would let in whoever sends an empty one
-        fail(f"{file}: the token is empty.", "Write one, or take inbound_token_file out of the settings.")
-    return token
-
-
-def _stop_on_signals(bell: threading.Event) -> threading.Event:
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-        bell.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    return stopping

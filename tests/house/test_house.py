@@ -32,6 +32,7 @@ THIRD_PARTY_ROOMS = {
     "slack_bolt": ("agent/adapters/slack/",),
     "cronsim": ("agent/evidence/windows.py",),
     "uvicorn": ("agent/adapters/inbound/", "agent/web/"),
+    "opentelemetry": ("agent/adapters/telemetry/",),
 }
 
 

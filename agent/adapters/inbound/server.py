@@ -1,6 +1,6 @@
 """The HTTP door: what is posted becomes signals in the inbox, and the watch is woken. It never decides.
 
-POST /v1/alertmanager /v1/cloudevents /v1/events /v1/logs /v1/metrics, GET /healthz /readyz.
+POST /v1/alertmanager /v1/cloudevents /v1/events /v1/logs /v1/metrics, GET /healthz /readyz /metrics.
 202 when all was stored (or had been: a redelivery is accepted and changes nothing). 400 names what was malformed; the
 rest of that delivery is stored all the same. 503 with Retry-After when the inbox cannot store: send it again.
 """
@@ -16,12 +16,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from agent.adapters.inbound.alertmanager import read_alerts
 from agent.adapters.inbound.cloudevents import BATCHED, STRUCTURED, read_http
 from agent.adapters.inbound.delivery import Delivery, Malformed
 from agent.adapters.inbound.events import read_events
+from agent.adapters.inbound.health import health_routes
 from agent.adapters.inbound.limits import LIMITS, Limits
 from agent.adapters.inbound.logs import read_logs
 from agent.adapters.inbound.metrics import Gauges, read_metrics
@@ -41,7 +42,8 @@ Deliver = Callable[[Mapping[str, str], bytes], Response]
 @dataclass
 class Doors:
     """What the door needs. `not_ready` says why the agent cannot work now, `details` what is less well and stops
-    nothing; `on_refused` (door, place, reason) must not raise. All are called from threads of the server.
+    nothing, `dead` why it should be started anew; `on_refused` (door, place, reason) must not raise. All are called
+    from threads of the server.
     """
 
     inbox: Inbox
@@ -50,6 +52,8 @@ class Doors:
     on_refused: Callable[[str, str, str], None]
     not_ready: Callable[[], str | None] = lambda: None
     details: Callable[[], Mapping[str, object]] = dict
+    dead: Callable[[], str | None] = lambda: None
+    metrics: Callable[[], bytes] | None = None  # what Prometheus is told of the agent itself
     token: str | None = None
     limits: Limits = LIMITS
     more_routes: Sequence[Route] = ()  # of doors that check who is there themselves
@@ -68,9 +72,7 @@ class Doors:
             Route(f"/v1/{door}", self._endpoint(door, media_types, deliver), methods=["POST"])
             for door, (media_types, deliver) in doors.items()
         ]
-        routes += [Route("/healthz", _healthy), Route("/readyz", self._ready), *self.more_routes]
-        handlers = {Problem: _answer_problem, HTTPException: _answer_http, 500: _answer_fault}
-        return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+        return application([*routes, *health_routes(self), *self.more_routes])
 
     # --- the doors; each runs in a thread, since the inbox waits for the disk ---
 
@@ -155,21 +157,17 @@ class Doors:
                 headers={"WWW-Authenticate": "Bearer"},
             )
 
-    async def _ready(self, _request: Request) -> Response:
-        reason = self.not_ready()
-        if reason:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", reason)
-        return JSONResponse({"ready": True, **self.details()})
+
+def application(routes: Sequence[BaseRoute]) -> Starlette:
+    """Its refusals are problem documents, whatever the route."""
+    handlers = {Problem: _answer_problem, HTTPException: _answer_http, 500: _answer_fault}
+    return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
 
 
 def _answer(delivery: Delivery, new: int) -> Response:
     if delivery.refused:
         raise malformed(delivery.refused, len(delivery.signals))
     return JSONResponse({"accepted": len(delivery.signals), "new": new}, HTTPStatus.ACCEPTED)
-
-
-async def _healthy(_request: Request) -> Response:
-    return JSONResponse({"alive": True})
 
 
 def _check_media_type(request: Request, accepted: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0  # for requests under way; each is a few inserts
@@ -27,7 +27,7 @@ class CannotListen(OSError):
 class Serving:
     """Listens from construction on (port 0 picks a free one), serves from `start` to `stop`."""
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         try:
             self._socket = socket.create_server((host, port), backlog=_BACKLOG, reuse_port=False)
         except OverflowError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from agent.adapters.store.database import Database
@@ -50,6 +50,11 @@ class SqlInbox:
             signals = [Signal.model_validate_json(body) for body in connection.scalars(waiting)]
         self._empty_as_of = None if signals else version
         return signals
+
+    def waiting(self) -> int:
+        """How many have not been done."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(inbox).where(inbox.c.done_at.is_(None))) or 0
 
     def done(self, signals: Sequence[Signal]) -> None:
         if not signals:

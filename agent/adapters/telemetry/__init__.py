@@ -1,0 +1,1 @@
+"""What the agent tells of itself: metrics, traces and the process log. None of it is evidence: the audit log is."""

@@ -1,0 +1,178 @@
+"""One time in charge: the agent with its doors, from the assembly to the moment it stops or another leads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from agent.cli.grounds import Ground, ground_of
+from agent.cli.output import fail
+from agent.cli.post import Post
+
+if TYPE_CHECKING:
+    from agent.adapters.anchoring import Anchoring
+    from agent.adapters.inbound.front import ASGIApp
+    from agent.assembly import Agent
+    from agent.cli.slack import SlackParts
+    from agent.config import Settings
+    from agent.web import PeopleDoor
+
+IDLE_AT_MOST_S = 1.0  # answers from other processes are found by looking; people notice a second, disks do not
+
+log = logging.getLogger("watchkeeper.run")
+
+
+@dataclass
+class Turn:
+    """`begun` once everything is there: until then it is not ready."""
+
+    post: Post
+    ground: Ground
+    agent: Agent
+    anchoring: Anchoring | None
+    slack: SlackParts | None
+    people: PeopleDoor | None
+    begun: bool = False
+
+    def app(self) -> ASGIApp:
+        from agent.adapters.inbound.server import Doors
+        from agent.assembly import refused_by
+
+        doors = Doors(
+            inbox=self.agent.ports.inbox,
+            clock=self.agent.ports.clock,
+            wake=self.post.bell.set,
+            on_refused=refused_by(self.agent.ports.ledger, self.agent.ports.clock),
+            not_ready=self.not_ready,
+            details=self.details,
+            dead=self.post.health.dead,
+            metrics=self.post.telemetry.instruments.text,
+            token=self.post.token,
+            more_routes=[*(self.slack.routes if self.slack else ()), *(self.people.routes() if self.people else ())],
+        )
+        return doors.app()
+
+    def not_ready(self) -> str | None:
+        from agent.ports import Fault
+
+        if not self.begun:
+            return "the agent is starting"
+        if self.post.settings.world == "live" and not self.post.health.has_seen("apiserver"):
+            return "the agent has not seen the cluster yet"
+        try:
+            self.agent.ports.inbox.take(1)
+        except Fault as fault:
+            return f"the {fault.place} does not answer: {fault}"
+        return self.agent.policies.not_ready()
+
+    def details(self) -> Mapping[str, object]:
+        return {
+            **self.post.details(),
+            **self.agent.policies.details(),
+            **({"anchors": self.anchoring.standing()} if self.anchoring else {}),
+            **({"slack": self.slack.publisher.away or "told"} if self.slack else {}),
+        }
+
+    def start(self) -> None:
+        if self.anchoring:
+            self.anchoring.start()
+        if self.slack:
+            self.slack.start()
+        self.begun = True
+
+    def watch(self) -> None:
+        """Until it stops or another leads. A leader that cannot renew its lease waits, and its doors still store."""
+        next_look = datetime.now(UTC)
+        while self.post.in_charge():
+            self.post.health.turned()
+            now = datetime.now(UTC)
+            if self.post.may_act():
+                self.ground.reach(now)
+                if now >= next_look:
+                    self.agent.look()
+                    next_look = now + timedelta(seconds=self.post.settings.look_every_s)
+                elif self.ground.has_news():
+                    self.agent.look_at_objects()
+                self.agent.run_until_idle(lambda: not self.post.may_act())
+            self._count()
+            self._rest(next_look)
+
+    def close(self) -> None:
+        if self.people:
+            self.people.close()
+        if self.slack:
+            self.slack.stop()
+        if self.anchoring:
+            self.anchoring.stop()
+        self.agent.close()
+        self.ground.close()
+
+    def _rest(self, next_look: datetime) -> None:
+        due = [next_look, self.agent.watch.next_wake(), self.ground.next_event_at()]
+        soonest = min(moment for moment in due if moment is not None)
+        left_s = max((soonest - datetime.now(UTC)).total_seconds(), 0.0) if self.post.may_act() else IDLE_AT_MOST_S
+        self.post.bell.wait(min(left_s, IDLE_AT_MOST_S))
+        self.post.bell.clear()
+
+    def _count(self) -> None:
+        from agent.ports import Fault
+
+        instruments = self.post.telemetry.instruments
+        instruments.leader.set(self.post.gate.held())
+        for kind, lag_s in self.ground.lags_s().items():
+            instruments.lag.labels(kind).set(lag_s)
+        try:
+            waiting = self.agent.waiting()
+        except Fault as fault:
+            instruments.faults.labels(fault.place).inc()
+            return
+        instruments.inbox.set(waiting["inbox"])
+        instruments.open.set(waiting["open"])
+        instruments.pending.set(waiting["pending"])
+
+
+def begin(post: Post) -> Turn:
+    """Opens everything. What cannot be opened ends the command with a sentence."""
+    from agent.adapters.notify import LogNotifier
+    from agent.adapters.playbooks.expressions import PlaybookError
+    from agent.assembly import assemble
+    from agent.cli.slack import slack_parts
+    from agent.cli.web import people_door
+    from agent.ports import Fault
+    from agent.scenarios.format import ScenarioInvalid
+    from audit.errors import LogError
+
+    settings = post.settings
+    try:
+        ground = ground_of(settings, _told, post.bell.set, post.instance)
+        agent = assemble(
+            settings,
+            ground.world,
+            notifier=LogNotifier(),
+            interpose=post.interpose,
+        )
+    except (PlaybookError, Fault, ScenarioInvalid, LogError, OSError) as error:
+        fail(f"It cannot start: {error}")
+    slack, people = slack_parts(settings, agent, post.bell.set), people_door(settings, agent, post.bell.set)
+    return Turn(post, ground, agent, _anchoring(settings, agent), slack, people)
+
+
+def _told(door: str, place: str, reason: str) -> None:
+    log.warning("%s: %s: %s", door, place, reason)
+
+
+def _anchoring(settings: Settings, agent: Agent) -> Anchoring | None:
+    """Checks the places and the keys now: a mistake in the settings stops the start, a place that is away does not."""
+    if not settings.anchors:
+        return None
+    from agent.adapters.anchoring import Anchoring, Keys, person_called
+    from agent.cli.audit_anchoring import checked_places, signing_keys
+    from agent.cli.house import WallClock
+
+    signer, earlier, witnesses = signing_keys(settings)
+    alarm = person_called(agent.ports.notifier, agent.ports.ledger)
+    places = checked_places(settings.anchors)
+    return Anchoring(agent.log, Keys(signer, earlier, witnesses), places, settings.anchor_every_s, WallClock(), alarm)
