@@ -30,4 +30,4 @@ def test_every_reason_code_is_expected_by_some_test() -> None:
 def test_a_reason_code_begins_with_the_name_of_its_guardrail() -> None:
     for text in BUNDLE.reasons.values():
         folder = text.place.split(":")[0].split("/")
-        assert text.code.split(".")[0] == (folder[1] if folder[0] == "guardrails" else "main")
+        assert text.code.split(".")[0] == (folder[1] if folder[0] == "guardrails" else folder[0].removesuffix(".rego"))

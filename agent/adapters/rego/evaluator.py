@@ -31,8 +31,10 @@ _POLL_S_AT_MOST = 1.0
 class Evaluator:
     """One process for all bundles of this agent; questions take turns. Every failure is a PolicyUnavailable."""
 
-    def __init__(self, processor_s: float = PROCESSOR_S, wall_s: float = WALL_S) -> None:
-        self._processor_s, self._wall_s = processor_s, wall_s
+    def __init__(
+        self, processor_s: float = PROCESSOR_S, wall_s: float = WALL_S, *, entrypoint: str = ENTRYPOINT
+    ) -> None:
+        self._processor_s, self._wall_s, self._entrypoint = processor_s, wall_s, entrypoint
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
         self._lock = Lock()
@@ -80,7 +82,7 @@ class Evaluator:
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None or self._owner != os.getpid():
-            command = [sys.executable, "-I", str(_PROGRAM), ENTRYPOINT, str(self._processor_s)]
+            command = [sys.executable, "-I", str(_PROGRAM), self._entrypoint, str(self._processor_s)]
             self._process = subprocess.Popen(  # noqa: S603 (this interpreter, our own file)
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
             )

@@ -14,6 +14,7 @@ import jsonschema
 import yaml
 
 from agent.adapters.rego.faults import BundleRefused
+from agent.adapters.rego.metadata import ADMISSION
 from agent.adapters.rego.source import Source, text_of
 from agent.domain.duration import parse_duration
 from agent.evidence.windows import why_unfit
@@ -108,6 +109,8 @@ def _validator(source: Source) -> jsonschema.Draft202012Validator:
 
 def _slug(name: str) -> str:
     """Whose data this file is the form of: '' for every other file."""
+    if name == f"{ADMISSION}/{SCHEMA}":
+        return ADMISSION
     folder, _, file = name.removeprefix("guardrails/").partition("/")
     return folder if name.startswith("guardrails/") and file == SCHEMA else ""
 

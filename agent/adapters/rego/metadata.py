@@ -13,7 +13,9 @@ import yaml
 
 from agent.adapters.rego.faults import BundleRefused
 
+ADMISSION = "admission"  # the folder of the policies that Kueue's admission check asks
 DECISIONS = {"deny": "deny", "escalate": "escalate", "allow": "allow", "verdict": "deny"}  # by the rule's name
+ADMISSION_DECISIONS = {"reject": "reject", "retry": "retry", "hold": "hold", "allow": "allow", "verdict": "hold"}
 CODE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 KEYS = {"code", "message", "remedy"}
 
@@ -33,14 +35,16 @@ class ReasonText:
 def reason_texts(name: str, text: str, ast: Mapping[str, Any]) -> Iterator[ReasonText]:
     """One for each rule of a module that gives reasons. Raises BundleRefused for a rule without METADATA."""
     blocks = _blocks(name, text)
+    decisions = ADMISSION_DECISIONS if name.startswith(f"{ADMISSION}/") else DECISIONS
     for rule in ast["rules"]:
         kind, body = next(iter(rule.items()))
         head = body if kind == "Default" else next(iter(body["head"].values()))
-        decision = DECISIONS.get(head["refr"].get("Var", {}).get("value", ""))
+        decision = decisions.get(head["refr"].get("Var", {}).get("value", ""))
         line = body["span"]["line"]
         literal = _literal_code(head)
         if decision is None and (literal is not None or "code" in (blocks.get(line, {}).get("custom") or {})):
-            raise BundleRefused(f"{name}:{line}: a reason is given by a rule named deny, escalate or allow, no other")
+            named = "reject, retry, hold or allow" if decisions is ADMISSION_DECISIONS else "deny, escalate or allow"
+            raise BundleRefused(f"{name}:{line}: a reason is given by a rule named {named}, no other")
         if decision is None or (literal is None and line not in blocks):
             if decision is not None and "key" in head:
                 raise BundleRefused(f"{name}:{line}: the rule has no METADATA with custom.code, message and remedy")

@@ -25,13 +25,14 @@ def completed(verdict: Any, texts: Mapping[str, ReasonText]) -> JsonObject:
     _check(isinstance(verdict["reasons"], list) and verdict["reasons"] != [], "there is no list of reasons")
     return {
         "decision": decision,
-        "reasons": [_reason(reason, decision, texts) for reason in verdict["reasons"]],
+        "reasons": [reason_of(reason, decision, texts) for reason in verdict["reasons"]],
         "obligations": _obligations(verdict["obligations"]),
         "approval": _approval(verdict["approval"], decision),
     }
 
 
-def _reason(reason: Any, decision: str, texts: Mapping[str, ReasonText]) -> JsonObject:
+def reason_of(reason: Any, decision: str, texts: Mapping[str, ReasonText]) -> JsonObject:
+    """A reason with its sentences filled in. Raises PolicyUnavailable for one that no rule declares."""
     _check(isinstance(reason, dict) and set(reason) == {"code", "params"}, "a reason has a code and params")
     text = texts.get(reason["code"]) if isinstance(reason["code"], str) else None
     if text is None:
