@@ -60,6 +60,14 @@ def pod(cluster: Cluster, namespace: str) -> ObjectRef:
     return _ref("v1", "Pod", namespace, "p")
 
 
+@pytest.fixture
+def node(cluster: Cluster, namespace: str) -> str:
+    """Nodes lie in no namespace: named after the test's, so that none is made twice."""
+    name = f"{namespace}-node"
+    cluster.create(_node(name))
+    return name
+
+
 def test_a_created_object_has_uid_version_and_generation(cluster: Cluster, web: ObjectRef) -> None:
     metadata = cluster.get(web)["metadata"]
     assert metadata["uid"] and metadata["resourceVersion"] and metadata["creationTimestamp"]
@@ -202,13 +210,12 @@ def test_a_pods_spec_is_immutable(cluster: Cluster, pod: ObjectRef) -> None:
         cluster.patch(pod, {"spec": {"nodeSelector": {"a": "b"}}})
 
 
-def test_a_pod_is_bound_once(cluster: Cluster, pod: ObjectRef) -> None:
-    for name in ("n1", "n2"):
-        cluster.create(_node(name))
-    cluster.bind(pod, "n1")
-    assert cluster.get(pod)["spec"]["nodeName"] == "n1"
+def test_a_pod_is_bound_once(cluster: Cluster, pod: ObjectRef, node: str, namespace: str) -> None:
+    cluster.create(_node(f"{namespace}-another"))
+    cluster.bind(pod, node)
+    assert cluster.get(pod)["spec"]["nodeName"] == node
     with pytest.raises(Conflict):
-        cluster.bind(pod, "n2")
+        cluster.bind(pod, f"{namespace}-another")
 
 
 def test_a_dry_eviction_leaves_the_pod(cluster: Cluster, pod: ObjectRef) -> None:
@@ -216,18 +223,26 @@ def test_a_dry_eviction_leaves_the_pod(cluster: Cluster, pod: ObjectRef) -> None
     assert "deletionTimestamp" not in cluster.get(pod)["metadata"]
 
 
-def test_an_evicted_pod_is_on_its_way_out(cluster: Cluster, pod: ObjectRef, namespace: str) -> None:
-    cluster.create(_node("n1"))
-    cluster.bind(pod, "n1")
+def test_an_evicted_pod_is_on_its_way_out(cluster: Cluster, pod: ObjectRef, node: str) -> None:
+    cluster.bind(pod, node)
     with pytest.raises(Conflict):
         cluster.evict(pod, uid="00000000-0000-0000-0000-000000000000")
     cluster.evict(pod)
     assert cluster.get(pod)["metadata"]["deletionTimestamp"]
 
 
-def test_a_budget_with_nothing_to_spare_answers_429(cluster: Cluster, pod: ObjectRef, namespace: str) -> None:
-    cluster.create(_node("n1"))
-    cluster.bind(pod, "n1")
+def test_an_evicted_pod_that_no_node_has_is_gone_at_once(cluster: Cluster, pod: ObjectRef) -> None:
+    cluster.evict(pod)
+    with pytest.raises(NotFound):
+        cluster.get(pod)
+    with pytest.raises(NotFound):
+        cluster.evict(pod)
+
+
+def test_a_budget_with_nothing_to_spare_answers_429(
+    cluster: Cluster, pod: ObjectRef, node: str, namespace: str
+) -> None:
+    cluster.bind(pod, node)
     running = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
     cluster.patch(pod, {"status": running}, subresource="status")
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "p"}}}

@@ -136,7 +136,10 @@ class SimulatedCluster:
         for budget in guarding:
             left = disruption.allowed(budget, self._store.of_kind("", "Pod"), self._store.get) - 1
             self._store.merge(key_of_manifest(budget), {"status": {"disruptionsAllowed": left}}, Origin.WORLD)
-        self._store.merge(key_of(ref), pods.deletion(self._clock.now()), Origin.AGENT)
+        if pods.node_of(pod) is None:
+            self._store.remove(key_of(ref), Origin.AGENT)  # no kubelet has anything to end
+        else:
+            self._store.merge(key_of(ref), pods.deletion(self._clock.now()), Origin.AGENT)
 
     def bind(self, ref: ObjectRef, node: str) -> None:
         self._gate(writing=True)

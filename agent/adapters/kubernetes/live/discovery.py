@@ -40,9 +40,11 @@ class Resource:
         return f"{root}{inside}/{self.plural}"
 
     def path(self, ref: ObjectRef, subresource: str = "") -> str:
-        """Raises Invalid for an object of a namespace that names none."""
+        """Raises Invalid for an object of a namespace that names none, and for what is no name."""
         if self.namespaced and not ref.namespace:
             raise Invalid(f"{ref}: a {self.kind} lies in a namespace")
+        if {ref.name, ref.namespace} & {".", "..", ""}:
+            raise Invalid(f"{ref}: no object has that name")  # and the path would lead elsewhere
         path = f"{self.collection(ref.namespace)}/{quote(ref.name, safe='')}"
         return f"{path}/{subresource}" if subresource else path
 
