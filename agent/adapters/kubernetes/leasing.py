@@ -15,6 +15,7 @@ from agent.domain.base import parse_rfc3339
 from agent.ports import JsonObject
 
 API_VERSION = "coordination.k8s.io/v1"
+NEVER = float("-inf")
 RELEASED_DURATION_S = 1  # as client-go: whoever finds it released need not wait
 DURATION_AT_MOST_S = 300  # a duration beyond it is a mistake, or somebody who wants to lock us out for ever
 
@@ -53,12 +54,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Mind:
-    """What one candidate knows. `led_until` is 0 where it never led, or lost it to somebody."""
+    """What one candidate knows. `led_until` is NEVER where it never led, or lost it to somebody."""
 
     me: str
     terms: Terms = CLIENT_GO
     seen: Seen | None = None
-    led_until: float = 0.0
+    led_until: float = NEVER
     led: bool = False  # it has led, and has seen nobody else lead since
 
     def role(self, now: float) -> Role:
@@ -76,7 +77,7 @@ class Mind:
         ):
             seen = replace(seen, since=self.seen.since)
         if seen is not None and seen.holder not in ("", self.me):
-            return replace(self, seen=seen, led_until=0.0, led=False)
+            return replace(self, seen=seen, led_until=NEVER, led=False)
         return replace(self, seen=seen)
 
     def may_take(self, now: float) -> bool:
@@ -91,7 +92,7 @@ class Mind:
 
     def gave_up(self) -> "Mind":
         """We stop acting ourselves, whatever the server says."""
-        return replace(self, led_until=0.0, led=False)
+        return replace(self, led_until=NEVER, led=False)
 
 
 def taken(lease: JsonObject | None, me: str, terms: Terms, name: tuple[str, str], wall: datetime) -> JsonObject:
