@@ -70,6 +70,17 @@ consulted := guardrails if input.proposal.action != "notify"
 consulted := {"autonomy": guardrails.autonomy} if input.proposal.action == "notify"
 
 # METADATA
+# title: Approvers that nobody can read
+# custom:
+#   code: main.approvers
+#   message: "The guardrail {guardrail} asks for approvers that are no set of groups with a name and a whole count"
+#   remedy: "Write `approvers contains {{\"name\": GROUP, \"count\": N}}` in that guardrail"
+deny contains {"code": "main.approvers", "params": {"guardrail": guardrail}} if {
+	input.proposal.action != "notify"
+	some guardrail in data.watchkeeper.lib.unreadable_approvers
+}
+
+# METADATA
 # title: Nothing allows it
 # custom:
 #   code: main.nothing_allows

@@ -69,6 +69,32 @@ test_an_action_may_have_its_own_approvers_and_the_default_times if {
 	decided.approval.approve_within_s == 3600
 }
 
+test_approvers_that_nobody_can_read_are_a_deny if {
+	every asked in [
+		"platform-leads",
+		{"name": "platform-leads", "count": 1},
+		["platform-leads"],
+		{"platform-leads"},
+		{{"name": "platform-leads"}},
+		{{"name": "", "count": 1}},
+		{{"name": 7, "count": 1}},
+		{{"name": "platform-leads", "count": 0}},
+		{{"name": "platform-leads", "count": 1.5}},
+		{{"name": "platform-leads", "count": "2"}},
+		{{"name": "platform-leads", "count": 1, "why": "so"}},
+	] {
+		decided := verdict(data.watchkeeper.examples.cordon) with data.watchkeeper.guardrails.site as {"approvers": asked}
+		data.watchkeeper.examples.codes(decided.reasons) == {"main.approvers"}
+		decided.reasons[0].params == {"guardrail": "site"}
+	}
+}
+
+test_a_person_is_told_whatever_the_approvers if {
+	told := data.watchkeeper.examples.cordon_with({"proposal": {"action": "notify"}})
+	decided := verdict(told) with data.watchkeeper.guardrails.site as {"approvers": "leads"}
+	decided.decision == "allow"
+}
+
 test_what_nobody_allows_is_denied if {
 	unknown := data.watchkeeper.examples.with_limits({"autonomy": {"default": "whatever"}})
 	decided := data.watchkeeper.main.verdict with input as data.watchkeeper.examples.cordon with data.limits as unknown

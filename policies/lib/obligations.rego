@@ -85,6 +85,25 @@ wanted contains group if {
 	some group in guardrail.approvers
 }
 
+# Whose `approvers` are no set of groups: of a text or of one group alone nobody would be asked, and nobody would know.
+unreadable_approvers contains guardrail if {
+	some guardrail, rules in data.watchkeeper.guardrails
+	not approvers_readable(object.get(rules, "approvers", set()))
+}
+
+approvers_readable(groups) if {
+	is_set(groups)
+	every group in groups {
+		is_object(group)
+		object.keys(group) == {"name", "count"}
+		is_string(group.name)
+		group.name != ""
+		is_number(group.count)
+		group.count >= 1
+		floor(group.count) == group.count
+	}
+}
+
 joined(groups) := array.concat(
 	[{"name": group.name, "count": most(group.name, group.count)} | some group in groups],
 	[{"name": name, "count": most(name, 1)} |

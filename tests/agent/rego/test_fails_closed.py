@@ -8,7 +8,7 @@ import pytest
 
 from agent.adapters.rego import BundleRefused, EmbeddedPolicyEngine
 from agent.ports import PolicyUnavailable
-from tests.agent.rego.bundles import shipped, with_main
+from tests.agent.rego.bundles import GUARDRAIL, RULE, shipped, with_guardrail, with_main
 from tests.policies.inputs import cordon
 
 META = """# METADATA
@@ -135,7 +135,17 @@ def test_an_escalation_names_who_is_asked(tmp_path: Path, approval: Any) -> None
 
 def test_a_clean_verdict_gets_its_sentences(tmp_path: Path) -> None:
     verdict = answering(tmp_path, f"verdict := {json.dumps(FINE)}").decide(cordon().document)
-    assert verdict["reasons"] == [{"code": "main.yes", "message": "everybody says yes", "remedy": "None"}]
+    said = {"message": "everybody says yes", "remedy": "None", "params": {"who": "everybody"}}
+    assert verdict["reasons"] == [{"code": "main.yes", **said}]
+
+
+def test_approvers_in_a_form_that_nobody_can_read_are_no_approvers_fewer(tmp_path: Path) -> None:
+    """A text where a set of groups belongs: before it was known as such, nobody more was asked."""
+    site = f'{GUARDRAIL}{RULE} {{ false }}\n\napprovers := "platform-leads"'
+    engine = EmbeddedPolicyEngine(with_guardrail(tmp_path, site))
+    verdict = engine.decide(cordon().proposed(confidence=0.1).document)
+    assert verdict["decision"] == "deny"
+    assert ("main.approvers", {"guardrail": "site"}) in [(r["code"], r["params"]) for r in verdict["reasons"]]
 
 
 @pytest.mark.parametrize("policy_input", [{"now": object()}, {"confidence": float("nan")}])
