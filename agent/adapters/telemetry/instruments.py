@@ -72,6 +72,8 @@ class Instruments:
             buckets=FAST_S,
             registry=registry,
         )
+        for asked in ("nobody", "person"):
+            self.action.labels(asked)
         self.stage = Histogram(
             "watchkeeper_stage_seconds", "One run of a stage.", ("stage",), buckets=STAGE_S, registry=registry
         )
