@@ -116,8 +116,18 @@ def test_a_merge_patch_merges_replaces_and_removes(cluster: Cluster, web: Object
 
 
 def test_the_generation_counts_changes_of_the_spec(cluster: Cluster, web: ObjectRef) -> None:
-    assert cluster.patch(web, {"metadata": {"annotations": {"a": "1"}}})["metadata"]["generation"] == 1
+    assert cluster.patch(web, {"metadata": {"labels": {"a": "1"}}})["metadata"]["generation"] == 1
     assert cluster.patch(web, {"spec": {"replicas": 3}})["metadata"]["generation"] == 2
+
+
+def test_a_deployments_annotations_count_too_and_a_replica_sets_do_not(
+    cluster: Cluster, web: ObjectRef, namespace: str
+) -> None:
+    marks: Json = {"metadata": {"annotations": {"a": "1"}}}
+    assert cluster.patch(web, marks)["metadata"]["generation"] == 2
+    replica_set = {**_deployment(namespace), "kind": "ReplicaSet"}
+    cluster.create(replica_set)
+    assert cluster.patch(_ref("apps/v1", "ReplicaSet", namespace, "web"), marks)["metadata"]["generation"] == 1
 
 
 def test_a_patch_that_changes_nothing_keeps_the_version(cluster: Cluster, web: ObjectRef) -> None:

@@ -59,6 +59,13 @@ def intent_of(manifest: JsonObject) -> JsonObject:
     }
 
 
+def _counts(manifest: JsonObject) -> tuple[object, ...]:
+    """What a new generation is a change of: the spec; of a Deployment, whose pods may show them, annotations too."""
+    if manifest.get("kind") != "Deployment":
+        return (manifest.get("spec"),)
+    return manifest.get("spec"), manifest["metadata"].get("annotations") or {}
+
+
 class ObjectStore:
     def __init__(self, seed: int, clock: SimulatedClock) -> None:
         self._seed = seed
@@ -109,7 +116,7 @@ class ObjectStore:
     def revised(self, before: JsonObject, manifest: JsonObject) -> JsonObject:
         """`manifest` with the generation it would have; `before` itself when nothing would change."""
         metadata = {**manifest["metadata"], "resourceVersion": before["metadata"]["resourceVersion"]}
-        if manifest.get("spec") != before.get("spec"):
+        if _counts(before) != _counts(manifest):
             metadata["generation"] = int(before["metadata"].get("generation") or 1) + 1
         after = {**manifest, "metadata": metadata}
         return before if after == before else after

@@ -151,11 +151,12 @@ class LiveCluster:
             raise NotFound(f"{ref} has no scale subresource")
         path = resource.path(ref, "scale")
         scale = self._connection.read(path)
-        if uid is not None and scale["metadata"].get("uid") != uid:
-            raise Conflict(f"{ref} is {scale['metadata'].get('uid')} now, not {uid}")
+        if uid is not None:
+            _check_uid(ref, scale, uid)
         wanted = {**scale, "spec": {**(scale.get("spec") or {}), "replicas": replicas}}
         query = [*_dry(dry_run), ("fieldManager", MANAGER)]
         after = self._write("PUT", resource, path, query, wanted)
+        after["spec"] = {"replicas": 0, **(after.get("spec") or {})}  # none is written as nothing
         if not dry_run:
             self._deeds.note(ref, {"metadata": scale["metadata"]}, "scale")
             self._refresh(ref)
@@ -165,6 +166,8 @@ class LiveCluster:
         resource = self._catalogue.of(ref)
         if "eviction" not in resource.subresources:
             raise Invalid(f"{ref}: only pods are evicted")
+        if uid is not None:
+            _check_uid(ref, self.get(ref), uid)  # the server itself would try the mismatch again for ten seconds
         options: JsonObject = {"preconditions": {"uid": uid}} if uid is not None else {}
         metadata = {"name": ref.name, "namespace": ref.namespace}
         eviction: JsonObject = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
@@ -197,7 +200,9 @@ class LiveCluster:
         options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
-        self._write("DELETE", resource, resource.path(ref), _dry(dry_run), options)
+        if dry_run:
+            options["dryRun"] = ["All"]  # of a delete with a body the server does not heed the query
+        self._write("DELETE", resource, resource.path(ref), [], options)
         if not dry_run:
             self._deeds.note(ref, {"metadata": {"uid": uid} if uid else {}}, "delete")
 
@@ -243,6 +248,12 @@ def _with_uid(ref: ObjectRef, body: JsonObject, uid: str | None) -> JsonObject:
     if not isinstance(metadata, dict):
         raise Invalid(f"{ref}: a merge patch is an object, and so is its metadata")
     return body if uid is None else {**body, "metadata": {**metadata, "uid": uid}}
+
+
+def _check_uid(ref: ObjectRef, found: JsonObject, uid: str) -> None:
+    now = found["metadata"].get("uid")
+    if now != uid:
+        raise Conflict(f"{ref} is {now} now, not {uid}")
 
 
 def _dry(dry_run: bool) -> list[tuple[str, str]]:
