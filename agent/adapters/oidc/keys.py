@@ -77,16 +77,22 @@ class FetchedKeys:
         self._tried_at: float | None = None
 
     def current(self, kid: str | None) -> KeySet:
-        if self._wanted(kid) and self._lock.acquire(blocking=self._known is None):
-            try:
-                if self._wanted(kid):
-                    self._refresh()
-            finally:
-                self._lock.release()
+        if self._known is None or self._wanted(kid):
+            self._ask(kid, waiting=self._known is None)
         known = self._known
         if known is None or self._seconds() - known[0] > GOOD_FOR_S:
             raise KeysUnreadable(f"{self._uri} does not give its keys")
         return known[1]
+
+    def _ask(self, kid: str | None, *, waiting: bool) -> None:
+        """One asks; whoever has nothing to go on with waits for what becomes of it."""
+        if not self._lock.acquire(blocking=waiting):
+            return
+        try:
+            if self._wanted(kid):
+                self._refresh()
+        finally:
+            self._lock.release()
 
     def _wanted(self, kid: str | None) -> bool:
         now, known = self._seconds(), self._known
