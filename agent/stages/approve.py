@@ -11,7 +11,7 @@ from agent.domain.proposal import Proposal, Refusal
 from agent.domain.thread import Edit, Move, Next, Thread, Wait
 from agent.domain.verdict import Verdict
 from agent.look import remedy_key
-from agent.ports import Ports
+from agent.ports import JsonObject, Ports
 from agent.recording import call, once, tell
 
 
@@ -72,6 +72,29 @@ def request_for(
     )
 
 
+def as_recorded(made: ApprovalRequest) -> JsonObject:
+    """What the log keeps of a request when it is made: all by which the desk's row is proven later."""
+    proposal, verdict = made.proposal, made.verdict
+    return {
+        "request": made.id,
+        "proposal": proposal.id,
+        "digest": proposal.digest,
+        "action": proposal.action,
+        "target": proposal.target.json_object(),
+        "reasons": [reason.json_object() for reason in verdict.reasons],
+        "requirement": made.requirement.json_object(),
+        "requested_at": rfc3339(made.requested_at),
+        "expires_at": rfc3339(made.expires_at),
+        "requested_by": made.requested_by,
+        "editors": list(made.editors),
+        "editor_accounts": list(made.editor_accounts),
+        "policies": verdict.policy_digest,
+        "shown": digest_of(proposal.json_object()),
+        "blast_radius": proposal.blast_radius.json_object(),
+        "at_stake": [stake.json_object() for stake in proposal.at_stake],
+    }
+
+
 def _request(thread: Thread, proposal: Proposal, verdict: Verdict, now: datetime, ports: Ports) -> ApprovalRequest:
     """The standing request, or a new one: on the record first, then on the desk."""
     standing = ports.desk.get(thread.request) if thread.request else None
@@ -82,24 +105,7 @@ def _request(thread: Thread, proposal: Proposal, verdict: Verdict, now: datetime
         ports.ledger,
         "approval_requested",
         f"approval_requested:{made.id}",
-        lambda: {
-            "request": made.id,
-            "proposal": proposal.id,
-            "digest": proposal.digest,
-            "action": proposal.action,
-            "target": proposal.target.json_object(),
-            "reasons": [reason.json_object() for reason in verdict.reasons],
-            "requirement": made.requirement.json_object(),
-            "requested_at": rfc3339(made.requested_at),
-            "expires_at": rfc3339(made.expires_at),
-            "requested_by": made.requested_by,
-            "editors": list(made.editors),
-            "editor_accounts": list(made.editor_accounts),
-            "policies": verdict.policy_digest,
-            "shown": digest_of(proposal.json_object()),
-            "blast_radius": proposal.blast_radius.json_object(),
-            "at_stake": [stake.json_object() for stake in proposal.at_stake],
-        },
+        lambda: as_recorded(made),
         lambda _: {
             "incident": proposal.incident,
             "proposal": proposal.id,

@@ -7,10 +7,10 @@ from pathlib import Path
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.store import Store
 from agent.domain.approval import Answer, ApprovalRequest, Person
-from agent.domain.base import rfc3339
 from agent.domain.cluster import node_ref
 from agent.domain.proposal import BlastRadius, Proposal, Step, Verb
 from agent.domain.verdict import ApprovalRequirement, ApproverGroup, Decision, Reason, Verdict
+from agent.stages.approve import as_recorded
 from audit.log import Log
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -91,9 +91,7 @@ def on_record(process: Opened, asked: ApprovalRequest) -> None:
     proposal = asked.proposal
     process.ledger.record("proposal", {**proposal.json_object(), "digest": proposal.digest, "remedy": "cordon"})
     process.ledger.record("verdict", {"verdict": asked.verdict.json_object(), "input": {"phase": "propose"}})
-    requested = {"request": asked.id, "proposal": proposal.id, "digest": proposal.digest}
-    times = {"requested_at": rfc3339(asked.requested_at), "expires_at": rfc3339(asked.expires_at)}
-    process.ledger.record("approval_requested", requested | times | {"requirement": asked.requirement.json_object()})
+    process.ledger.record("approval_requested", as_recorded(asked), unique_key=f"approval_requested:{asked.id}")
 
 
 PEOPLE = {
