@@ -1,10 +1,10 @@
 """Attacks on an approval, each through the one service that all doors call: the safe outcome, a code, a record."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from at_once import at_once
 from desk_world import Opened, on_record, request
 
 from agent.answering import REASON_CHARACTERS_MAX, Answering, Decision, Said
@@ -150,9 +150,7 @@ def test_an_answer_from_two_doors_at_once_counts_once(opened: Opened, another: C
     """Alice presses in Slack and at a terminal in the same moment, again and again; two are wanted."""
     other, hers = another(), Claims(door="terminal", account="al")
     for asked in _requests(opened, {"gpu-oncall": 2}):
-        outcomes = _race(
-            [lambda a=asked: tried(opened, a, ALICE), lambda a=asked: tried(other, a, hers)]  # type: ignore[misc]
-        )
+        outcomes = at_once(*[lambda a=asked: tried(opened, a, ALICE), lambda a=asked: tried(other, a, hers)])  # type: ignore[misc]
         assert sorted(outcomes) == ["answered_already", "pending"]
         standing = opened.store.desk.get(asked.id)
         assert standing is not None and len(standing.answers) == 1 and standing.state is RequestState.PENDING
@@ -161,9 +159,7 @@ def test_an_answer_from_two_doors_at_once_counts_once(opened: Opened, another: C
 def test_a_yes_and_a_no_at_once_are_one_of_them(opened: Opened, another: Callable[[], Opened]) -> None:
     other = another()
     for asked in _requests(opened, {"gpu-oncall": 1}):
-        outcomes = _race(
-            [lambda a=asked: tried(opened, a, ALICE), lambda a=asked: tried(other, a, BOB, "reject")]  # type: ignore[misc]
-        )
+        outcomes = at_once(*[lambda a=asked: tried(opened, a, ALICE), lambda a=asked: tried(other, a, BOB, "reject")])  # type: ignore[misc]
         mine, theirs = opened.store.desk.get(asked.id), other.store.desk.get(asked.id)
         assert mine is not None and mine == theirs
         assert sorted(outcomes) == sorted(["not_pending", mine.state.value])
@@ -172,21 +168,6 @@ def test_a_yes_and_a_no_at_once_are_one_of_them(opened: Opened, another: Callabl
 def _requests(process: Opened, groups: dict[str, int]) -> Iterator[ApprovalRequest]:
     for number in range(ROUNDS):
         yield process.store.desk.open(request(f"inc-{number}/1", groups=groups))
-
-
-def _race(acts: Sequence[Callable[[], str]]) -> list[str]:
-    barrier, outcomes = threading.Barrier(len(acts)), []
-
-    def run(act: Callable[[], str]) -> None:
-        barrier.wait()
-        outcomes.append(act())
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return outcomes
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from at_once import at_once
 from desk_world import PEOPLE, START, Opened, on_record, request, said
 from sqlalchemy import create_engine, text
 
@@ -118,7 +118,7 @@ def test_racing_threads_of_two_stores_agree(opened: Opened, another: Callable[[]
     other = another()
     for turn in range(20):
         asked = opened.store.desk.open(request(f"inc-{turn}/1"))
-        outcomes = _race(
+        outcomes = at_once(
             lambda asked=asked: _try(opened, asked, "alice", "reject"),
             lambda asked=asked: _try(other, asked, "bob", "approve"),
         )
@@ -131,7 +131,7 @@ def test_two_approvals_at_once_both_count(opened: Opened, another: Callable[[], 
     other = another()
     for turn in range(20):
         asked = opened.store.desk.open(request(f"inc-{turn}/1", groups={"gpu-oncall": 2}))
-        _race(
+        at_once(
             lambda asked=asked: _try(opened, asked, "alice", "approve"),
             lambda asked=asked: _try(other, asked, "bob", "approve"),
         )
@@ -158,7 +158,7 @@ for turn in range(10):
 """
 
 
-def test_two_processes_race(opened: Opened) -> None:
+def test_two_processesat_once(opened: Opened) -> None:
     for turn in range(10):
         opened.store.desk.open(request(f"inc-{turn}/1"))
     here = str(__file__).rsplit("/", 1)[0]
@@ -190,21 +190,6 @@ def _try(process: Opened, asked: ApprovalRequest, who: str, decision: str) -> st
         return process.store.desk.answer(asked.id, said(asked, who, decision), PEOPLE[who]).state.value
     except AnswerRefused as refused:
         return refused.code
-
-
-def _race(*acts: Callable[[], str]) -> list[str]:
-    barrier, outcomes = threading.Barrier(len(acts)), []
-
-    def run(act: Callable[[], str]) -> None:
-        barrier.wait()
-        outcomes.append(act())
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return outcomes
 
 
 def _set_back(process: Opened, asked: ApprovalRequest) -> None:
