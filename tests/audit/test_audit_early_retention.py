@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from tampering import NOON
 
+from audit.bundle import Finding, check, main
+from audit.errors import LogDamaged
+from audit.export import ExportRefused, export
 from audit.fsck import fsck
 from audit.log import Log
+from audit.notes import SignatureType
 from audit.record import timestamp
 from audit.retention import retain
+from audit.signing import new_key
 from audit.verdict import Verdict
 
 NOW = NOON + timedelta(days=300)
@@ -92,3 +97,42 @@ def test_what_is_unsaid_is_not_told_as_said(log: Log, path: Path) -> None:
     verdict = Verdict("log", dropped=9)
     verdict.completeness.add("dropped_unsaid", 4, "records 4 to 8 were dropped, and no record says so")
     assert "retention: records 0 to 3 were dropped as a record says; their leaves are here" in list(verdict.lines())
+
+
+# --- and in an export -------------------------------------------------------------------------------------------------
+
+
+def exported(log: Log, path: Path, *, damaged: bool = False) -> Finding:
+    """As its own verifier sees the whole of this log."""
+    signer = new_key("example.com/gpu-cluster", SignatureType.ED25519, path.with_name("log.key"))
+    told: list[LogDamaged] = []
+    export(path.with_name("made"), log, signer, log.size(), damaged=told.append if damaged else None)
+    found = check(path.with_name("made"), [str(signer.key)])
+    assert [(each.index, each.reason) for each in told] == found.of_the_log
+    return found
+
+
+def test_an_export_tells_of_a_record_of_retention_that_retention_would_not_write(log: Log, path: Path) -> None:
+    forged(log, path, GOOD | {"days": 1})
+    with pytest.raises(ExportRefused, match=r"dropped, and no record says so|kept for 183 at least"):
+        exported(log, path)
+    path.with_name("log.key").unlink()
+    found = exported(log, path, damaged=True)
+    assert not found.ok and [index for index, _ in found.of_the_log] == [0, 10]
+    assert "1 days, and a log is kept for 183 at least" in "\n".join(found.problems)
+
+
+def test_an_export_tells_of_a_cut_behind_what_is_kept(log: Log, path: Path) -> None:
+    forged(log, path, GOOD, days_old=200)
+    found = exported(log, path, damaged=True)
+    assert [index for index, _ in found.of_the_log] == [10] and "its first, is" in found.problems[0]
+
+
+def test_an_export_warns_where_what_went_may_have_been_too_young(
+    log: Log, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged(log, path, GOOD)
+    found = exported(log, path)
+    assert found.ok and len(found.warnings) == 1 and found.warnings[0].startswith("record 10: what it dropped may be")
+    assert main([], path.with_name("made")) == 0
+    assert "warning: record 10: what it dropped may be younger than 183 days" in capsys.readouterr().out

@@ -5,11 +5,13 @@ What each must do is the same, and asked of each: keep, never write over, refuse
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_server import ApiServer
@@ -18,14 +20,18 @@ from minio.error import S3Error
 from objectstore import ACCESS, SECRET, ObjectStore
 from servers import free_port, wait_for
 
+from agent.adapters.anchoring import Anchoring, Keys
+from agent.cli.audit_anchoring import kept_at
+from agent.cli.house import WallClock
 from audit.anchoring.anchor import Anchor, AnchorDiffers, AnchorUnavailable
+from audit.anchoring.bucket import WriteOnce
 from audit.anchoring.configmap import KEPT_AT_MOST, MANAGER, ConfigMapAnchor
 from audit.anchoring.git import GitAnchor
 from audit.anchoring.places import anchor_at
 from audit.anchoring.publishing import NotAnExtension, checkpoint
 from audit.checkpoints import Checkpoint
 from audit.fsck import fsck
-from audit.kept import believed
+from audit.kept import Refused, believed
 from audit.log import Log
 from audit.notes import SignatureType
 from audit.signing import Signer, new_key
@@ -261,6 +267,64 @@ def test_a_bucket_with_versions_and_lock_keeps_what_somebody_wrote_over(
         store.owner.remove_object(bucket, kept.object_name or "", version_id=kept.version_id)
     found = believed(anchor.name, anchor.since(0), [signer.key])
     assert len(found) == 2
+
+
+def test_a_bucket_that_somebody_deleted_from_is_told(
+    store: ObjectStore, log: Log, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delete marker hides an object from whoever lists it. What it held still counts, and a person hears of it."""
+    known_to(monkeypatch)
+    monkeypatch.setattr(WriteOnce, "urlopen", with_times_that_minio_reads(WriteOnce.urlopen))
+    bucket = store.bucket("deleted-from", versions=True)
+    place = f"s3+http://{store.endpoint}/{bucket}?region=us-east-1"
+    anchor = anchor_at(place, lambda: NOW)
+    for _ in range(2):
+        grow(log, 3)
+        assert checkpoint(log, signer, [anchor]).lost == ()
+    notes = anchor.since(0)
+    for each in list(store.owner.list_objects(bucket)):
+        store.owner.remove_object(bucket, each.object_name or "")
+    assert list(store.owner.list_objects(bucket)) == []
+    assert anchor.since(0) == notes and anchor.newest() == notes[-1]
+    assert anchor.gone() == [f"{size:019d}.checkpoint" for size in (3, 6)]
+    grow(log, 1)
+    done = checkpoint(log, signer, [anchor])
+    assert done.away == () and "kept checkpoints were deleted there: 2, the first 0" in done.lost[0]
+    found = kept_at([place], [str(signer.key)])
+    assert [each.code for each in found if isinstance(each, Refused)] == ["anchor_deleted"] * 2
+    verdict = fsck(tmp_path / "audit.db", kept=found)
+    assert not verdict.ok and verdict.covered == 7
+    alarms: list[str] = []
+    agent = Anchoring(log, Keys(signer), [place], 3600, WallClock(), alarms.append)
+    agent.once(place)
+    assert len(alarms) == 1 and "deleted there" in alarms[0]
+    assert "deleted there" in str(agent.standing()[place])
+
+
+def with_times_that_minio_reads(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """This server writes the time of a delete marker to the nanosecond, as S3 itself does not, and the client takes no
+    more than six digits of it."""
+
+    def asked(*arguments: Any, **more: Any) -> Any:
+        answer = ask(*arguments, **more)
+        if "versions" in arguments[2]:
+            answer._body = re.sub(rb"(\.[0-9]{6})[0-9]+Z", rb"\1Z", answer.data)
+        return answer
+
+    return asked
+
+
+def test_a_listing_that_cannot_be_read_is_told(
+    store: ObjectStore, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known_to(monkeypatch)
+    bucket = store.bucket("odd-times", versions=True)
+    place = f"s3+http://{store.endpoint}/{bucket}?region=us-east-1"
+    anchor_at(place, lambda: NOW).keep(7, str(signer.sign(Checkpoint(signer.key.name, 7, bytes(32)))).encode())
+    for each in list(store.owner.list_objects(bucket)):
+        store.owner.remove_object(bucket, each.object_name or "")
+    (found,) = kept_at([place], [str(signer.key)])
+    assert isinstance(found, Refused) and found.code == "anchor_unreadable"
 
 
 def test_a_second_write_is_refused_by_the_server_itself(

@@ -18,6 +18,7 @@ from agent.cli import audit, incidents
 from agent.domain.incident import IncidentState
 from audit.fsck import fsck
 from audit.log import Log
+from audit.record import leaf_hash
 
 NODE = {"apiVersion": "v1", "kind": "Node", "name": "gpu-3"}
 
@@ -374,6 +375,33 @@ def test_pages_have_an_end_though_each_is_a_record_of_its_own(site: Any) -> None
         following = told["next"]
     assert seen == [0, 1, 2, 3]
     assert "More: --after 0 --before" in call("query", "--limit", "1", "--after", "-1").stderr
+
+
+def test_the_newest_say_what_asks_for_those_before_them(site: Any) -> None:
+    size, following, seen = site.log.size(), {"before": site.log.size()}, []
+    while following:
+        told = json.loads(call("query", "--limit", "3", "--before", str(following["before"]), "--json").stdout)
+        seen = [record["index"] for record in told["records"]] + seen
+        assert told["more"] == (told["next"] is not None)
+        following = told["next"]
+    assert seen == list(range(size))
+    assert "More: --before" in call("query", "--limit", "1").stderr
+    assert json.loads(call("query", "--limit", "999", "--json").stdout)["more"] is False
+
+
+@pytest.mark.parametrize("command", [["query"], ["timeline", "inc-1"], ["export", "--format", "ocsf", "--into", "x"]])
+def test_a_record_that_was_changed_with_its_leaf_is_not_shown(site: Any, command: list[str]) -> None:
+    answered(site)
+    with closing(sqlite3.connect(site.path)) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        (body,) = database.execute('SELECT body FROM log_records WHERE "index" = 1').fetchone()
+        other = body.replace(b"gpu-3", b"gpu-4")
+        database.execute('UPDATE log_records SET body = ?, leaf = ? WHERE "index" = 1', (other, leaf_hash(other)))
+        database.commit()
+    done = call(*command)
+    assert done.exit_code == 1 and "does not lead to the root of the log" in done.stderr, done.output
+    assert not Path("x").exists()
 
 
 def test_looking_for_a_person_to_erase_is_on_the_record(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

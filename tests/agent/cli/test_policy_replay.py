@@ -1,6 +1,8 @@
 """`policy explain`, `shadow` and `replay` over a log, and the bundle commands."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +107,23 @@ def test_build_and_sign(site: Any, tmp_path: Path) -> None:
     assert EmbeddedPolicyEngine(folder, trust=trust).bundle.reasons
     assert "is no folder" in call("sign", str(archive), "--signing-key", str(private)).stderr
     assert call("build", str(archive), "--signing-key", str(tmp_path / "none.pem")).exit_code == 1
+
+
+def test_a_decision_that_was_changed_or_is_none_is_told_and_the_others_are_repeated(
+    site: Any, decisions: list[str], tmp_path: Path
+) -> None:
+    site.ledger.record("verdict", {"input": {}}, attributes={"proposal": "inc-9/7"})
+    index = site.log.size() - 1
+    with closing(sqlite3.connect(site.path)) as database:
+        (changed,) = database.execute("SELECT min(\"index\") FROM log_records WHERE kind = 'verdict'").fetchone()
+        database.execute("DROP TRIGGER log_records_update")
+        database.execute("UPDATE log_records SET body = body || x'20' WHERE \"index\" = ?", (changed,))
+        database.commit()
+    for command in (["replay"], ["shadow", str(shipped(tmp_path))]):
+        done = call(*command, "--json")
+        assert done.exit_code == 1, done.output
+        assert f"record {changed}: " in done.stderr and f"record {index}: it is no decision" in done.stderr
+        told = json.loads(done.stdout)
+        assert told["damaged"] == [changed, index] and told["decisions"] == len(decisions)
+    done = call("explain", "inc-9/7")
+    assert done.exit_code == 1 and "it is no decision" in done.stderr
