@@ -10,6 +10,7 @@ from typing import Literal
 from agent.adapters.kubernetes.owners import Key, group_of, key_of
 from agent.adapters.simulated import disruption, pods
 from agent.adapters.simulated.admission import check_shape, check_update
+from agent.adapters.simulated.applying import applied
 from agent.adapters.simulated.behaviour import as_seen
 from agent.adapters.simulated.clock import SimulatedClock
 from agent.adapters.simulated.effects import Effect
@@ -40,6 +41,7 @@ class SimulatedCluster:
         self._clock = clock
         self._faults = faults
         self._effects = effects
+        self._applied: dict[tuple[Key, str], JsonObject] = {}  # what each manager applied last
 
     @property
     def resource_version(self) -> str:
@@ -109,6 +111,31 @@ class SimulatedCluster:
         if dry_run:
             return as_seen(self._store.revised(before, after))
         self._note(field_manager, "patch_status" if subresource else "patch", ref, body)
+        return as_seen(self._store.replace(key_of(ref), after, Origin.AGENT))
+
+    def apply(
+        self,
+        manifest: JsonObject,
+        *,
+        subresource: Literal["status"] | None = None,
+        dry_run: bool = False,
+        force: bool = False,
+        field_manager: str = MANAGER,
+    ) -> JsonObject:
+        """Server-side apply, always by force (applying.py)."""
+        self._gate(writing=True)
+        ref = ref_of(manifest)
+        before = self._found(ref, manifest["metadata"].get("uid"))
+        self._check_version(ref, before, manifest)
+        part = subresource or "spec"
+        said: JsonObject = {part: manifest[part]} if part in manifest else {}
+        wanted = applied(before, said, self._applied.get((key_of(ref), field_manager)))
+        check_update(before, wanted)
+        after = wanted if wanted == before else _managed(wanted, field_manager, rfc3339(self._clock.now()))
+        if dry_run:
+            return as_seen(self._store.revised(before, after))
+        self._applied[key_of(ref), field_manager] = copied(said)
+        self._note(field_manager, "apply", ref, manifest)
         return as_seen(self._store.replace(key_of(ref), after, Origin.AGENT))
 
     def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject:

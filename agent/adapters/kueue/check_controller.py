@@ -1,0 +1,195 @@
+"""Kueue's admission check `watchkeeper.dev/gpu-slo`: who holds quota is let in when the policies say so.
+
+It writes its own entries of a workload's status and nothing else, by server-side apply, for just the version of the
+object that was judged, and each decision is on the record before it is written. Fails closed: what cannot be read,
+judged or recorded stays pending, and says why where it can. Kueue does what follows: it starts, evicts or switches off.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from agent.adapters.kubernetes.fields import Fields
+from agent.adapters.kueue.check_facts import AdmissionFacts
+from agent.adapters.kueue.check_policy import AdmissionPolicy, Verdict
+from agent.adapters.kueue.check_status import Entry, check_status, entry, is_told, workload_status
+from agent.adapters.kueue.waiting import Reserved, our_checks, reserved_of, workloads_with
+from agent.domain.base import digest_of, rfc3339
+from agent.domain.cluster import ClusterView, ObjectRef
+from agent.ports import (
+    AlreadyRecorded,
+    Clock,
+    ClusterFault,
+    ClusterUnavailable,
+    Conflict,
+    Fault,
+    JsonObject,
+    Ledger,
+    NotFound,
+    PolicyUnavailable,
+    Views,
+)
+
+FIELD_MANAGER = "watchkeeper-gpu-slo"
+RECORD = "admission_check"
+logger = logging.getLogger("watchkeeper.kueue")
+
+
+class Applier(Protocol):
+    """The one verb of the Cluster port that it needs."""
+
+    def apply(
+        self,
+        manifest: JsonObject,
+        *,
+        subresource: Literal["status"] | None = None,
+        dry_run: bool = False,
+        force: bool = False,
+        field_manager: str = "watchkeeper",
+    ) -> JsonObject: ...
+
+
+class AdmissionCheckController:
+    def __init__(
+        self,
+        cluster: Applier,
+        views: Views,
+        clock: Clock,
+        policy: AdmissionPolicy,
+        facts: AdmissionFacts,
+        ledger: Ledger,
+        *,
+        refused: Callable[[str, str, str], None],
+    ) -> None:
+        """`refused` (door, place, reason) puts on the record what could not be read or written."""
+        self._cluster, self._views, self._clock = cluster, views, clock
+        self._policy, self._facts, self._ledger, self._refused = policy, facts, ledger, refused
+        self._told: set[tuple[str, str]] = set()
+
+    def step(self) -> int:
+        """One look: how many answers were written. Raises Fault where the cluster or the log does not answer."""
+        view, now = self._views.take(), self._clock.now()
+        checks = our_checks(view)
+        if not checks:
+            return 0
+        for ref, root in checks.values():
+            self._keep_active(ref, root, now)
+        return sum(self._look_at(ref, raw, checks, view, now) for ref, raw in workloads_with(view, checks))
+
+    # -- the checks themselves -----------------------------------------------------------------------------------------
+
+    def _keep_active(self, ref: ObjectRef, root: Fields, now: datetime) -> None:
+        """Queues take nobody while one of their checks is not active: so one that we cannot serve is not made so."""
+        if root.within("spec").has("parameters"):
+            self._tell(str(ref), "this check takes no parameters: it is not served")
+            return
+        said = next(
+            (each for each in root.within("status").objects("conditions") if each.text("type") == "Active"), None
+        )
+        generation = root.within("metadata").integer("generation", 0)
+        body = check_status(ref, generation, None if said is None else said.values, now)
+        if body is not None:
+            self._write(str(ref), body)
+
+    # -- one workload --------------------------------------------------------------------------------------------------
+
+    def _look_at(
+        self, ref: ObjectRef, raw: Mapping[str, Any], checks: Mapping[str, object], view: ClusterView, now: datetime
+    ) -> int:
+        try:
+            reserved = reserved_of(ref, raw, checks)
+        except (ValueError, TypeError, AttributeError) as wrong:
+            self._tell(str(ref), f"cannot be read, and stays pending: {wrong}")
+            return 0
+        if reserved is None or any(each.get("state") not in ("Pending", "Ready") for each in reserved.told.values()):
+            return 0  # Retry and Rejected are Kueue's to carry out
+        policy_input, verdict = self._judge(reserved, view, now)
+        entries = [entry(name, verdict, reserved, now) for name in sorted(reserved.told)]
+        if all(is_told(each, reserved) for each in entries):
+            return 0
+        self._record(reserved, verdict, entries, policy_input, now)
+        return int(self._write(str(ref), workload_status(reserved, entries)))
+
+    def _judge(self, reserved: Reserved, view: ClusterView, now: datetime) -> tuple[JsonObject, Verdict]:
+        policy_input: JsonObject = {}
+        try:
+            policy_input = {
+                "now": rfc3339(now),
+                "workload": _about(reserved, now),
+                "facts": dict(self._facts.about(reserved, view, now)),
+            }
+            return policy_input, self._policy.decide(policy_input)
+        except PolicyUnavailable as fault:
+            return policy_input, _held(fault.code, f"The policies cannot decide: {fault}")
+        except (Fault, ValueError, TypeError, AttributeError) as fault:
+            return policy_input, _held("admission.facts", f"What it rests on cannot be known: {fault}")
+
+    # -- what leaves a trace -------------------------------------------------------------------------------------------
+
+    def _record(
+        self, reserved: Reserved, verdict: Verdict, entries: list[Entry], policy_input: JsonObject, now: datetime
+    ) -> None:
+        """Once for each reservation and answer: no answer is written that is not on the record."""
+        answers = {each["name"]: each["state"] for each in entries}
+        payload: JsonObject = {
+            "target": reserved.ref.json_object(),
+            "uid": reserved.uid,
+            "cluster_queue": reserved.cluster_queue,
+            "checks": answers,
+            "decision": verdict.decision,
+            "reasons": list(verdict.reasons),
+            "requeue_after_s": entries[0].get("requeueAfterSeconds"),
+            "policy_digest": verdict.policy_digest,
+            "input": policy_input,
+            "at": rfc3339(now),
+        }
+        said = digest_of([answers, list(verdict.reasons), payload["requeue_after_s"]])[:16]
+        key = f"{RECORD}:{reserved.uid}/{rfc3339(reserved.since)}/{said}"
+        with suppress(AlreadyRecorded):
+            self._ledger.record(RECORD, payload, unique_key=key)
+
+    def _write(self, place: str, body: JsonObject) -> bool:
+        """By force, since Kueue made the entry that is ours to fill; a newer version of the object is left alone."""
+        try:
+            self._cluster.apply(body, subresource="status", force=True, field_manager=FIELD_MANAGER)
+        except (Conflict, NotFound) as moved:
+            logger.info("%s has changed meanwhile: %s", place, moved)
+            return False
+        except ClusterUnavailable:
+            raise
+        except ClusterFault as fault:
+            self._tell(place, f"cannot be written: {fault}")
+            return False
+        return True
+
+    def _tell(self, place: str, why: str) -> None:
+        """Once: the next looks find the same."""
+        if (place, why) not in self._told:
+            self._told.add((place, why))
+            self._refused("kueue", place, why)
+
+
+def _about(reserved: Reserved, now: datetime) -> JsonObject:
+    return {
+        "namespace": reserved.ref.namespace or "",
+        "name": reserved.ref.name,
+        "queue": reserved.queue,
+        "cluster_queue": reserved.cluster_queue,
+        "priority": reserved.priority,
+        "pods": sum(each.count for each in reserved.parts),
+        "flavors": sorted(reserved.flavors),
+        "waited_s": max(0, int((now - reserved.since).total_seconds())),
+        "retries": max((_retries(each) for each in reserved.told.values()), default=0),
+    }
+
+
+def _retries(told: Mapping[str, Any]) -> int:
+    count = told.get("retryCount")
+    return count if isinstance(count, int) and not isinstance(count, bool) else 0
+
+
+def _held(code: str, message: str) -> Verdict:
+    remedy = "See to what is named; the workload keeps its quota and waits meanwhile"
+    return Verdict("hold", ({"code": code, "message": message, "remedy": remedy},), None, "")
