@@ -25,6 +25,13 @@ NODES_PER_RACK = 4
 NODES_PER_BLOCK = 16
 MADE_AT_ONCE = 8
 
+# What a kubelet says besides, and kwok's stage leaves as it was.
+NO_LONGER_READY = """
+conditions:
+- {lastTransitionTime: {{ $now | Quote }}, status: "False", type: Ready, reason: PodCompleted}
+- {lastTransitionTime: {{ $now | Quote }}, status: "False", type: ContainersReady, reason: PodCompleted}
+"""
+
 
 def kubelet_stages(kwok: Path) -> str:
     """The configuration for this binary."""
@@ -51,8 +58,9 @@ def _ends(complete: Json) -> Iterator[Json]:
     """kwok ends every pod of a Job at once; here a pod ends when its annotation says so."""
     asked = complete["spec"]["selector"]["matchExpressions"]
     asked[:] = [each for each in asked if "ownerReferences" not in each["key"]]
-    worked = complete["spec"]["next"]["statusTemplate"]
-    failed = worked.replace("exitCode: 0", "exitCode: 1").replace("Completed", "Error").replace("Succeeded", "Failed")
+    worked = complete["spec"]["next"]["statusTemplate"] + NO_LONGER_READY
+    failed = worked.replace("exitCode: 0", "exitCode: 1").replace("reason: Completed", "reason: Error")
+    failed = failed.replace("Succeeded", "Failed").replace("PodCompleted", "PodFailed")
     for name, annotation, template in (
         ("pod-complete", COMPLETES_AFTER, worked), ("pod-fail", FAILS_AFTER, failed),
     ):  # fmt: skip

