@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "policy": ("agent.cli.policy", "app", "The gate: check, test, levels."),
     "playbooks": ("agent.cli.playbooks", "app", "Remedies: list, show, check."),
     "bench": ("agent.cli.bench", "app", "Measure: placement, admission."),
+    "doctor": ("agent.cli.doctor", "doctor", "What is reachable, what the agent may do, what is missing."),
     "config": ("agent.cli.config", "app", "Settings: show, schema."),
 }
 

@@ -5,6 +5,7 @@ at the publisher's next look.
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
 
 CALL_TIMEOUT_S = 10  # of one call; Slack answers in fractions of a second, or is away
@@ -32,3 +33,16 @@ class SocketMode:
 
     def close(self) -> None:
         self._handler.close()  # type: ignore[no-untyped-call]
+
+
+class SlackAway(Exception):
+    """Slack does not answer, or does not know us."""
+
+
+def identity(token: str, api_url: str) -> str:
+    """Who the token is, as Slack says. Raises SlackAway."""
+    try:
+        said = web_client(token, api_url).auth_test()
+    except (SlackClientError, OSError) as error:
+        raise SlackAway(" ".join(str(error).split())[:300]) from error
+    return f"{said.get('user')} of {said.get('team')}"

@@ -1,0 +1,91 @@
+"""The API server: reached, allowed to, in time, and with a lease to hold."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from agent.adapters.kubernetes.examination import Access, Examination
+from agent.adapters.kubernetes.leasing import CLIENT_GO
+from agent.adapters.kubernetes.rbac import Rule, rules
+from agent.config import Settings
+from agent.doctor.finding import Finding, fail, ok, warn
+from agent.ports import ClusterFault, NotFound
+
+SKEW_S = 5.0  # approvals and windows are judged by this clock; the Date header has whole seconds
+SHOWN = 6  # missing rights that are named; all are counted
+OLDEST = (1, 30)  # aggregated discovery
+
+
+def reached(server: Examination) -> Iterator[Finding]:
+    """Raises ClusterFault: then there is nothing else to ask."""
+    version = server.version()
+    numbers = tuple(int(part) for part in version.removeprefix("v").split(".")[:2] if part.isdecimal())
+    if numbers < OLDEST:
+        yield fail("API server", f"{version} is too old", "Kubernetes 1.30 or newer is needed")
+    else:
+        yield ok("API server", f"{version}, as {server.whoami()}")
+    if server.server_time is None:
+        yield warn("clock", "the server does not say what time it is", "compare the clocks by hand")
+        return
+    ahead_s = (datetime.now(UTC) - server.server_time).total_seconds()
+    if abs(ahead_s) > SKEW_S:
+        side = "ahead of" if ahead_s > 0 else "behind"
+        yield fail("clock", f"{abs(ahead_s):.0f} s {side} the API server's", "have NTP set it on this machine")
+    else:
+        yield ok("clock", "agrees with the API server's")
+
+
+def rights(server: Examination, settings: Settings) -> Iterator[Finding]:
+    """By the same rules that deploy/kubernetes/rbac.yaml is written from, one role after the other."""
+    by_role: dict[str, list[Rule]] = {}
+    for rule in rules():
+        by_role.setdefault(rule.role, []).append(rule)
+    for role, mine in sorted(by_role.items()):
+        asked = sorted({access for rule in mine for access in _accesses(rule)}, key=str)
+        missing = [access for access in asked if not server.may(access)]
+        what = f"rights: {role}"
+        if not missing:
+            yield ok(what, f"all {len(asked)}")
+            continue
+        named = ", ".join(str(each) for each in missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
+        said = f"{len(missing)} of {len(asked)} are missing: {named}"
+        if settings.observes and not any(access.verb in ("get", "list", "watch") for access in missing):
+            yield warn(what, said, "enough to observe; kubectl apply -f deploy/kubernetes/rbac.yaml to act")
+        else:
+            yield fail(what, said, "kubectl apply -f deploy/kubernetes/rbac.yaml")
+
+
+def lease(server: Examination, settings: Settings) -> Iterator[Finding]:
+    if not settings.leader_election:
+        yield warn("lease", "leader_election is off", "start one agent alone, or turn it on")
+        return
+    namespace, _, name = settings.lease.partition("/")
+    group = "coordination.k8s.io"
+    asked = [Access(group, "leases", verb, namespace, name) for verb in ("get", "update")]
+    missing = [each for each in (*asked, Access(group, "leases", "create", namespace)) if not server.may(each)]
+    if missing:
+        yield fail("lease", f"missing: {', '.join(map(str, missing))}", "kubectl apply -f deploy/kubernetes/rbac.yaml")
+        return
+    try:
+        server.get(f"/api/v1/namespaces/{namespace}")
+    except NotFound:
+        yield fail("lease", f"there is no namespace {namespace}", f"kubectl create namespace {namespace}")
+        return
+    except ClusterFault:
+        pass  # who may hold the lease need not read namespaces
+    try:
+        spec = server.get(f"/apis/{group}/v1/namespaces/{namespace}/leases/{name}").get("spec") or {}
+    except NotFound:
+        yield ok("lease", f"{settings.lease} is free")
+        return
+    holder = spec.get("holderIdentity")
+    held = f"is or was held by {holder}; whoever comes waits {CLIENT_GO.duration_s:g} s" if holder else "is free"
+    yield ok("lease", f"{settings.lease} {held}")
+
+
+def _accesses(rule: Rule) -> Iterable[Access]:
+    names = tuple(rule.names) or ("",)
+    return (
+        Access(rule.right.group, rule.right.resource, verb, rule.namespace, "" if verb == "create" else name)
+        for verb in rule.right.verbs
+        for name in names
+    )
