@@ -154,7 +154,8 @@ def _established(plane: ControlPlane, crd: dict[str, object]) -> None:
     plane.api.wait(
         "the CRD", "apiextensions.k8s.io/v1", "CustomResourceDefinition", about["name"],
         until=lambda found: any(
-            c["type"] == "Established" and c["status"] == "True" for c in found.get("status", {}).get("conditions", ())
+            c["type"] == "Established" and c["status"] == "True"
+            for c in (found.get("status") or {}).get("conditions") or ()
         ),
     )  # fmt: skip
 

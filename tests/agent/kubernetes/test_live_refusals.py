@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.kubernetes.live.refusals import MESSAGE_CHARS, RETRY_AFTER_AT_MOST_S, fault_in, fault_of
+from agent.adapters.kubernetes.live.refusals import MESSAGE_CHARS, RETRY_AFTER_AT_MOST_S, NotServed, fault_in, fault_of
 from agent.ports import (
     ClusterFault,
     ClusterUnavailable,
@@ -33,7 +33,6 @@ def status(code: int, message: str = "no", causes: Any = ()) -> bytes:
         (400, Invalid),
         (401, Unauthorized),
         (403, Forbidden),
-        (404, NotFound),
         (409, Conflict),
         (410, Gone),
         (413, Invalid),
@@ -51,6 +50,13 @@ def test_each_status_has_its_fault_and_keeps_its_number(code: int, fault: type[C
     found = fault_of(code, status(code), {}, "GET /api/v1/nodes/n1")
     assert type(found) is fault and found.status == code
     assert str(found) == "GET /api/v1/nodes/n1: no"
+
+
+def test_a_missing_object_is_told_from_a_missing_kind() -> None:
+    named = json.dumps({"kind": "Status", "message": "no", "details": {"name": "n1", "kind": "nodes"}}).encode()
+    assert type(fault_of(404, named, {}, "GET")) is NotFound
+    assert type(fault_of(404, status(404), {}, "GET")) is NotServed
+    assert type(fault_of(404, b"404 page not found", {}, "GET")) is NotServed
 
 
 def test_an_apply_over_anothers_field_names_the_field_and_its_owner() -> None:

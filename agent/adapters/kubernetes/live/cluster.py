@@ -5,19 +5,21 @@ uid, by resourceVersion. What is changed is told the followers at once, so that 
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from agent.adapters.kubernetes.kinds import Kind
 from agent.adapters.kubernetes.live.access import Access
-from agent.adapters.kubernetes.live.connection import Connection, Told
+from agent.adapters.kubernetes.live.connection import WRITE_TIMEOUT_S, Connection, Told
 from agent.adapters.kubernetes.live.deeds import DeedWriter
 from agent.adapters.kubernetes.live.discovery import Catalogue, Resource
 from agent.adapters.kubernetes.live.feed import LiveFeed
 from agent.adapters.kubernetes.live.paging import Pages
+from agent.adapters.kubernetes.live.refusals import NotServed
 from agent.adapters.kubernetes.live.watching import watched
 from agent.domain.cluster import ObjectRef
-from agent.ports import Clock, Conflict, Gone, Invalid, JsonObject, NotFound, WatchEvent
+from agent.ports import Clock, ClusterUnavailable, Conflict, Gone, Invalid, JsonObject, NotFound, WatchEvent
 
 MANAGER = "watchkeeper"
 POLL_S = 1  # how long `watch` waits for what has not happened yet; whoever follows for long asks for a feed
@@ -75,7 +77,11 @@ class LiveCluster:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get(self, ref: ObjectRef) -> JsonObject:
-        return self._connection.read(self._catalogue.of(ref).path(ref))
+        try:
+            return self._connection.read(self._catalogue.of(ref).path(ref))
+        except NotServed:
+            self._catalogue.doubt()
+            raise
 
     def list(
         self, api_version: str, kind: str, *, namespace: str | None = None, labels: Mapping[str, str] | None = None
@@ -117,12 +123,12 @@ class LiveCluster:
         uid: str | None = None,
         field_manager: str = MANAGER,
     ) -> JsonObject:
-        resource = self._catalogue.of(ref)
+        resource, begun = self._begin(ref)
         said = _with_uid(ref, body, uid)
         if subresource is None and "status" in resource.subresources:
             said = {name: value for name, value in said.items() if name != "status"}
         query = [*_dry(dry_run), ("fieldManager", field_manager)]
-        after = self._write("PATCH", resource, resource.path(ref, subresource or ""), query, said, _MERGE)
+        after = self._write("PATCH", begun, resource.path(ref, subresource or ""), query, said, _MERGE)
         return self._done(after, ref, "patch_status" if subresource else "patch", dry_run)
 
     def apply(
@@ -139,13 +145,13 @@ class LiveCluster:
         Raises FieldConflict where another manager owns one of them, unless `force`.
         """
         ref = _ref(manifest)
-        resource = self._catalogue.of(ref)
+        resource, begun = self._begin(ref)
         query = [*_dry(dry_run), ("fieldManager", field_manager), ("force", "true" if force else "false")]
-        after = self._write("PATCH", resource, resource.path(ref, subresource or ""), query, manifest, _APPLY)
+        after = self._write("PATCH", begun, resource.path(ref, subresource or ""), query, manifest, _APPLY)
         return self._done(after, ref, "apply", dry_run)
 
     def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject:
-        resource = self._catalogue.of(ref)
+        resource, begun = self._begin(ref)
         if "scale" not in resource.subresources:
             self.get(ref)
             raise NotFound(f"{ref} has no scale subresource")
@@ -155,7 +161,7 @@ class LiveCluster:
             _check_uid(ref, scale, uid)
         wanted = {**scale, "spec": {**(scale.get("spec") or {}), "replicas": replicas}}
         query = [*_dry(dry_run), ("fieldManager", MANAGER)]
-        after = self._write("PUT", resource, path, query, wanted)
+        after = self._write("PUT", begun, path, query, wanted)
         after["spec"] = {"replicas": 0, **(after.get("spec") or {})}  # none is written as nothing
         if not dry_run:
             self._deeds.note(ref, {"metadata": scale["metadata"]}, "scale")
@@ -163,7 +169,7 @@ class LiveCluster:
         return after
 
     def evict(self, ref: ObjectRef, *, dry_run: bool = False, uid: str | None = None) -> None:
-        resource = self._catalogue.of(ref)
+        resource, begun = self._begin(ref)
         if "eviction" not in resource.subresources:
             raise Invalid(f"{ref}: only pods are evicted")
         if uid is not None:
@@ -172,55 +178,63 @@ class LiveCluster:
         metadata = {"name": ref.name, "namespace": ref.namespace}
         eviction: JsonObject = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
         wanted = {**eviction, "deleteOptions": options}
-        self._write("POST", resource, resource.path(ref, "eviction"), _dry(dry_run), wanted)
+        self._write("POST", begun, resource.path(ref, "eviction"), _dry(dry_run), wanted)
         if not dry_run:
             self._deeds.note(ref, {"metadata": {"uid": uid} if uid else {}}, "evict")
             self._refresh(ref)
 
     def bind(self, ref: ObjectRef, node: str) -> None:
-        resource = self._catalogue.of(ref)
+        resource, begun = self._begin(ref)
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         metadata = {"name": ref.name, "namespace": ref.namespace}
         binding: JsonObject = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target}
         query = [("fieldManager", MANAGER)]
-        self._write("POST", resource, resource.path(ref, "binding"), query, binding)
+        self._write("POST", begun, resource.path(ref, "binding"), query, binding)
         self._refresh(ref)
 
     def create(self, manifest: JsonObject, *, dry_run: bool = False) -> JsonObject:
         ref = _ref(manifest)
-        resource = self._catalogue.of(ref)
+        resource, begun = self._begin(ref)
         resource.path(ref)  # whether it says its namespace
         query = [*_dry(dry_run), ("fieldManager", MANAGER)]
-        made = self._write("POST", resource, resource.collection(ref.namespace), query, manifest)
+        made = self._write("POST", begun, resource.collection(ref.namespace), query, manifest)
         return self._done(made, ref, "create", dry_run)
 
     def delete(self, ref: ObjectRef, *, uid: str | None = None, dry_run: bool = False) -> None:
         """In the background: what it owns goes after it. Finalizers may keep it for as long as they like."""
-        resource = self._catalogue.of(ref)
+        resource, begun = self._begin(ref)
         options: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
         if dry_run:
             options["dryRun"] = ["All"]  # of a delete with a body the server does not heed the query
-        self._write("DELETE", resource, resource.path(ref), [], options)
+        self._write("DELETE", begun, resource.path(ref), [], options)
         if not dry_run:
             self._deeds.note(ref, {"metadata": {"uid": uid} if uid else {}}, "delete")
 
     # -- after a change ------------------------------------------------------------------------------------------------
 
+    def _begin(self, ref: ObjectRef) -> tuple[Resource, float]:
+        begun = time.monotonic()
+        return self._catalogue.of(ref), begun
+
     def _write(
         self,
         method: str,
-        resource: Resource,
+        begun: float,
         path: str,
         query: Sequence[tuple[str, str]],
         body: JsonObject,
         content_type: str = "application/json",
     ) -> JsonObject:
+        """Within the time of the whole verb: what was looked up before it counts."""
+        left_s = WRITE_TIMEOUT_S - (time.monotonic() - begun)
+        if left_s <= 0:
+            raise ClusterUnavailable(f"{method} {path}: not sent: {WRITE_TIMEOUT_S:g} s went by in looking it up")
         try:
-            return self._connection.write(method, path, query, body, content_type)
-        except NotFound:
-            self._catalogue.doubt()  # the object is gone, or its whole kind in this version
+            return self._connection.write(method, path, query, body, content_type, left_s)
+        except NotServed:
+            self._catalogue.doubt()
             raise
 
     def _done(self, after: JsonObject, ref: ObjectRef, verb: str, dry_run: bool) -> JsonObject:

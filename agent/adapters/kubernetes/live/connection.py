@@ -63,7 +63,8 @@ class Connection:
             wait=_pause,
             reraise=True,
         )
-        return tries(self._asked, "GET", path, query, None, {"Accept": accept})
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
+        return tries(self._asked, "GET", path, query, None, {"Accept": accept}, timeout)
 
     def write(
         self,
@@ -72,8 +73,10 @@ class Connection:
         query: Sequence[tuple[str, str]],
         body: JsonObject,
         content_type: str = "application/json",
+        timeout_s: float = WRITE_TIMEOUT_S,
     ) -> JsonObject:
-        return self._asked(method, path, query, body, {"Accept": "application/json", "Content-Type": content_type})
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        return self._asked(method, path, query, body, headers, urllib3.Timeout(total=timeout_s))
 
     @contextmanager
     def stream(self, path: str, query: Sequence[tuple[str, str]], read_timeout_s: float) -> Iterator[Iterator[bytes]]:
@@ -95,12 +98,16 @@ class Connection:
         self._client.close()  # type: ignore[no-untyped-call]
 
     def _asked(
-        self, method: str, path: str, query: Sequence[tuple[str, str]], body: JsonObject | None, headers: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: JsonObject | None,
+        headers: dict[str, str],
+        timeout: urllib3.Timeout,
     ) -> JsonObject:
         asked = f"{method} {path}"
-        reading = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
         with _faults(asked):
-            timeout = reading if method == "GET" else urllib3.Timeout(total=WRITE_TIMEOUT_S)
             response = self._sent(method, path, query, body, headers, timeout)
             data = response.read()
             response.release_conn()

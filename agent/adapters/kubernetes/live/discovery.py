@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.adapters.kubernetes.live.connection import Connection
+from agent.adapters.kubernetes.live.refusals import NotServed
 from agent.domain.cluster import ObjectRef
-from agent.ports import ClusterFault, Invalid, JsonObject, NotFound
+from agent.ports import ClusterFault, Invalid, JsonObject
 
 ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 ASK_AGAIN_S = 5.0  # a kind that is not served is asked for by many at once
@@ -60,12 +61,12 @@ class Catalogue:
         self._asked_at: float | None = None
 
     def find(self, api_version: str, kind: str) -> Resource:
-        """Raises NotFound for what the server does not serve, and what it raises itself."""
+        """Raises NotServed for what the server does not serve, and what it raises itself."""
         found = self._served.get((api_version, kind))
         if found is None and self._ask_again():
             found = self._served.get((api_version, kind))
         if found is None:
-            raise NotFound(f"{api_version} {kind} is not served")
+            raise NotServed(f"{api_version} {kind} is not served")
         return found
 
     def of(self, ref: ObjectRef) -> Resource:

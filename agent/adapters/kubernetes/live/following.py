@@ -87,7 +87,7 @@ class Follower:
                 retry=retry_if_exception_type(
                     Exception
                 ),  # a thread that ends unnoticed leaves an old view that looks new
-                wait=wait_exponential_jitter(initial=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=FIRST_PAUSE_S),
+                wait=wait_exponential_jitter(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=FIRST_PAUSE_S),
                 stop=stop_when_event_set(self._stop),
                 sleep=sleep_using_event(self._stop),
                 before_sleep=lambda state: self._broken(state.outcome.exception() if state.outcome else None),
@@ -112,7 +112,8 @@ class Follower:
             log.info("%s: version %s cannot be resumed, all are listed anew: %s", self.kind, self._version, gone)
             self._version = None
         except NotFound:
-            self._catalogue.doubt()
+            if self._resource is not None:
+                self._catalogue.doubt()
             self._vanished()
             self._stop.wait(UNSERVED_RETRY_S)
 

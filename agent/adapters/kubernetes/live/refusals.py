@@ -41,6 +41,10 @@ _BY_STATUS: Mapping[int, type[ClusterFault]] = {
 }
 
 
+class NotServed(NotFound):
+    """Not the object is missing but the whole kind, in this version: a CRD that is not there, or not any more."""
+
+
 def fault_of(status: int, body: bytes, headers: Mapping[str, str], asked: str) -> ClusterFault:
     """`asked` names the request, for the message."""
     said = _status(body)
@@ -51,6 +55,8 @@ def fault_of(status: int, body: bytes, headers: Mapping[str, str], asked: str) -
         fault = FieldConflict(message, {str(each.get("field")): str(each.get("message")) for each in causes})
     elif status == 422 and any(cause.get("field") == "metadata.uid" for cause in causes):
         fault = Conflict(message)  # how a merge patch with the uid of an earlier object is turned down
+    elif status == 404 and not _details(said).get("name"):
+        fault = NotServed(message)
     else:
         fault = _BY_STATUS.get(status, ServerError if status >= 500 else ClusterFault)(message)
     if type(fault).status != status:
@@ -81,9 +87,13 @@ def _message(said: Mapping[str, Any], body: bytes) -> str:
 
 
 def _causes(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    causes = _details(said).get("causes")
+    return [each for each in causes if isinstance(each, dict)] if isinstance(causes, list) else []
+
+
+def _details(said: Mapping[str, Any]) -> Mapping[str, Any]:
     details = said.get("details")
-    causes = details.get("causes") if isinstance(details, dict) else None
-    return [each for each in causes or () if isinstance(each, dict)]
+    return details if isinstance(details, dict) else {}
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
