@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LASTS = timedelta(days=365)  # Kueue makes anew what has less than 90 days left
 BEGAN = timedelta(minutes=5)  # two clocks of one machine may differ by as much
+LEEWAY = timedelta(minutes=1)  # for which an API server still takes a token that has run out
 _COORDINATE_BYTES = 32  # of P-256
 
 
@@ -98,15 +99,17 @@ class TokenIssuer:
         return file
 
     def token(self, namespace: str, account: str, uid: str, lasts: timedelta) -> str:
-        """RFC 7519 by ES256 (RFC 7518, 3.4), with the private claims of Kubernetes."""
+        """RFC 7519 by ES256 (RFC 7518, 3.4), with the private claims of Kubernetes; taken for as long as `lasts`, and
+        for ten seconds more by a server that has just seen it."""
         now = datetime.now(UTC)
+        began = int((now - LEEWAY - BEGAN).timestamp())
         claims = {
             "iss": self._issuer,
             "aud": [self._issuer],
             "sub": f"system:serviceaccount:{namespace}:{account}",
-            "iat": int(now.timestamp()),
-            "nbf": int(now.timestamp()),
-            "exp": int((now + lasts).timestamp()),
+            "iat": began,
+            "nbf": began,
+            "exp": int((now + lasts - LEEWAY).timestamp()),
             "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": account, "uid": uid}},
         }
         signed = f"{_segment(json.dumps({'alg': 'ES256', 'typ': 'JWT'}))}.{_segment(json.dumps(claims))}"
