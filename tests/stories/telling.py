@@ -331,6 +331,11 @@ class Story:
     def asked(self) -> list[ApprovalRequest]:
         return self.agent.ports.desk.pending()
 
+    def asked_ever(self) -> list[ApprovalRequest]:
+        """Whatever became of them, in the order in which they were asked."""
+        known = [self.agent.ports.desk.get(said["request"]) for said in self.records("approval_requested")]
+        return [request for request in known if request is not None]
+
     def records(self, *kinds: str) -> list[Any]:
         """Payloads of these kinds, in the order of the log."""
         return [record.payload for record in self.agent.log.query() if record.kind in kinds]
