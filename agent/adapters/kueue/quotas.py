@@ -69,12 +69,9 @@ def inactive(root: Fields) -> str | None:
 
 
 def quotas(spec: Fields) -> tuple[Quota, ...]:
-    return tuple(
-        _quota(flavor.required_text("name"), resource)
-        for group in spec.objects("resourceGroups")
-        for flavor in group.objects("flavors")
-        for resource in flavor.objects("resources")
-    )
+    flavors = [flavor for group in spec.objects("resourceGroups") for flavor in group.objects("flavors")]
+    named = [(each.required_text("name"), each.objects("resources")) for each in flavors]
+    return tuple(_quota(name, resource) for name, resources in named for resource in resources)
 
 
 def _quota(flavor: str, at: Fields) -> Quota:
