@@ -18,7 +18,7 @@ test: lint  ## the quick suite
 
 check: test live  ## what CI calls: the quick suite, then everything that needs real servers
 
-live: $(STAMP)  ## real Prometheus, Alertmanager and PostgreSQL, a real model, real processes that are killed
+live: $(STAMP)  ## real Kubernetes and Kueue, Prometheus, Alertmanager, PostgreSQL and OPA, a real model, processes that are killed
 	./tests/live/install.sh
 	$(BIN)/python -m pytest $(SIMULATED) -n 2 --override-ini addopts="-q --strict-markers"
 	$(BIN)/python -m pytest tests/live $(SIMULATED:%=--ignore=%) -n 2 --dist loadfile --override-ini addopts="-q --strict-markers"
