@@ -22,7 +22,10 @@ def migrate(
         typer.Option("--redactor", metavar="ROLE", help="May erase what is sealed, on the record. Repeatable."),
     ] = None,
 ) -> None:
-    """Makes or updates the log in a PostgreSQL database. Run it as the owner, who is not the agent."""
+    """Makes or updates the log in a PostgreSQL database. Run it as the owner, who is not the agent.
+
+    After an update run it again and name all roles again: each is granted what is new.
+    """
     from audit.errors import LogUnavailable
     from audit.storage.migrate import migrate as bring_up_to_date
     from audit.storage.opening import url_of
