@@ -18,24 +18,24 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit.bundle_finding import MAX_PROBLEMS, NOT_ALL, Finding, say
 from audit.bundle_lines import Line, read_line
 from audit.checkpoints import Checkpoint, open_checkpoint
 from audit.errors import RecordRefused
-from audit.kept import Kept, Refused, believed, compare, notes_in, sizes_of
+from audit.kept import Refused, believed, compare, notes_in, sizes_of
 from audit.merkle import Frontier, append, root
 from audit.notes import KeyRefused, NoteRefused, VerifierKey, read_key, read_note, verified
 from audit.proofs import ProofRefused, verify_inclusion
 from audit.record import Record, leaf_hash, parse
-from audit.removals import Redacted, Removals
+from audit.removals import Removals
 from audit.sealing import Part, opened
-from audit.verdict import Section
 
 RECORDS, CHECKPOINT, KEYS, SELECTION = "records.ndjson", "checkpoint", "keys", "selection"
 VERIFIER = [
     "bundle",
+    "bundle_finding",
     "bundle_lines",
     "canonical",
     "checkpoints",
@@ -62,57 +62,6 @@ EVERYTHING = "everything"
 """What was asked for, of the whole log."""
 
 SELECTION_LINES = 7  # with the empty one after the last
-MAX_PROBLEMS = 100
-"""Named one by one; more are only counted."""
-
-
-NOT_ALL = (
-    "a part proves what is in it, not that nothing was left out: whoever made it chose its records; "
-    "the whole log, or an export of it, shows what is missing"
-)
-
-
-@dataclass
-class Finding:
-    """`first_bad` is the index of the first record that is not what the checkpoint vouches for.
-
-    `of_the_log` are those of the problems that the log itself has, and the export shows as it is. `warnings` are for a
-    person to judge.
-    """
-
-    checkpoint: Checkpoint
-    asked: str = ""
-    records: int = 0
-    whole: bool = False
-    problems: list[str] = field(default_factory=list)
-    more: int = 0
-    of_the_log: list[tuple[int, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    first_bad: int | None = None
-    dropped: int = 0
-    opened: int = 0
-    withheld: int = 0
-    redacted: list[Redacted] = field(default_factory=list)
-    kept: tuple[Kept | Refused, ...] = ()
-    roots: dict[int, bytes | None] = field(default_factory=dict)
-    anchoring: Section = field(default_factory=Section)
-    covered: int | None = None
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems and self.anchoring.ok
-
-    def add(self, index: int | None, reason: str) -> None:
-        if index is not None and (self.first_bad is None or index < self.first_bad):
-            self.first_bad = index
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(reason if index is None else f"record {index}: {reason}")
-        else:
-            self.more += 1
-
-    def add_of_the_log(self, index: int, reason: str) -> None:
-        self.add(index, reason)
-        self.of_the_log.append((index, reason))
 
 
 def check(folder: Path, keys: Sequence[str], anchors: Sequence[Path] = ()) -> Finding:
@@ -357,7 +306,7 @@ def _told(folder: Path, keys: list[str], anchors: list[Path]) -> int:
         return 2
     kind = "the whole log" if finding.whole else "a part of the log"
     print(f"{finding.records} records, {kind} {finding.checkpoint.origin} of {finding.checkpoint.size} records")
-    _print(finding)
+    say(finding)
     if not known:
         print("the key came with the export: compare it with the one that the log's operator gave you")
     if not finding.whole:
@@ -367,44 +316,6 @@ def _told(folder: Path, keys: list[str], anchors: list[Path]) -> int:
         print(f"first bad record: {finding.first_bad}")
     print("intact" if finding.ok else "NOT INTACT")
     return 0 if finding.ok else 1
-
-
-def _print(finding: Finding) -> None:
-    if finding.dropped:
-        print(f"{finding.dropped} earlier records were dropped by retention; their leaves are here")
-    if finding.opened or finding.redacted or finding.withheld:
-        print(f"{finding.opened} sealed texts are here and are what the records commit to")
-    for redacted in finding.redacted[:MAX_PROBLEMS]:
-        print(f"redacted: {redacted}")
-    for warning in finding.warnings[:MAX_PROBLEMS]:
-        print(f"warning: {warning}")
-    if finding.withheld:
-        print(f"{finding.withheld} sealed texts are not here, and no record here says that they were erased")
-    for problem in (*finding.problems, *finding.anchoring.problems):
-        # It may quote what no terminal can show, from lines that nobody vouches for.
-        print("  " + str(problem).encode("utf-8", "backslashreplace").decode())
-    _print_anchoring(finding)
-    if finding.more:
-        print(f"  and {finding.more} more")
-
-
-def _print_anchoring(finding: Finding) -> None:
-    if finding.kept:
-        print(f"anchoring: {_anchored(finding)}")
-    for each in finding.kept:
-        if isinstance(each, Kept) and each.size > finding.checkpoint.size:
-            print(
-                f"{each.place} keeps a checkpoint of {each.size} records, more than there were here: ask for the rest"
-            )
-            break
-
-
-def _anchored(finding: Finding) -> str:
-    if not finding.anchoring.ok:
-        return "FAILED"
-    if finding.covered is not None:
-        return f"ok, the first {finding.covered} records are those that were kept elsewhere"
-    return "not checked: a part of the log can only be held against a checkpoint of its own size"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tampering import NOON
 
-from audit.bundle import Finding, check, main
+from audit.bundle import check, main
+from audit.bundle_finding import Finding
 from audit.errors import LogDamaged
 from audit.export import ExportRefused, export
 from audit.fsck import fsck
