@@ -16,7 +16,7 @@ from agent.domain.standing import Change, ClassLevel, Standing
 from agent.domain.verdict import Verdict
 from agent.evidence.breaker import NOTICED_WITHIN, trip
 from agent.evidence.trust import Demotion, demotions, lapsed
-from agent.ports import AlreadyRecorded, JsonObject, Ports
+from agent.ports import AlreadyRecorded, JsonObject, LedgerUnavailable, Ports
 from agent.recording import call
 
 TRIPPED = "breaker.tripped"  # the reason code by which the policies say so
@@ -52,6 +52,16 @@ def stopped_by(ports: Ports) -> str | None:
     if frozen is not None:
         return f"a freeze ({frozen})"
     return THE_BREAKER if standing.breaker_tripped_at is not None else None
+
+
+def standing_details(ports: Ports) -> dict[str, str]:
+    """For who looks at the agent from outside: what a person has to end before it does anything."""
+    try:
+        standing = ports.ledger.standing()
+    except LedgerUnavailable:
+        return {}  # that the log does not answer is said by whoever could not write to it
+    told = {"frozen": standing.frozen_at, "breaker_tripped": standing.breaker_tripped_at}
+    return {what: f"since {rfc3339(at)}" for what, at in told.items() if at is not None}
 
 
 def watch_breaker(ports: Ports) -> None:

@@ -69,9 +69,12 @@ class Turn:
         return self.agent.policies.not_ready()
 
     def details(self) -> Mapping[str, object]:
+        from agent.trust import standing_details
+
         return {
             **self.post.details(),
             **self.agent.policies.details(),
+            **standing_details(self.agent.ports),
             **({"anchors": self.anchoring.standing()} if self.anchoring else {}),
             **({"slack": self.slack.publisher.away or "told"} if self.slack else {}),
         }

@@ -6,6 +6,8 @@ from typing import Any
 
 from telling import Story, cluster
 
+from agent.trust import standing_details
+
 Begin = Callable[..., Story]
 NODES = [f"gpu-{i}" for i in range(1, 21)]
 LLAMA = "Workload/research/job-llama"
@@ -86,3 +88,12 @@ def test_a_node_is_given_back_all_the_same(begin: Begin) -> None:
     assert len(tripped(story)) == 1 and story.cordoned("gpu-1")
     story.recovers("gpu-1").passes(minutes=15)
     assert not story.cordoned("gpu-1") and len(tripped(story)) == 1
+
+
+def test_who_looks_from_outside_sees_it(begin: Begin) -> None:
+    story = on_watch(begin)
+    assert standing_details(story.agent.ports) == {}
+    story.kernel_says("gpu-1").kernel_says("gpu-2")
+    assert standing_details(story.agent.ports) == {"breaker_tripped": "since 2026-11-02T09:00:00Z"}
+    reset(story)
+    assert standing_details(story.agent.ports) == {}
