@@ -24,10 +24,19 @@ recent(actions, window) := found if {
 
 # The same action before. A repair, a diagnosis and a call for support are all asked of the repair system, but never
 # stand for each other.
-alike := [past |
+alike := again if input.proposal.action != "request_node_repair"
+
+alike := found if {
+	input.proposal.action == "request_node_repair"
+	found := [past |
+		some past in again
+		kind(past) == own_kind
+	]
+}
+
+again := [past |
 	some past in counted
 	past.action == input.proposal.action
-	kind(past) == own_kind
 ]
 
 alike_on_target := [past |

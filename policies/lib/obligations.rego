@@ -88,7 +88,8 @@ wanted contains group if {
 # Whose `approvers` are no set of groups: of a text or of one group alone nobody would be asked, and nobody would know.
 unreadable_approvers contains guardrail if {
 	some guardrail, rules in data.watchkeeper.guardrails
-	not approvers_readable(object.get(rules, "approvers", set()))
+	groups := rules.approvers
+	not approvers_readable(groups)
 }
 
 approvers_readable(groups) if {

@@ -109,9 +109,7 @@ idle_well_formed(idle) if {
 
 are_strings(names) if {
 	is_array(names)
-	every name in names {
-		is_string(name)
-	}
+	are_texts(names)
 }
 
 workload_well_formed(workload) if is_null(workload)
@@ -134,25 +132,60 @@ gang_well_formed(gang) if {
 	is_boolean(gang.healthy)
 }
 
+# What was done can be a long list, so each thing is asked of all entries at once. An entry that lacks it is missing in
+# the list of it; and where the least and the greatest of a list are texts in Rego's order of types, all between are.
 history_well_formed if {
-	every past in input.history {
-		is_string(past.at)
-		is_number(past.age_s)
-		is_string(past.action)
-		is_string(past.target.kind)
-		is_string(past.target.name)
-		past.nodes
-		past.gangs
-		past.workloads
-		past.undo in {true, false}
-	}
-	every names in names_in_history {
-		are_strings(names)
-	}
+	is_array(input.history)
+	done := count(input.history)
+	ages := [past.age_s | some past in input.history]
+	count(ages) == done
+	are_numbers(ages)
+	undone := [past.undo | some past in input.history]
+	count(undone) == done
+	are_booleans(undone)
+	ats := [past.at | some past in input.history]
+	actions := [past.action | some past in input.history]
+	kinds := [past.target.kind | some past in input.history]
+	names := [past.target.name | some past in input.history]
+	texts := array.concat(array.concat(ats, actions), array.concat(kinds, names))
+	count(texts) == done * 4
+	are_texts(texts)
+	nodes := [past.nodes | some past in input.history]
+	gangs := [past.gangs | some past in input.history]
+	workloads := [past.workloads | some past in input.history]
+	lists := array.concat(nodes, array.concat(gangs, workloads))
+	count(lists) == done * 3
+	are_lists(lists)
+	are_texts([name |
+		some listed in lists
+		some name in listed
+	])
 }
 
-# Most of what was done has one of few such lists: each is looked at once.
-names_in_history := {names |
-	some past in input.history
-	some names in [past.nodes, past.gangs, past.workloads]
+are_numbers(values) if count(values) == 0
+
+are_numbers(values) if {
+	is_number(min(values))
+	is_number(max(values))
+}
+
+are_booleans(values) if count(values) == 0
+
+are_booleans(values) if {
+	is_boolean(min(values))
+	is_boolean(max(values))
+}
+
+are_texts(values) if count(values) == 0
+
+are_texts(values) if {
+	is_string(min(values))
+	is_string(max(values))
+}
+
+are_lists(values) if count(values) == 0
+
+are_lists(values) if {
+	is_array(min(values))
+	is_array(max(values))
 }

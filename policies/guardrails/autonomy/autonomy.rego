@@ -8,98 +8,9 @@
 #   back.
 package watchkeeper.guardrails.autonomy
 
-order := ["observe", "suggest", "act_with_approval", "act"]
-
 limits := data.limits.autonomy
 
-lowest(names) := order[min(ranks)] if {
-	ranks := [rank |
-		some rank, name in order
-		name in names
-	]
-}
-
-level := lowest(names) if {
-	raised
-	names := ({entry.level | some entry in granted} | (by_namespace | pinned)) | lost
-} else := lowest(names) if {
-	names := levels | lost
-}
-
-# The action's class: each tenant that is touched, or none.
-classes := data.watchkeeper.lib.tenants if {
-	count(data.watchkeeper.lib.tenants) > 0
-} else := {"*"}
-
-# What was said of this action, in all.
-said := [entry |
-	some entry in input.standing.levels
-	entry.action == input.proposal.action
-]
-
-# The last word on a class: of its tenant, else of all tenants.
-last_word := object.union(
-	{tenant: entry |
-		some entry in said
-		some tenant in classes
-		entry.tenant == tenant
-	},
-	{tenant: entry |
-		some entry in said
-		entry.tenant == "*"
-		some tenant in classes
-		not tenant in speaking
-	},
-)
-
-speaking := {entry.tenant | some entry in said}
-
-granted := {entry |
-	some entry in last_word
-	entry.change == "granted"
-	entry.upon == lowest(levels)
-}
-
-raised if {
-	every tenant in classes {
-		some entry in granted
-		entry == last_word[tenant]
-	}
-}
-
-lost := {entry.level |
-	some entry in last_word
-	entry.change == "demoted"
-}
-
-by_namespace := {limits.namespaces[namespace] | some namespace in data.watchkeeper.lib.namespaces}
-
-# What the files say of a tenant by name is raised by a grant to that tenant only.
-pinned := {limits.tenants[tenant] |
-	some tenant in classes
-	not tenant in speaking
-}
-
-by_tenant := {limits.tenants[tenant] | some tenant in data.watchkeeper.lib.tenants}
-
-levels := ({name | name := limits.actions[input.proposal.action]} | by_tenant) | (by_namespace | otherwise)
-
-otherwise := {name |
-	not spoken_for
-	name := object.get(limits, "default", "observe")
-}
-
-spoken_for if limits.actions[input.proposal.action]
-
-spoken_for if limits.tenants[input.proposal.tenant]
-
-# A namespace speaks for itself only: raising one of two that are touched raises nothing.
-spoken_for if {
-	count(data.watchkeeper.lib.namespaces) > 0
-	every namespace in data.watchkeeper.lib.namespaces {
-		limits.namespaces[namespace]
-	}
-}
+level := data.watchkeeper.lib.level
 
 telling if input.proposal.action == "notify"
 

@@ -7,12 +7,6 @@
 #   at which anything was seen. Taking back our own deed needs no telemetry.
 package watchkeeper.guardrails.freshness
 
-limit := data.limits.freshness.evidence
-
-told_limit := object.get(data.limits, ["freshness", "signal"], "24h")
-
-skew := object.get(data.limits, ["freshness", "skew"], "1m")
-
 looks := [seen.age_s |
 	some seen in input.facts.evidence
 	seen.kind != "signal"
@@ -65,7 +59,7 @@ undated if {
 deny contains {"code": "freshness.stale", "params": {"age_s": age, "limit": allowed}} if {
 	not data.watchkeeper.lib.is_undo
 	age := floor(max(resting))
-	allowed := limit
+	allowed := data.limits.freshness.evidence
 	age > data.watchkeeper.lib.seconds(allowed)
 }
 
@@ -79,7 +73,7 @@ deny contains {"code": "freshness.old_news", "params": {"age_s": age, "limit": a
 	not data.watchkeeper.lib.gives_back
 	not data.watchkeeper.lib.calls_support
 	age := floor(min(told))
-	allowed := told_limit
+	allowed := object.get(data.limits, ["freshness", "signal"], "24h")
 	age > data.watchkeeper.lib.seconds(allowed)
 }
 
@@ -92,7 +86,7 @@ deny contains {"code": "freshness.old_news", "params": {"age_s": age, "limit": a
 deny contains {"code": "freshness.future", "params": {"ahead_s": ahead, "skew": allowed}} if {
 	not data.watchkeeper.lib.is_undo
 	ahead := ceil(0 - youngest)
-	allowed := skew
+	allowed := object.get(data.limits, ["freshness", "skew"], "1m")
 	ahead > data.watchkeeper.lib.seconds(allowed)
 }
 
