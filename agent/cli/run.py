@@ -70,7 +70,12 @@ def _serve(settings: Settings) -> None:
 
     post = post_of(settings)
     lock = alone(settings.database) if post.election is None else None
-    aside = Aside(post.details, post.telemetry.instruments.text, dead=post.health.dead)
+    aside = Aside(
+        post.details,
+        post.telemetry.instruments.text,
+        not_ready=lambda: "the agent is taking charge" if post.in_charge() else None,
+        dead=post.health.dead,
+    )
     front = Front(aside.app())
     host, _, port = settings.listen.rpartition(":")
     try:

@@ -52,6 +52,7 @@ class Server:
         self, name: str, command: Sequence[str], ready_url: str, folder: Path, env: Mapping[str, str] | None = None
     ):
         self.name = name
+        self.url = ready_url.removesuffix("/-/ready")
         self.log = folder / f"{name}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=env)

@@ -22,7 +22,7 @@ __all__ = ["ASGIApp", "Aside", "Front"]
 
 @dataclass
 class Aside:
-    """Who is not in charge. `starting`: why it is not even a standby yet."""
+    """Who is not in charge. `not_ready`: why it is no standby either, as who has just won and opens its stores."""
 
     details: Callable[[], Mapping[str, object]]
     metrics: Callable[[], bytes] | None
