@@ -15,6 +15,7 @@ from agent.adapters.store import Store
 from agent.answering import Answering, Said
 from agent.domain.approval import ApprovalRequest, Person
 from agent.domain.identity import Claims, Directory
+from agent.domain.proposal import Refusal
 from agent.effects import StepState
 from agent.ports import AnswerRefused
 from audit.log import Log
@@ -92,6 +93,23 @@ def test_two_doors_at_once(
         assert sorted(map(str, outcomes)) in ends, number
         mine, theirs = one.store.desk.get(asked.id), other.store.desk.get(asked.id)
         assert mine is not None and mine == theirs and len(mine.answers) == 1
+    one.close()
+    other.close()
+
+
+def test_a_withdrawal_and_a_beginning_at_once(place: str | Path, tmp_path: Path) -> None:
+    """Of the two one is first: withdrawn it does not begin, begun it is not withdrawn."""
+    one, other = Process(place, tmp_path / "desk.db"), Process(place, tmp_path / "desk.db")
+    for number in range(ROUNDS):
+        made = request(f"inc-{number}/1")
+        on_record(one, made)  # type: ignore[arg-type]
+        asked = one.store.desk.open(made)
+        assert one.says(asked, ALICE, "approve") == "approved"
+        begins = partial(one.store.desk.consume, asked.id)
+        outcomes = race(lambda begins=begins: str(begins()), partial(other.says, asked, ALICE_HERE, "withdraw"))  # type: ignore[misc]
+        assert sorted(outcomes) in (["False", "pending"], ["True", "begun"]), number
+        mine, theirs = one.store.desk.proven(asked.id), other.store.desk.proven(asked.id)
+        assert mine == theirs and not isinstance(mine, Refusal)
     one.close()
     other.close()
 
