@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.adapters.rego.engine import EmbeddedPolicyEngine
+from agent.adapters.rego.limits import shipped_form
 from agent.resources import bundled
 
 PAGE = Path(__file__).with_name("policies.md")
@@ -30,7 +31,7 @@ def table() -> str:
 
 def limits_table() -> str:
     """One row per limit, in the order of the schema."""
-    schema = json.loads((bundled("policies") / "data.schema.json").read_text(encoding="utf-8"))
+    schema = shipped_form()
     shipped = EmbeddedPolicyEngine(bundled("policies")).limits
     rows = [
         f"| `{key}` | {_type(form, schema)} | {_shipped(shipped, key)} | {_cell(form.get('description', ''))} |"

@@ -39,10 +39,10 @@ def schema(
 
     Example: watchkeeper config schema --policy-data
     """
-    from agent.resources import bundled
-
     if policy_data:
-        typer.echo((bundled("policies") / "data.schema.json").read_text(encoding="utf-8"))
+        from agent.adapters.rego.limits import shipped_form
+
+        typer.echo(json.dumps(shipped_form(), indent=2))
         return
     if scenario:
         from agent.scenarios.format import scenario_schema

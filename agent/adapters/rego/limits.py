@@ -12,6 +12,7 @@ from typing import Any
 
 import jsonschema
 import yaml
+from referencing.exceptions import Unresolvable
 
 from agent.adapters.rego.faults import BundleRefused
 from agent.adapters.rego.metadata import ADMISSION
@@ -86,6 +87,14 @@ def _files(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
             raise BundleRefused(f"{name}: a server would take it for data; limits are in data/*.yaml or data.json")
 
 
+def shipped_form() -> dict[str, Any]:
+    """The form of all limits that come along, those of Kueue's admission check among them."""
+    shipped = bundled("policies")
+    form: dict[str, Any] = _json(SCHEMA, (shipped / SCHEMA).read_bytes())
+    form["properties"][ADMISSION] = _json(SCHEMA, (shipped / ADMISSION / SCHEMA).read_bytes())
+    return form
+
+
 def schemas(source: Source) -> dict[str, str]:
     """The forms of the data that came with the policies, by file."""
     return {name: text_of(name, content) for name, content in source.items() if name == SCHEMA or _slug(name)}
@@ -138,7 +147,10 @@ def _map(name: str, limits: Any) -> dict[str, Any]:
 
 def _check(validator: jsonschema.Draft202012Validator, name: str, limits: Mapping[str, Any], *, whole: bool) -> None:
     """A part may lack what another part has; the whole may not."""
-    errors = [e for e in validator.iter_errors(limits) if whole or e.validator != "required"]
+    try:
+        errors = [e for e in validator.iter_errors(limits) if whole or e.validator != "required"]
+    except (Unresolvable, RecursionError) as error:
+        raise BundleRefused(f"{SCHEMA}: it refers to what is not there, or to itself: {str(error)[:200]}") from error
     for error in sorted(errors, key=lambda e: [str(step) for step in e.absolute_path]):
         key = ".".join(str(step) for step in error.absolute_path)
         if error.validator == "maxItems" and "description" in error.schema:
