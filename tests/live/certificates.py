@@ -31,20 +31,23 @@ def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 class Authority:
-    def __init__(self, name: str) -> None:
+    """`known_as`: some look for the authority's own name where those of servers stand."""
+
+    def __init__(self, name: str, known_as: str = "") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = x509.KeyUsage(
             digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=True,
             data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
         )  # fmt: skip
-        self._certificate = (
+        made = (
             self._of(self._name, self._key, LASTS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
-            .sign(self._key, hashes.SHA256())
         )
-        self.certificate = self._certificate.public_bytes(serialization.Encoding.PEM)
+        if known_as:
+            made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(known_as)]), critical=False)
+        self.certificate = made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         self.key = pem_of(self._key)
 
     def server(self, *names: str, common_name: str = "server") -> tuple[bytes, bytes]:

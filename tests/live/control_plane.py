@@ -119,13 +119,6 @@ class ControlPlane:
         """A kubeconfig by client certificate."""
         return self.kubeconfig(user, certificate=self._authority.client(user, groups, lasts))
 
-    def server_certificate(self, *names: str) -> tuple[bytes, bytes]:
-        return self._authority.server(*names)
-
-    @property
-    def authority(self) -> Authority:
-        return self._authority
-
     # --- faults
 
     def restart_api_server(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from certificates import Authority
 from control_plane import HERE, ControlPlane
 from go_tools import files_beside
 from kube import Api, Json, condition
@@ -25,6 +26,7 @@ NAMESPACE = "kueue-system"
 PREFIX = "kueue-"
 SERVICE = "kueue-webhook-service"
 SECRET = "kueue-webhook-server-cert"
+CA = "kueue-ca"  # by another name Kueue would make certificates of its own, and nobody would lay them where it serves
 ACCOUNT = "kueue-controller-manager"
 BEYOND_JOBS = ("kube-system", NAMESPACE)  # whose jobs and pods Kueue's webhooks leave alone
 GROUP = "kueue.x-k8s.io"
@@ -32,21 +34,21 @@ GROUP = "kueue.x-k8s.io"
 FRAMEWORKS = ["batch/job", "pod", "deployment", "statefulset"]
 
 
-def install_crds(plane: ControlPlane, webhooks: str = "") -> None:
-    """Waits until they are established. Without `webhooks`, an address, objects are kept as they were written."""
+def install_crds(api: Api, converter: Json | None = None) -> None:
+    """Waits until they are established. Without a `converter`, who calls it, objects are kept as they were written."""
     files = sorted((_files() / "crd" / "bases").glob("*.yaml"))
     patched = {_read(file)[0]["metadata"]["name"]: _read(file)[0] for file in _conversions()}
     made = [_read(file)[0] for file in files]
     for crd in made:
-        if webhooks and crd["metadata"]["name"] in patched:
+        if converter and crd["metadata"]["name"] in patched:
             crd["spec"]["conversion"] = patched[crd["metadata"]["name"]]["spec"]["conversion"]
-            crd["spec"]["conversion"]["webhook"]["clientConfig"] = _client(plane, webhooks, "/convert")
-    _apply(plane.api, made)
+            crd["spec"]["conversion"]["webhook"]["clientConfig"] = converter
+    _apply(api, made)
     kind = "CustomResourceDefinition"
     names = {crd["metadata"]["name"] for crd in made}
 
     def established() -> bool:
-        found = plane.api.list("apiextensions.k8s.io/v1", kind)
+        found = api.list("apiextensions.k8s.io/v1", kind)
         return names <= {crd["metadata"]["name"] for crd in found if condition(crd, "Established") == "True"}
 
     wait_for("Kueue's CRDs are established", established)
@@ -57,12 +59,12 @@ class Kueue:
 
     def __init__(self, plane: ControlPlane, **settings: Any) -> None:
         self._plane, self._folder = plane, plane.folder / "kueue"
+        self._authority = Authority(CA, known_as=CA)
         self._folder.mkdir()
         self._ports = {name: free_port() for name in ("webhook", "health", "metrics")}
-        self._webhooks = f"https://{HERE}:{self._ports['webhook']}"
         plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         self._keep_certificates()
-        install_crds(plane, self._webhooks)
+        install_crds(plane.api, self._called("/convert"))
         _apply(plane.api, list(self._roles()))
         config = self._folder / "config.yaml"
         config.write_text(yaml.safe_dump(self._configuration() | settings))
@@ -73,6 +75,10 @@ class Kueue:
         ready = Ready(f"http://{HERE}:{self._ports['health']}/readyz")
         self.part = plane.also(Part("kueue", command, ready, self._folder, env))
         _apply(plane.api, list(self._admission()))  # last: until it answers, every pod would be refused
+
+    def _called(self, path: str) -> Json:
+        trusted = base64.b64encode(self._authority.certificate).decode()
+        return {"url": f"https://{HERE}:{self._ports['webhook']}{path}", "caBundle": trusted}
 
     def _configuration(self) -> Json:
         certificates = {"enable": True, "webhookServiceName": SERVICE, "webhookSecretName": SECRET}
@@ -91,11 +97,10 @@ class Kueue:
 
     def _keep_certificates(self) -> None:
         """Where Kueue looks for them, and in the Secret out of which a kubelet would have laid them there."""
-        authority = self._plane.authority
-        certificate, key = authority.server(
-            f"{SERVICE}.{NAMESPACE}.svc", HERE, common_name=f"{SERVICE}.{NAMESPACE}.svc"
-        )
-        kept = {"ca.crt": authority.certificate, "ca.key": authority.key, "tls.crt": certificate, "tls.key": key}
+        name = f"{SERVICE}.{NAMESPACE}.svc"
+        certificate, key = self._authority.server(name, HERE, common_name=name)
+        kept = {"ca.crt": self._authority.certificate, "ca.key": self._authority.key}
+        kept |= {"tls.crt": certificate, "tls.key": key}
         for file, pem in kept.items():
             (self._folder / file).write_bytes(pem)
         data = {name: base64.b64encode(pem).decode() for name, pem in kept.items()}
@@ -115,15 +120,10 @@ class Kueue:
             made["metadata"]["name"] = PREFIX + made["metadata"]["name"]
             for webhook in made["webhooks"]:
                 path = webhook["clientConfig"]["service"]["path"]
-                webhook["clientConfig"] = _client(self._plane, self._webhooks, path)
+                webhook["clientConfig"] = self._called(path)
                 if not any(GROUP in rule["apiGroups"] for rule in webhook["rules"]):
                     webhook["namespaceSelector"] = {"matchExpressions": [beyond]}
             yield made
-
-
-def _client(plane: ControlPlane, webhooks: str, path: str) -> Json:
-    trusted = base64.b64encode(plane.authority.certificate).decode()
-    return {"url": webhooks + path, "caBundle": trusted}
 
 
 def _named(made: Json) -> Json:
@@ -136,6 +136,9 @@ def _named(made: Json) -> Json:
             about["namespace"] = NAMESPACE
     if made["kind"] in ("Role", "RoleBinding", "ServiceAccount"):
         made["metadata"]["namespace"] = NAMESPACE
+    for rule in made.get("rules", ()):
+        if "admissionregistration.k8s.io" in rule["apiGroups"] and "resourceNames" in rule:
+            rule["resourceNames"] = [PREFIX + name for name in rule["resourceNames"]]
     return made
 
 
