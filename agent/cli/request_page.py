@@ -7,22 +7,22 @@ Pure: lines with a style each; the doors print them. Colour is never alone: what
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from agent.cli.output import short_time
 from agent.compliance.predictions import predicted, without_it
+from agent.compliance.stakes import in_all, of_each
 from agent.domain.approval import ApprovalRequest, RequestState, missing
 from agent.domain.identity import NOBODY, Directory
 from agent.domain.proposal import Proposal, Step, Verb
-from agent.domain.stake import Stake, StakeKind, gpu_hours, grows_by
+from agent.domain.stake import Stake
 
 EVIDENCE_SHOWN = 8
 """The rest is counted; `audit timeline` has all of it."""
 
 _NAMES_SHOWN = 6
-STAKES_SHOWN = 8
 
 SAID = {
     "approve": "approved",
@@ -52,7 +52,7 @@ def page(request: ApprovalRequest, now: datetime, directory: Directory = NOBODY)
         ("What will change", _changes(proposal)),
         ("Why", _evidence(proposal)),
         ("How far it reaches", _reach(proposal)),
-        ("What is lost", _lost(proposal)),
+        ("What is lost", lost(proposal.at_stake)),
         ("What is predicted", _predicted(proposal)),
         ("What the policies say", _reasons(request)),
         ("What undo will do", _undo(proposal)),
@@ -132,39 +132,14 @@ def _reach(proposal: Proposal) -> Iterator[Line]:
         yield Line("  stops or restarts work that runs", "bold")
 
 
-def _lost(proposal: Proposal) -> Iterator[Line]:
-    """Whose work stops, and how much of it is done again; the sum first, and how it grows while nobody answers."""
-    if not proposal.at_stake:
+def lost(stakes: Sequence[Stake]) -> Iterator[Line]:
+    """Whose work stops, and how much of it is done again; the sum first."""
+    if not stakes:
         yield Line("  nobody's work")
         return
-    hours, more = gpu_hours(proposal.at_stake), grows_by(proposal.at_stake)
-    if any(stake.kind is StakeKind.WORK for stake in proposal.at_stake):
-        most = "nobody knows how many GPU-hours of work" if hours is None else f"at most {hours:g} GPU-hours of work"
-        yield Line(f"  {most}, and {more} more for every hour until it is done", "bold")
-    for stake in proposal.at_stake[:STAKES_SHOWN]:
-        yield Line(f"  {stake_told(stake)}")
-    if len(proposal.at_stake) > STAKES_SHOWN:
-        yield Line(f"  and {len(proposal.at_stake) - STAKES_SHOWN} more; `approvals show --json` has all")
-
-
-def stake_told(stake: Stake) -> str:
-    """One owner's part, in a line."""
-    whose = f"{stake.whose}{f' ({stake.tenant})' if stake.tenant else ''}"
-    stop = f"{whose}: {stake.pods} pods with {stake.gpus} GPUs stop"
-    if stake.kind is not StakeKind.WORK:
-        return f"{stop}; {_NOT_WORK[stake.kind]}"
-    if stake.gpu_hours is None or stake.since is None:
-        return f"{stop}; since when it works nobody says"
-    at = short_time(stake.since)
-    since = f"its last checkpoint ({at})" if stake.saved else f"it started ({at}; it tells of no checkpoint)"
-    return f"{stop}; at most {stake.gpu_hours:g} GPU-hours of work since {since}"
-
-
-_NOT_WORK = {
-    StakeKind.STILL: "it stands still already, as a part of it does not run",
-    StakeKind.SERVED: "it serves, and keeps nothing",
-    StakeKind.IDLE: "it was idle; what it has in memory goes",
-}
+    if in_all(stakes):
+        yield Line(f"  {in_all(stakes)}", "bold")
+    yield from (Line(f"  {told}") for told in of_each(stakes))
 
 
 def _predicted(proposal: Proposal) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from test_approvals import LLAMA, asking
 from test_idle_notebook import NOTEBOOK, idle_for_hours
 
 from agent.answering import Answering, Said
+from agent.compliance.timeline import sentence
 from agent.domain.approval import Person, RequestState
 from agent.domain.identity import Claims
 from agent.ports import AnswerRefused
@@ -144,4 +145,6 @@ def test_a_request_says_whose_work_is_lost_and_how_much(begin: Begin) -> None:
     (stake,) = request.proposal.at_stake
     assert (stake.whose, stake.tenant, stake.pods, stake.gpus) == (LLAMA, "research", 8, 64)
     shown = "\n".join(line.text for line in page(request, story.now))
+    (told,) = [sentence("proposal", p) for p in story.records("proposal") if p["action"] == "requeue_gang"]
+    assert "At stake: at most" in told
     assert "What is lost" in shown and f"{LLAMA} (research): 8 pods with 64 GPUs stop" in shown

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from telling import Story
 from test_approvals import LLAMA, NODES
 
 from agent.answering import Answering, Said
-from agent.cli.request_page import page
+from agent.cli.request_page import lost, page
 from agent.config import load_settings
 from agent.domain.counting import SKEW_S
 from agent.domain.identity import Claims
+from agent.domain.stake import Stake, StakeKind
 from agent.effects import RIVAL_S
 from agent.evidence.canary import GATE_S
 from agent.ports import AnswerRefused
@@ -21,7 +23,7 @@ from agent.ports import AnswerRefused
 Begin = Callable[..., Story]
 PAGE = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text(encoding="utf-8")
 SETTINGS, ISSUERS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-SHOWN = [block.split("\n") for block in re.findall(r"```text\n(.*?)\n *```", PAGE, re.DOTALL)]
+LOST, *SHOWN = [block.split("\n") for block in re.findall(r"```text\n(.*?)\n *```", PAGE, re.DOTALL)]
 
 
 def test_the_settings_are_read_as_written(tmp_path: Path) -> None:
@@ -59,6 +61,13 @@ def test_the_worked_example(begin: Begin) -> None:
     assert late.value.code == "not_pending"
     story.passes(minutes=15)
     assert story.changes().count(f"patch {LLAMA}") == 2
+
+
+def test_what_is_lost_is_shown_as_the_page_says() -> None:
+    at = datetime(2026, 11, 2, 8, tzinfo=UTC)
+    told = {"whose": LLAMA, "tenant": "research", "kind": StakeKind.WORK, "pods": 8, "gpus": 8}
+    stake = Stake(**told, since=at, gpu_hours=8.0)  # type: ignore[arg-type]
+    assert [line.text.strip() for line in lost([stake])] == LOST
 
 
 def test_every_code_on_the_page_is_one_of_the_product() -> None:
