@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.compliance.predictions import came_of_it, predicted
+from agent.compliance.stakes import in_all
 from agent.domain.cluster import ObjectRef
 from agent.domain.outcome import Foreseen
 from agent.domain.proposal import Prediction
+from agent.domain.stake import Stake
 
 Payload = Mapping[str, Any]
 
@@ -52,6 +54,8 @@ def _proposal(payload: Payload) -> str:
     foretold = payload.get("prediction")
     line = predicted(Prediction.model_validate(foretold)) if foretold else ""
     told = f" Predicted: {_stop(line)}" if line else ""
+    lost = in_all([Stake.model_validate(each) for each in payload.get("at_stake") or ()])
+    told += f" At stake: {_stop(lost)}" if lost else ""
     return f"Proposes {payload['action']} on {named(payload['target'])}: {_stop(payload['statement'])}{told}"
 
 
