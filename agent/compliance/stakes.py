@@ -1,4 +1,4 @@
-"""Whose work a change stops and how much of it is lost, in words: the approval page, Slack and the timeline say it alike.
+"""Whose work a change stops and how much of it is lost, in words: page, Slack and timeline say it alike.
 
 Pure, and from the proposal alone (`agent/domain/stake.py`).
 """
