@@ -47,7 +47,7 @@ def test_both_engines_say_the_same(number: int, tmp_path: Path, started: Callabl
 
 
 def test_the_policies_pass_their_own_tests_and_no_line_is_left_out() -> None:
-    run = asked("test", "--coverage", POLICIES.name)
+    run = asked("test", "--timeout=60s", "--coverage", POLICIES.name)
     assert run.returncode == 0, run.stdout[-3000:]
     files = json.loads(run.stdout)["files"]
     missed = {name: _missed(name, found) for name, found in files.items() if not name.endswith("_test.rego")}
@@ -70,7 +70,7 @@ def test_as_many_tests_run_there_as_here() -> None:
     from agent.adapters.rego.unit_tests import run_tests
 
     here = list(run_tests(read_bundle(POLICIES)))
-    there = json.loads(asked("test", "--format=json", POLICIES.name).stdout)
+    there = json.loads(asked("test", "--timeout=60s", "--format=json", POLICIES.name).stdout)
     assert {result.name.rpartition(".")[2] for result in here} == {result["name"] for result in there}
     assert len(here) == len(there)
 

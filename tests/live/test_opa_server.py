@@ -205,6 +205,17 @@ def answering(speak: Callable[[socket.socket], None]) -> Iterator[str]:
     listener.close()
 
 
+ALLOWED = {"decision": "allow", "reasons": [{"code": "autonomy.act", "params": {"action": "cordon_node"}}]}
+
+
+def ours() -> bytes:
+    """An answer that would be an allow, from a server with our policies."""
+    obligations = {"dry_run": True, "notice_s": 0, "verify_within_s": 600}
+    verdict = {**ALLOWED, "obligations": obligations, "approval": None}
+    revision = read_bundle(POLICIES, ACT).digest
+    return json.dumps({"result": verdict, "provenance": {"bundles": {"b": {"revision": revision}}}}).encode()
+
+
 def said(status: str, body: bytes, *, length: int | None = None, more: str = "") -> Callable[[socket.socket], None]:
     size = len(body) if length is None else length
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n{more}\r\n"
@@ -224,11 +235,28 @@ def floods(connection: socket.socket) -> None:
         connection.sendall(b" " * 65_536)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunks_without_end(connection: socket.socket) -> None:
+    connection.sendall(CHUNKED)
+    while True:
+        connection.sendall(b"10000\r\n" + b" " * 65_536 + b"\r\n")
+
+
+def chunks_that_drip(connection: socket.socket) -> None:
+    connection.sendall(CHUNKED)
+    for _ in range(4_000):
+        connection.sendall(b"1\r\n \r\n")
+        time.sleep(TIMEOUT_S / 5)
+
+
+def chunks_of_no_size(connection: socket.socket) -> None:
+    connection.sendall(CHUNKED + b"what\r\n{}\r\n")
+
+
 def silent(_connection: socket.socket) -> None:
     time.sleep(TIMEOUT_S * 4)
-
-
-ALLOWED = {"decision": "allow", "reasons": [{"code": "autonomy.act", "params": {"action": "cordon_node"}}]}
 
 
 @pytest.mark.parametrize(
@@ -242,6 +270,24 @@ ALLOWED = {"decision": "allow", "reasons": [{"code": "autonomy.act", "params": {
         (said("200 OK", b"[]"), "policy.ill_typed"),
         (said("200 OK", b"{}"), "policy.revision"),
         (said("200 OK", json.dumps({"result": ALLOWED}).encode()), "policy.revision"),
+        (said("200 OK", b"[" * 100_000 + b"]" * 100_000), "policy.error"),
+        (said("200 OK", b'{"result": ' + b"[" * 200 + b"]" * 200 + b"}"), "policy.error"),
+        (said("200 OK", b'{"result": {"decision": "deny", "decision": "allow"}}'), "policy.error"),
+        (said("200 OK", b'{"result": {"decision": "allow", "n": NaN}}'), "policy.error"),
+        (said("200 OK", b'{"result": "\xff\xfe"}'), "policy.error"),
+        (said("200 OK", b""), "policy.error"),
+        (said("201 Created", ours()), "policy.error"),
+        (said("202 Accepted", ours()), "policy.error"),
+        (said("204 No Content", b""), "policy.error"),
+        (said("206 Partial Content", ours(), more="Content-Range: bytes 0-3/9\r\n"), "policy.error"),
+        (said("300 Multiple Choices", ours()), "policy.error"),
+        (said("302 Found", b"", more="Location: /v1/data/watchkeeper/main/verdict\r\n"), "policy.error"),
+        (said("308 Permanent Redirect", b"", more="Location: /elsewhere\r\n"), "policy.error"),
+        (said("200 OK", b"{}", length=100 << 20), "policy.error"),
+        (said("500 Internal Server Error", b"[" * 100_000), "policy.error"),
+        (chunks_without_end, "policy.error"),
+        (chunks_that_drip, "policy.timeout"),
+        (chunks_of_no_size, "policy.error"),
         (said("500 Internal Server Error", b'{"code": "internal_error", "message": "x"}'), "policy.error"),
         (said("503 Service Unavailable", b""), "policy.error"),
         (said("307 Temporary Redirect", b"", more="Location: http://127.0.0.1:1/\r\n"), "policy.error"),
@@ -254,6 +300,12 @@ def test_what_is_no_answer(speak: Callable[[socket.socket], None], code: str) ->
         began = time.monotonic()
         assert code_of(engine_at(OpaPlace(url, timeout_s=TIMEOUT_S))) == code
         assert time.monotonic() - began < 10 * TIMEOUT_S
+
+
+def test_the_same_answer_with_opas_own_status_is_one() -> None:
+    with answering(said("200 OK", ours())) as url:
+        engine = engine_at(OpaPlace(url, timeout_s=10))
+        assert engine.decide(cordon().document)["decision"] == "allow"
 
 
 def test_a_server_that_hangs_is_not_asked_without_end() -> None:

@@ -56,10 +56,28 @@ def test_explain_shows_rule_facts_and_the_least_change(decisions: list[str]) -> 
     }
 
 
+def changed(given: Any, changes: list[dict[str, Any]]) -> Any:
+    for change in changes:
+        holder, *way = given, *change["what"].split(".")
+        for step in way[:-1]:
+            holder = holder[int(step) if isinstance(holder, list) else step]
+        last = int(way[-1]) if isinstance(holder, list) else way[-1]
+        if "to" in change:
+            holder[last] = change["to"]
+        else:
+            del holder[last]
+    return given
+
+
 def test_explain_an_allow_and_what_is_not_there(decisions: list[str]) -> None:
     told = json.loads(call("explain", decisions[0], "--json").stdout)
     assert told["decision"] == "allow"
     assert told["turns"]
+    engine = EmbeddedPolicyEngine(bundled("policies"), {"autonomy": {"default": "act"}})
+    for turn in told["turns"]:  # a world that could be so, not one in which nothing can be decided
+        verdict = engine.decide(changed(cordon().document, turn["changes"]))
+        assert verdict["decision"] == turn["decision"]
+        assert "main.no_verdict" not in {reason["code"] for reason in verdict["reasons"]}
     assert "There is no decision 'dec-nobody'" in call("explain", "dec-nobody").stderr
 
 
