@@ -60,7 +60,8 @@ def _as_observed(settings: Settings) -> Settings:
     """Who only observes proposes and records at that level; that nothing is changed is the gate's to see to, too."""
     if not settings.observes:
         return settings
-    return settings.model_copy(update={"policy_data": {**settings.policy_data, "autonomy": {"default": "observe"}}})
+    level = {"autonomy": {"default": "observe"}}
+    return settings.model_copy(update={"observe": True, "policy_data": {**settings.policy_data, **level}})
 
 
 def _serve(settings: Settings) -> None:

@@ -129,6 +129,16 @@ def test_who_only_observes_proposes_records_and_changes_nothing(house: Callable[
     assert here.recorded("intent") == []
 
 
+def test_a_live_cluster_is_only_observed_until_somebody_sets_a_level() -> None:
+    unset = _as_observed(Settings(world="live"))
+    assert unset.observes
+    assert unset.policy_data["autonomy"] == {"default": "observe"}
+    assert post_of(unset.model_copy(update={"leader_election": False})).gate.observing
+    assert not _as_observed(Settings(world="live", policy_data=ACTING)).observes
+    assert _as_observed(Settings(world="live", policy_data=ACTING, observe=True)).observes
+    assert not _as_observed(Settings(world="simulated")).observes
+
+
 def test_even_a_level_does_not_open_the_gate_of_who_observes(house: Callable[..., House]) -> None:
     here = house()
     here.post.gate.observing = True
