@@ -151,14 +151,14 @@ def test_what_priority_and_fairness_turns_away_is_told_with_its_pause(plane: Con
     """A priority level without a seat, for one account."""
     kubeconfig = plane.as_account("crowded", [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}])
     flow = "flowcontrol.apiserver.k8s.io/v1"
-    level = {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}}}
+    level = {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "borrowingLimitPercent": 0, "limitResponse": {"type": "Reject"}}}
     plane.api.create({**reference(flow, "PriorityLevelConfiguration", "no-seat"), "spec": level})
     account = {"name": "crowded", "namespace": "watchkeeper-tests"}
     rules = {
         "subjects": [{"kind": "ServiceAccount", "serviceAccount": account}],
         "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True}],
     }
-    schema = {"priorityLevelConfiguration": {"name": "no-seat"}, "matchingPrecedence": 1, "rules": [rules]}
+    schema = {"priorityLevelConfiguration": {"name": "no-seat"}, "matchingPrecedence": 2, "rules": [rules]}
     plane.api.create({**reference(flow, "FlowSchema", "no-seat"), "spec": schema})
     plane.api.create(node("busy"))
     crowded = Seen(kubeconfig)

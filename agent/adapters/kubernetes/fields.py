@@ -7,6 +7,7 @@ where. What the fields mean is left to nodes.py, pods.py, workloads.py and gangs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from agent.domain.base import parse_rfc3339
@@ -14,6 +15,9 @@ from agent.domain.cluster import ObjectRef
 
 MAX_INTEGER = 2**31 - 1  # int32, as Kubernetes has counts and priorities
 NO_TIME = "0001-01-01T00:00:00Z"  # how Go writes a time that is not set
+
+
+TIMES_KEPT = 10_000  # the conditions of one pod bear one time, and often those of a whole gang
 
 
 class MalformedObject(ValueError):
@@ -118,14 +122,17 @@ class Fields:
         if not text or text == NO_TIME:
             return None
         try:
-            return parse_rfc3339(text)
+            return _moment(text)
         except (ValueError, OverflowError):
             raise self.wrong(field, f"expected an RFC 3339 time with its zone, found {_shown(text)}") from None
 
     def strings(self, field: str) -> dict[str, str]:
-        """A map of text to text (labels, annotations); YAML authors leave out the quotes of numbers."""
+        """A map of text to text (labels, annotations); YAML authors leave out quotes. Never changed in place."""
         inner = self.within(field)
-        return {key: inner._as_text(key, value) for key, value in inner.values.items()}
+        values = inner.values
+        if type(values) is dict and all(type(value) is str for value in values.values()):
+            return values  # as it is kept: a cluster has these maps tens of thousands of times
+        return {key: inner._as_text(key, value) for key, value in values.items()}
 
     def _as_text(self, key: str, value: object) -> str:
         if isinstance(value, str):
@@ -151,6 +158,11 @@ def ref_of(root: Fields) -> ObjectRef:
         namespace=metadata.text("namespace") or None,
         name=metadata.required_text("name"),
     )
+
+
+@lru_cache(maxsize=TIMES_KEPT)
+def _moment(text: str) -> datetime:
+    return parse_rfc3339(text)
 
 
 def _shown(value: object) -> str:

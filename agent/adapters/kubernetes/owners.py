@@ -5,12 +5,14 @@ then the top of its chain. Owners are found by group, kind and name, since API v
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from agent.adapters.kubernetes.fields import Fields
 from agent.domain.cluster import ObjectRef
 
 CHAIN_LIMIT = 8  # Pod to RayJob or InferenceService takes five; more is a loop
+OWNERS_KEPT = 10_000
 _CLUSTER_SCOPED = ("Node",)  # owners of mirror pods
 
 
@@ -38,12 +40,14 @@ def owner_of(root: Fields, ref: ObjectRef) -> ObjectRef | None:
         return None
     chosen = next((o for o in owners if o.boolean("controller", False)), owners[0])
     kind = chosen.required_text("kind")
-    return ObjectRef(
-        api_version=chosen.required_text("apiVersion"),
-        kind=kind,
-        namespace=None if kind in _CLUSTER_SCOPED else ref.namespace,
-        name=chosen.required_text("name"),
-    )
+    namespace = None if kind in _CLUSTER_SCOPED else ref.namespace
+    return _owner(chosen.required_text("apiVersion"), kind, namespace, chosen.required_text("name"))
+
+
+@lru_cache(maxsize=OWNERS_KEPT)
+def _owner(api_version: str, kind: str, namespace: str | None, name: str) -> ObjectRef:
+    """One for all that it owns."""
+    return ObjectRef(api_version=api_version, kind=kind, namespace=namespace, name=name)
 
 
 class Owners:

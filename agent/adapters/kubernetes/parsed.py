@@ -42,7 +42,7 @@ def parse(raw: JsonObject) -> Parsed:
         root=root,
         names=gang_names_of(root),
         node=node_of(root) if core and kind == "Node" else None,
-        pod=pod_of(root) if core and kind == "Pod" else None,
+        pod=pod_of(root, ref) if core and kind == "Pod" else None,
     )
 
 

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from agent.adapters.kubernetes.conditions import conditions_of, find
-from agent.adapters.kubernetes.fields import Fields, ref_of
+from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.quantities import gpus_in, pod_requests
-from agent.domain.cluster import Condition, Pod
+from agent.domain.cluster import Condition, ObjectRef, Pod
 
 _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 
 
-def pod_of(root: Fields) -> Pod:
+def pod_of(root: Fields, ref: ObjectRef) -> Pod:
     metadata, spec, status = root.within("metadata"), root.within("spec"), root.within("status")
     phase = status.text("phase", "Pending") or "Pending"
     if phase not in _PHASES:
@@ -20,7 +20,7 @@ def pod_of(root: Fields) -> Pod:
     requests = pod_requests(spec)
     unscheduled = find(conditions, "PodScheduled", "False")
     return Pod(
-        ref=ref_of(root),
+        ref=ref,
         uid=metadata.text("uid"),
         node=spec.text("nodeName") or None,
         phase=phase,

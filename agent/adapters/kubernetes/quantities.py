@@ -68,7 +68,10 @@ def pod_requests(spec: Fields) -> dict[str, str]:
 
 def _container_requests(container: Fields) -> dict[str, str]:
     resources = container.within("resources")
-    return {**quantities(resources, "limits"), **quantities(resources, "requests")}
+    limits, requests = quantities(resources, "limits"), quantities(resources, "requests")
+    if not limits or limits == requests:
+        return requests
+    return {**limits, **requests} if requests else limits
 
 
 def _sum(parts: list[dict[str, str]]) -> dict[str, str]:

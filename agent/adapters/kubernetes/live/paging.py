@@ -7,7 +7,7 @@ from agent.adapters.kubernetes.live.connection import Connection
 from agent.adapters.kubernetes.live.discovery import Resource
 from agent.ports import JsonObject
 
-PAGE_OBJECTS = 500  # a page of pods of real size is 5 MB
+PAGE_OBJECTS = 200  # 2 MB of pods: what is parsed and thrown away leaves holes between what is kept
 
 
 class Pages:

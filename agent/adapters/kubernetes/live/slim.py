@@ -18,7 +18,9 @@ _POD_SPEC_DROPPED = (
     *("hostAliases", "imagePullSecrets", "readinessGates", "enableServiceLinks"),
 )
 _STATUS_LISTS = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
-_POD_STATUS_DROPPED = ("hostIP", "hostIPs", "podIP", "podIPs", "qosClass")
+_POD_STATUS_DROPPED = ("hostIP", "hostIPs", "podIP", "podIPs", "qosClass", "observedGeneration")
+_POD_CONDITIONS_DROPPED = ("Initialized", "ContainersReady", "PodReadyToStartContainers")  # what Ready says is enough
+_CONDITION_KEPT = ("type", "status", "reason", "message", "lastTransitionTime")  # a heartbeat is no change
 _CONTAINER_STATUS_KEPT = ("name", "ready", "restartCount", "state", "lastState", "started")
 _NODE_STATUS_DROPPED = ("images", "volumesInUse", "volumesAttached", "daemonEndpoints", "config")
 SHARED_AT_MOST = 50_000  # parts, some 25 MB; then sharing begins anew, and what is shared already stays so
@@ -30,7 +32,7 @@ def slim(raw: JsonObject) -> JsonObject:
     if raw.get("apiVersion") == "v1" and raw.get("kind") == "Pod":
         kept["spec"], kept["status"] = _pod_spec(raw.get("spec")), _pod_status(raw.get("status"))
     elif raw.get("apiVersion") == "v1" and raw.get("kind") == "Node":
-        kept["status"] = _without(raw.get("status"), _NODE_STATUS_DROPPED)
+        kept["status"] = _conditions(_without(raw.get("status"), _NODE_STATUS_DROPPED), ())
     return kept
 
 
@@ -71,7 +73,15 @@ def _pod_spec(spec: Any) -> Any:
 
 
 def _pod_status(status: Any) -> Any:
-    return _with_lists(_without(status, _POD_STATUS_DROPPED), _STATUS_LISTS, _CONTAINER_STATUS_KEPT)
+    kept = _conditions(_without(status, _POD_STATUS_DROPPED), _POD_CONDITIONS_DROPPED)
+    return _with_lists(kept, _STATUS_LISTS, _CONTAINER_STATUS_KEPT)
+
+
+def _conditions(status: Any, dropped: tuple[str, ...]) -> Any:
+    if isinstance(status, dict) and isinstance(status.get("conditions"), list):
+        told = (each for each in status["conditions"] if not (isinstance(each, dict) and each.get("type") in dropped))
+        status["conditions"] = [_only(each, _CONDITION_KEPT) for each in told]
+    return status
 
 
 def _with_lists(values: Any, lists: tuple[str, ...], kept: tuple[str, ...]) -> Any:
