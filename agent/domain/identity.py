@@ -16,6 +16,7 @@ from agent.domain.base import Noun
 from agent.domain.proposal import Refusal
 
 TERMINAL = "terminal"
+OIDC = "oidc"
 _JWKS_URI = r"^(https://[^\s?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?/[^\s?#@]*)$"
 """Keys that came in the clear over a network could be anybody's; on this machine there is no network between."""
 
@@ -71,8 +72,8 @@ class Directory(Noun):
     def person_of(self, claims: Claims) -> Person | Refusal:
         """The linked person, with the groups that a trusted issuer added."""
         found = self._at_terminal(claims) if claims.door == TERMINAL else self._linked(claims)
-        if isinstance(found, Refusal) or not claims.groups:
-            return found
+        if isinstance(found, Refusal) or not claims.groups or claims.door != OIDC:
+            return found  # no other door has anybody who could be trusted to tell of groups
         return found.model_copy(update={"groups": tuple(sorted({*found.groups, *claims.groups}))})
 
     def members(self, group: str) -> tuple[str, ...]:

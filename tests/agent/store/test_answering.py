@@ -94,6 +94,61 @@ def test_twice_by_one_person_from_two_doors_counts_once(opened: Opened, asked: A
     assert tried(opened, asked, BOB) == "approved"
 
 
+OPS_AS = {name: Claims(door="terminal", account="ops", named=name) for name in ("bob", "erin")}
+ONE_HAND: dict[str, tuple[Claims, Claims, str]] = {
+    "one login, two names": (OPS_AS["bob"], OPS_AS["erin"], "account_of_another"),
+    "a linked login for another": (ALICE, Claims(door="terminal", account="al", named="erin"), "not_their_login"),
+    "a login of one's own name for another": (
+        Claims(door="terminal", account="erin"),
+        Claims(door="terminal", account="erin", named="bob"),
+        "not_their_login",
+    ),
+    "no login at all": (ALICE, Claims(door="terminal", account="", named="erin"), "not_their_login"),
+    "two accounts in Slack": (BOB, Claims(door="slack", account="T2/U7"), "answered_already"),
+    "two tokens": (
+        Claims(door="oidc", account="https://id.example#1"),
+        Claims(door="oidc", account="https://id.example#2"),
+        "answered_already",
+    ),
+    "Slack and a token": (BOB, Claims(door="oidc", account="https://id.example#1"), "answered_already"),
+    "Slack and a shared login": (BOB, OPS_AS["bob"], "answered_already"),
+}
+MANY_LINKS = {"slack": ("T1/U2", "T2/U7"), "oidc": ("https://id.example#1", "https://id.example#2")}
+ONE_BY_ONE = Directory(
+    people=(
+        HOUSE.people[0],
+        Person(name="bob", groups=("gpu-oncall",), links=MANY_LINKS),
+        Person(name="erin", groups=("gpu-oncall",)),
+    )
+)
+
+
+@pytest.mark.parametrize(("first", "second", "code"), ONE_HAND.values(), ids=ONE_HAND)
+def test_one_hand_is_one_answer_at_every_door(
+    opened: Opened, asked: ApprovalRequest, first: Claims, second: Claims, code: str
+) -> None:
+    answering = door(opened, ONE_BY_ONE)
+    yes = Said(asked.id, asked.digest, "approve")
+    assert answering.answer(yes, first).state is RequestState.PENDING
+    with pytest.raises(AnswerRefused) as refused:
+        answering.answer(yes, second)
+    assert refused.value.code == code and recorded(opened)[-1] == (False, code)
+
+
+def test_only_a_token_brings_groups(opened: Opened, asked: ApprovalRequest) -> None:
+    for claims in (DAVE, Claims(door="terminal", account="dave")):
+        assert tried(opened, asked, claims.model_copy(update={"groups": ("gpu-oncall",)})) == "not_in_group"
+
+
+def test_a_yes_is_taken_back_from_whichever_page_and_by_nobody_else(opened: Opened, asked: ApprovalRequest) -> None:
+    assert tried(opened, asked, ALICE) == "pending"
+    assert tried(opened, asked, BOB, "withdraw") == "nothing_to_withdraw"
+    assert tried(opened, asked, ALICE, "withdraw", reason="") == "reason_missing"
+    here = Claims(door="terminal", account="al")
+    assert tried(opened, asked, here, "withdraw", digest="", tier=7) == "pending"
+    assert [tried(opened, asked, each) for each in (BOB, ALICE)] == ["pending", "approved"]
+
+
 def test_late_by_the_clock_here_whatever_the_door_says(opened: Opened, asked: ApprovalRequest) -> None:
     assert tried(opened, asked, ALICE) == "pending"
     opened.clock.pass_by(hours=1)
