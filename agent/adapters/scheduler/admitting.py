@@ -17,8 +17,16 @@ from scheduler_core.explain import explain
 from scheduler_core.settling import Settled, settle
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.start import Assignment
-from scheduler_core.state import Domains, Phase
+from scheduler_core.state import Admission, DomainCount, Phase
 from scheduler_core.victims import Cause
+
+
+@dataclass(frozen=True)
+class Seats:
+    """Where the pods of a set are to stand: the labels of the levels, and how many in which domain."""
+
+    levels: tuple[str, ...]
+    domains: tuple[DomainCount, ...]
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Admissions:
     admitted: dict[ObjectRef, Assignment] = field(default_factory=dict)
     waiting: dict[ObjectRef, str] = field(default_factory=dict)  # and why
     preempted: dict[ObjectRef, tuple[Cause, ObjectRef]] = field(default_factory=dict)  # why, and for whom
-    places: dict[ObjectRef, Domains] = field(default_factory=dict)  # of those let in by a topology
+    places: dict[ObjectRef, dict[str, Seats]] = field(default_factory=dict)  # by pod set, where a topology has seats
 
 
 def admit_waiting(
@@ -74,4 +82,14 @@ def _keep_admitted(result: Admissions, snapshot: Snapshot, settled: Settled, nam
             ref, admission = names[assignment.gang], snapshot.state_of(assignment.gang).admission
             result.admitted[ref] = assignment
             if admission is not None and admission.topology:
-                result.places[ref] = admission.topology
+                result.places[ref] = _places(snapshot, admission)
+
+
+def _places(snapshot: Snapshot, admission: Admission) -> dict[str, Seats]:
+    found = {}
+    for name, domains in sorted(admission.topology.items()):
+        flavors = [snapshot.flavors[each] for each in sorted(set(admission.flavors.get(name, {}).values()))]
+        topology = next((snapshot.topologies[each.topology] for each in flavors if each.topology), None)
+        if topology is not None and domains:
+            found[name] = Seats(topology.levels[-len(domains[0].values) :], domains)
+    return found

@@ -209,10 +209,9 @@ def placed(level: str | None, pods: int, rules: KueueRules = TO_THE_LETTER, **gp
 
 
 def test_a_gang_stands_in_one_domain_of_the_level_that_it_asks_for() -> None:
-    result = placed(RACK, 6, n1a=4, n1b=4, n2a=4)
-    ((where,),) = [each.values() for each in result.places.values()]
-    assert {each.values[-1]: each.count for each in where} == {"n1a": 3, "n1b": 3} or sum(e.count for e in where) == 6
-    assert all(each.values[-1] in ("n1a", "n1b") for each in where)
+    (where,) = [each["main"] for each in placed(RACK, 6, n1a=4, n1b=4, n2a=4).places.values()]
+    assert where.levels == (RACK, HOST) and sum(each.count for each in where.domains) == 6
+    assert {each.values for each in where.domains} == {("r1", "n1a"), ("r1", "n1b")}
     assert names(placed(RACK, 6, n1a=4, n2a=4)) == []
     assert names(placed(None, 6, n1a=4, n2a=4)) == ["w"]
 

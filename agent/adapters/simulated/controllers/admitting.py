@@ -5,11 +5,11 @@ a queue that changed; where starts are held for large gangs, whatever makes room
 its nodes at once. What follows for an admitted gang's job and pods is `workloads.py`'s business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.adapters.kubernetes.owners import Key, key_of as key_of_ref
-from agent.adapters.scheduler.admitting import admit_waiting
+from agent.adapters.scheduler.admitting import Seats, admit_waiting
 from agent.adapters.scheduler.mapping import snapshot_of
 from agent.adapters.simulated import pods
 from agent.adapters.simulated.control import Control
@@ -59,7 +59,7 @@ class Admitting:
         for ref, (cause, for_whom) in result.preempted.items():
             self._preempt(ref, cause, for_whom, view)
         for ref, assignment in result.admitted.items():
-            self._admit(waiting[ref], assignment)
+            self._admit(waiting[ref], assignment, result.places.get(ref, {}))
         for ref, why in result.waiting.items():
             self._wait(waiting[ref], why)
 
@@ -68,7 +68,7 @@ class Admitting:
             return False
         return not view.gangs[ref_of(gang)].running and not self._control.pinning.pinned(gang)
 
-    def _admit(self, gang: JsonObject, assignment: Assignment) -> None:
+    def _admit(self, gang: JsonObject, assignment: Assignment, places: Mapping[str, Seats]) -> None:
         queue = (assignment.queue or "").rpartition("/")[2]
         reserved = f"Quota reserved in ClusterQueue {queue}" if queue else "No queue applies"
         said = [
@@ -79,7 +79,7 @@ class Admitting:
         if is_workload(gang):
             said.append(pods.said("PodsReady", False, "WaitForStart", NOT_READY))
         conditions = pods.with_conditions(gang, self._control.now, *said)
-        status = {"conditions": conditions, "admission": _admission(queue, assignment)}
+        status = {"conditions": conditions, "admission": _admission(queue, assignment, places)}
         if self._control.patch(gang, {"status": status}):
             waited_s = int((self._control.now - queued_at(gang, self._control.now)).total_seconds())
             self._control.event(gang, "Normal", "QuotaReserved", f"{reserved}, wait time since queued was {waited_s}s")
@@ -136,14 +136,33 @@ def _has_quota(gang: JsonObject | None) -> bool:
     return gang is not None and holds_quota(gang) and not pods.holds(gang, "Finished")
 
 
-def _admission(queue: str, assignment: Assignment) -> dict[str, Any]:
+def _admission(queue: str, assignment: Assignment, places: Mapping[str, Seats]) -> dict[str, Any]:
+    """As v1beta2 writes it; `places` by pod set, where a topology has seats."""
     return {
         "clusterQueue": queue,
         "podSetAssignments": [
-            {"name": name, "count": count, "flavors": dict(assignment.flavors.get(name, {}))}
+            {
+                "name": name,
+                "count": count,
+                "flavors": dict(assignment.flavors.get(name, {})),
+                **({"topologyAssignment": _topology(places[name])} if name in places else {}),
+            }
             for name, count in assignment.counts.items()
         ],
     }
+
+
+def _topology(place: Seats) -> dict[str, Any]:
+    """Each domain a slice of its own: Kueue packs many into one where their names are alike."""
+    slices = [
+        {
+            "domainCount": 1,
+            "valuesPerLevel": [{"universal": value} for value in each.values],
+            "podCounts": {"universal": each.count},
+        }
+        for each in place.domains
+    ]
+    return {"levels": list(place.levels), "slices": slices}
 
 
 def _is_requeued(gang: JsonObject | None) -> bool:
