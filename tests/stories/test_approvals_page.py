@@ -74,10 +74,19 @@ def test_every_code_on_the_page_is_one_of_the_product() -> None:
     table = PAGE.split("## What does not count")[1].split("## Obligations")[0]
     named = {code for code in re.findall(r"`([a-z_.]+)`", table) if code not in ("approval", "issuer", "expired")}
     root = Path(__file__).parents[2] / "agent"
-    files = ["domain/counting.py", "domain/identity.py", "answering.py", "adapters/store/desk.py"]
+    files = ["domain/counting.py", "domain/identity.py", "answering.py", "adapters/store/desk.py", "web/forms.py"]
     code = "".join((root / file).read_text(encoding="utf-8") for file in (*files, "actions/base.py"))
     missing = {name for name in named if f'"{name}"' not in code}
-    assert missing == {"aud", "azp", "iat", "malformed"}, "those are the ends of token.*"
+    assert missing == {"aud", "azp", "iat", "typ", "malformed"}, "those are the ends of token.*"
+
+
+def test_every_test_that_the_page_names_is_one() -> None:
+    named = set(re.findall(r"`(test_[a-z_0-9]+)`", PAGE))
+    tests = Path(__file__).parents[1]
+    written = {
+        name for file in tests.rglob("test_*.py") for name in re.findall(r"def (test_\w+)\(", file.read_text("utf-8"))
+    }
+    assert named - written == set() and len(named) > 30
 
 
 def test_the_numbers_on_the_page() -> None:
