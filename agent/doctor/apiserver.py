@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from agent.adapters.kubernetes.examination import Access, Examination
 from agent.adapters.kubernetes.leasing import CLIENT_GO
-from agent.adapters.kubernetes.rbac import Rule, rules
+from agent.adapters.kubernetes.rbac import ACTS, Rule, rules
 from agent.config import Settings
 from agent.doctor.finding import Finding, fail, ok, warn
 from agent.ports import ClusterFault, NotFound
@@ -48,7 +48,7 @@ def rights(server: Examination, settings: Settings) -> Iterator[Finding]:
             continue
         named = ", ".join(str(each) for each in missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
         said = f"{len(missing)} of {len(asked)} are missing: {named}"
-        if settings.observes and not any(access.verb in ("get", "list", "watch") for access in missing):
+        if settings.observes and role == ACTS:
             yield warn(what, said, "enough to observe; kubectl apply -f deploy/kubernetes/rbac.yaml to act")
         else:
             yield fail(what, said, "kubectl apply -f deploy/kubernetes/rbac.yaml")

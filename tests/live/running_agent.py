@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,20 @@ class Running:
         line = {"node": node, "line": f"NVRM: Xid (PCI:0000:b3:00): {code}, GPU has fallen off the bus"}
         headers = {"Content-Type": "application/x-ndjson"}
         return httpx.post(f"{self.url}/v1/logs", content=json.dumps(line), headers=headers, timeout=10)
+
+    def post_event(self, node: str, identity: str) -> httpx.Response:
+        """The same fault by a CloudEvent whose name the sender gives: whoever gets it knows it for the same."""
+        event = {
+            "specversion": "1.0",
+            "id": identity,
+            "source": "tests",
+            "type": "dev.watchkeeper.gpu.xid",
+            "subject": f"Node/{node}",
+            "time": datetime.now(UTC).isoformat(),
+            "data": {"node": node, "xid": 79},
+        }
+        headers = {"Content-Type": "application/cloudevents+json"}
+        return httpx.post(f"{self.url}/v1/cloudevents", content=json.dumps(event), headers=headers, timeout=10)
 
     def stop(self) -> int:
         if self.process.poll() is None:

@@ -1,0 +1,69 @@
+"""Two agents on one cluster without leader election, as nobody should run them: each step is done once all the same.
+
+They share a log in PostgreSQL and nothing else; both are told of the same fault at once, and both want to act.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from control_plane import ControlPlane
+from fake_nodes import make_nodes
+from postgresql import OWNER, READER, REDACTOR, WRITER, Postgresql
+from running_agent import Running
+from servers import wait_for
+from sqlalchemy.engine import make_url
+
+from audit.log import Log
+from audit.storage.migrate import migrate
+
+FAULTS = 4
+
+
+@pytest.fixture
+def database() -> Iterator[Postgresql]:
+    server = Postgresql()
+    server.sql("DROP DATABASE IF EXISTS audit WITH (FORCE)")
+    server.sql(f"CREATE DATABASE audit OWNER {OWNER}")
+    server.sql(f"GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}", database="audit")
+    migrate(make_url(server.url(OWNER)), writers=(WRITER,), readers=(READER,), redactors=(REDACTOR,))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def both(plane: ControlPlane, database: Postgresql, tmp_path: Path) -> Iterator[list[Running]]:
+    shared = {"log": database.url(WRITER), "leader_election": False}
+    agents = [Running(tmp_path, plane.admin, name, **shared) for name in ("one", "other")]
+    yield agents
+    for agent in agents:
+        agent.stop()
+
+
+def test_each_step_is_done_once(plane: ControlPlane, database: Postgresql, both: list[Running]) -> None:
+    nodes = make_nodes(plane.api, FAULTS, prefix="twice")
+    for agent in both:
+        agent.leads()
+    for node in nodes:
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda agent, node=node: agent.post_event(node, f"fault-{node}"), both))
+        assert [answer.status_code for answer in answers] == [202, 202]
+    for node in nodes:
+        wait_for(f"{node} is cordoned", lambda node=node: _cordoned(plane, node))
+    with Log.open(database.url(READER)) as log:
+        intents = [record.payload for record in log.query(kind="intent")]
+        opened = Counter(record.payload["id"] for record in log.query(kind="incident"))
+    cordons = Counter(i["object"]["name"] for i in intents if i["action"] == "cordon_node")
+    assert cordons == Counter(nodes)
+    assert len(opened) == FAULTS  # the same fault has the same name in both
+    assert all(agent.process.poll() is None for agent in both)
+    for node in nodes:
+        plane.api.delete({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
+
+
+def _cordoned(plane: ControlPlane, node: str) -> bool:
+    return bool(plane.api.get("v1", "Node", node)["spec"].get("unschedulable"))
