@@ -23,7 +23,16 @@ from agent.ports import AnswerRefused
 Begin = Callable[..., Story]
 PAGE = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text(encoding="utf-8")
 SETTINGS, ISSUERS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-LOST, *SHOWN = [block.split("\n") for block in re.findall(r"```text\n(.*?)\n *```", PAGE, re.DOTALL)]
+
+
+def _blocks(heading: str) -> list[list[str]]:
+    """What is shown under that heading."""
+    section = PAGE.split(f"{heading}\n")[1].split("\n## ")[0]
+    return [block.split("\n") for block in re.findall(r"```text\n(.*?)\n *```", section, re.DOTALL)]
+
+
+(LOST,) = _blocks("### What is lost")
+SHOWN = _blocks("## A worked example")
 
 
 def test_the_settings_are_read_as_written(tmp_path: Path) -> None:
