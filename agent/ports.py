@@ -6,14 +6,14 @@ Faults are the exceptions of `agent.faults`, with the cause chained. A refusal i
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, NoReturn, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from agent.domain.approval import Answer, ApprovalRequest, Person, Rules
+from agent.desk import AnswerRefused as AnswerRefused, ApprovalDesk as ApprovalDesk
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident, IncidentState
 from agent.domain.outcome import PastAction
-from agent.domain.proposal import Prediction, Refusal
+from agent.domain.proposal import Prediction
 from agent.domain.signal import Signal
 from agent.domain.standing import Standing
 from agent.domain.thresholds import Thresholds
@@ -335,48 +335,6 @@ class Incidents(Protocol):
     def last_closed(self, key: str) -> tuple[Incident, IncidentState, datetime] | None:
         """The newest closed incident of this key, with the time of its close."""
         ...
-
-
-class ApprovalDesk(Protocol):
-    """One durable record per request, whatever the door. An answer never acts: it is read by the workflow."""
-
-    def open(self, request: ApprovalRequest) -> ApprovalRequest:
-        """Idempotent by request id: the stored request stands."""
-        ...
-
-    def get(self, request: str) -> ApprovalRequest | None: ...
-
-    def pending(self) -> list[ApprovalRequest]: ...
-
-    def answer(self, request: str, answer: Answer, person: Person, rules: Rules = ...) -> ApprovalRequest:
-        """Adds an answer. Raises AnswerRefused when it may not count (wrong digest, stranger, late, twice)."""
-        ...
-
-    def refuse(self, request: str, answer: Answer, refusal: Refusal) -> NoReturn: ...
-
-    def time_out(self, request: str) -> ApprovalRequest:
-        """The next tier is asked, or it expires, if the time of those who are asked is over."""
-        ...
-
-    def proven(self, request: str) -> ApprovalRequest | Refusal:
-        """The request as the log has it; a refusal, on the record, where the desk shows anything else."""
-        ...
-
-    def consume(self, request: str) -> bool:
-        """Uses the approval up; False where it is not approved any more, or used already."""
-        ...
-
-    def close(self, request: str, state: str, why: str = "") -> None:
-        """Expired, cancelled or consumed."""
-        ...
-
-
-class AnswerRefused(Exception):
-    """An answer that does not count; `code` says why: stale_digest, not_pending, not_in_group, answered_already …"""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class StillThinking(Exception):
