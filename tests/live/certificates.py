@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -22,19 +22,22 @@ LASTS = timedelta(days=365)  # Kueue makes anew what has less than 90 days left
 BEGAN = timedelta(minutes=5)  # two clocks of one machine may differ by as much
 LEEWAY = timedelta(minutes=1)  # for which an API server still takes a token that has run out
 _COORDINATE_BYTES = 32  # of P-256
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
-def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
+def pem_of(key: Key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
 
 
 class Authority:
-    """`known_as`: some look for the authority's own name where those of servers stand."""
+    """`like_kueue`: with its name among those of servers, and a key in PKCS #1, as Kueue makes its own."""
 
-    def __init__(self, name: str, known_as: str = "") -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, name: str, like_kueue: bool = False) -> None:
+        self._key: Key = (
+            rsa.generate_private_key(65537, 2048) if like_kueue else ec.generate_private_key(ec.SECP256R1())
+        )
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = x509.KeyUsage(
             digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=True,
@@ -45,8 +48,8 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
         )
-        if known_as:
-            made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(known_as)]), critical=False)
+        if like_kueue:
+            made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         self.certificate = made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         self.key = pem_of(self._key)
 
@@ -78,7 +81,7 @@ class Authority:
         signed = made.sign(self._key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.PEM), pem_of(key)
 
-    def _of(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, lasts: timedelta) -> x509.CertificateBuilder:
+    def _of(self, subject: x509.Name, key: Key, lasts: timedelta) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()

@@ -110,5 +110,6 @@ def reference(api_version: str, kind: str, name: str, namespace: str = "") -> Js
 
 def condition(of: Json, kind: str) -> str:
     """True, False, Unknown, or nothing where it is not there."""
-    found = [c["status"] for c in of.get("status", {}).get("conditions", ()) if c["type"] == kind]
+    said = of.get("status", {}).get("conditions") or ()  # null of a CRD that was just made
+    found = [each["status"] for each in said if each["type"] == kind]
     return str(found[0]) if found else ""

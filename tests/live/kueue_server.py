@@ -59,7 +59,7 @@ class Kueue:
 
     def __init__(self, plane: ControlPlane, **settings: Any) -> None:
         self._plane, self._folder = plane, plane.folder / "kueue"
-        self._authority = Authority(CA, known_as=CA)
+        self._authority = Authority(CA, like_kueue=True)
         self._folder.mkdir()
         self._ports = {name: free_port() for name in ("webhook", "health", "metrics")}
         plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -137,7 +137,7 @@ def _named(made: Json) -> Json:
     if made["kind"] in ("Role", "RoleBinding", "ServiceAccount"):
         made["metadata"]["namespace"] = NAMESPACE
     for rule in made.get("rules", ()):
-        if "admissionregistration.k8s.io" in rule["apiGroups"] and "resourceNames" in rule:
+        if "admissionregistration.k8s.io" in rule.get("apiGroups", ()) and "resourceNames" in rule:
             rule["resourceNames"] = [PREFIX + name for name in rule["resourceNames"]]
     return made
 
