@@ -161,3 +161,11 @@ def test_a_grant_without_a_tenant_names_each_and_reaches_nobody_else(asking: Any
     assert call("grant", "requeue_gang", "--as", "dana", *WHY).exit_code == 0
     granted = [record.payload for record in asking.log.query(kind="level_changed")]
     assert [(each["tenant"], each["evidence"]["succeeded"]) for each in granted] == [("research", 40), ("vision", 50)]
+
+
+def test_what_belongs_to_no_tenant_is_not_granted_along_with_those_that_do(asking: Any) -> None:
+    """A level for it would be one for every tenant, also for whom nothing was ever done."""
+    requeued(asking, "research", 40)
+    requeued(asking, "", 40)
+    assert call("grant", "requeue_gang", "--as", "dana", *WHY).exit_code == 0
+    assert [record.payload["tenant"] for record in asking.log.query(kind="level_changed")] == ["research"]

@@ -18,7 +18,13 @@ HOSTILE = (
 def hostile(site: WebSite) -> ApprovalRequest:
     """Everything in it that somebody else could have written."""
     asked = request()
-    links = ["javascript:alert(1)", "data:text/html,x", 'https://ok.example/"onmouseover="x', HOSTILE]
+    links = [
+        "javascript:alert(1)",
+        "javascript://x.example/%0aalert(1)",
+        "data:text/html,x",
+        'https://ok.example/"onmouseover="x',
+        HOSTILE,
+    ]
     at = {"kind": "signal", "source": HOSTILE, "statement": HOSTILE, "observed_at": site.clock.now()}
     seen = [Evidence.model_validate({**at, "data": data}) for data in ({"links": links}, {})]
     changed: dict[str, Any] = {
