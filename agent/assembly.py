@@ -190,7 +190,7 @@ def assemble(
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)
     refused = refused_by(ledger, world.clock)
-    forecaster = SchedulerForecaster(settings.reservations)
+    forecaster = SchedulerForecaster(settings.reservations, odd=lambda ref, why: refused("objects", str(ref), why))
     reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger, in_turn=in_turn)
     ports = Ports(
         clock=world.clock,

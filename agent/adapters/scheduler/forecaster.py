@@ -59,10 +59,23 @@ def _kindly() -> KueueRules:
     return KINDLY
 
 
+def _to_nobody(ref: ObjectRef, why: str) -> None:
+    """Nobody asked."""
+
+
 class SchedulerForecaster:
-    def __init__(self, reservations: Reservations | None = None, kueue: Callable[[], KueueRules] = _kindly) -> None:
-        """`reservations`: as the queues of our own hold starts; None: they hold none. `kueue`: how Kueue is set up."""
-        self._reservations, self._kueue = reservations, kueue
+    def __init__(
+        self,
+        reservations: Reservations | None = None,
+        kueue: Callable[[], KueueRules] = _kindly,
+        odd: Callable[[ObjectRef, str], None] = _to_nobody,
+    ) -> None:
+        """`reservations`: as the queues of our own hold starts; None: they hold none. `kueue`: how Kueue is set up.
+
+        `odd` is told once, and again when it changes, of each object that cannot be counted with.
+        """
+        self._reservations, self._kueue, self._odd = reservations, kueue, odd
+        self._told: Mapping[ObjectRef, str] = {}
         self._asked: _Asked | None = None
 
     def what_if(self, view: ClusterView, changes: Sequence[Mapping[str, Any]]) -> Prediction:
@@ -80,11 +93,18 @@ class SchedulerForecaster:
     def _asked_about(self, view: ClusterView) -> _Asked:
         if self._asked is None or self._asked.view is not view:
             seen = mapped(view, self._kueue())
+            self._tell({**seen.queues.unreadable, **seen.left_out})
             snapshot = seen.snapshot
             settings = scheduling(snapshot, self._reservations, seen.queues.rules)
             without = what_if(snapshot, [], view.taken_at.timestamp(), settings=settings)
             self._asked = _Asked(view, snapshot, settings, without, ends_of(view))
         return self._asked
+
+    def _tell(self, odd: Mapping[ObjectRef, str]) -> None:
+        for ref in sorted(odd, key=str):
+            if self._told.get(ref) != odd[ref]:
+                self._odd(ref, odd[ref])
+        self._told = odd
 
     def seats(self, view: ClusterView, gang: ObjectRef, changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         wanted = [each for change in changes for each in _changes(view, change)]

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.adapters.kueue.rules import KINDLY, KueueRules
+from agent.adapters.scheduler.amounts import asked_for
 from agent.adapters.scheduler.gangs import flavor_labels, gang_of, plain_gang_of, pod_name, pod_set_of, seconds
 from agent.adapters.scheduler.queues import Queues, queues_of
 from agent.adapters.scheduler.shapes import node_of, priority, shape_of
 from agent.adapters.scheduler.states import state_of
 from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState, ObjectRef, Pod
 from scheduler_core.errors import SchedulerError
-from scheduler_core.model import Gang, Pod as CorePod
+from scheduler_core.model import Gang, Pod as CorePod, PodShape
 from scheduler_core.snapshot import Snapshot
 
 _MALFORMED = (ValueError, TypeError, AttributeError)  # what a reader of strangers' JSON raises
@@ -22,7 +23,10 @@ _MALFORMED = (ValueError, TypeError, AttributeError)  # what a reader of strange
 
 @dataclass(frozen=True)
 class Mapped:
-    """`left_out`: gangs that nobody can count with, and why; their pods stand as pods of nobody."""
+    """`left_out`: what nobody can count with, and why.
+
+    The pods of such a gang stand as pods of nobody. Such a pod keeps what it holds; where it would go is not foreseen.
+    """
 
     snapshot: Snapshot
     queues: Queues
@@ -52,7 +56,7 @@ def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
     )
     for ref, core in gangs.items():
         _restore(snapshot, view, view.gangs[ref], core, queues)
-    _add_pods(snapshot, view, gangs, queues)
+    left_out |= _add_pods(snapshot, view, gangs, queues)
     return Mapped(snapshot, queues, left_out)
 
 
@@ -76,8 +80,12 @@ def _restore(snapshot: Snapshot, view: ClusterView, gang: DomainGang, core: Gang
         snapshot.restore(core.name, replace(state, admission=admission))
 
 
-def _add_pods(snapshot: Snapshot, view: ClusterView, gangs: Mapping[ObjectRef, Gang], queues: Queues) -> None:
+def _add_pods(
+    snapshot: Snapshot, view: ClusterView, gangs: Mapping[ObjectRef, Gang], queues: Queues
+) -> dict[ObjectRef, str]:
+    """Those whose wishes cannot be read, and why."""
     taken: dict[str, dict[str, int]] = {}
+    odd: dict[ObjectRef, str] = {}
     for _, pod in sorted(view.pods.items()):
         if pod.phase not in ("Pending", "Running"):
             continue
@@ -86,11 +94,16 @@ def _add_pods(snapshot: Snapshot, view: ClusterView, gangs: Mapping[ObjectRef, G
         if core is not None:
             pod_set = pod_set_of(pod, core, taken.setdefault(core.name, {}))
             taken[core.name][pod_set] = taken[core.name].get(pod_set, 0) + 1
-        made = core_pod(view, pod, core, pod_set, queues)
+        try:
+            made = core_pod(view, pod, core, pod_set, queues)
+        except _MALFORMED as wrong:
+            odd[pod.ref] = str(wrong)
+            made = _core_pod(pod, core, pod_set, PodShape(requests=asked_for(pod.requests)))
         if pod.node is not None and pod.node in view.nodes:
             snapshot.put_pod(made, pod.node)
-        elif pod.node is None and core is None and not pod.terminating:
+        elif pod.node is None and core is None and not pod.terminating and pod.ref not in odd:
             snapshot.wait(made)
+    return odd
 
 
 def core_pod(view: ClusterView, pod: Pod, gang: Gang | None, pod_set: str | None, queues: Queues) -> CorePod:
@@ -98,20 +111,19 @@ def core_pod(view: ClusterView, pod: Pod, gang: Gang | None, pod_set: str | None
     spec = view.objects.get(pod.ref, {}).get("spec")
     domain_gang = view.gangs.get(pod.gang) if pod.gang and gang else None
     extra = flavor_labels(view, domain_gang, queues, pod_set or "") if domain_gang else {}
-    shape = shape_of(spec if isinstance(spec, dict) else {}, extra)
+    return _core_pod(pod, gang, pod_set, shape_of(spec if isinstance(spec, dict) else {}, extra))
+
+
+def _core_pod(pod: Pod, gang: Gang | None, pod_set: str | None, shape: PodShape) -> CorePod:
     return CorePod(
         name=pod_name(pod),
         gang=gang.name if gang else None,
         pod_set=pod_set,
         owner=str(pod.owner) if pod.owner else None,
-        priority=gang.priority if gang else priority_of(spec),
+        priority=gang.priority if gang else priority(pod.priority),
         created_s=seconds(pod.created_at),
         requests=shape.requests,
         node_selector=shape.node_selector,
         tolerations=shape.tolerations,
         required_node_affinity=shape.required_node_affinity,
     )
-
-
-def priority_of(spec: object) -> int:
-    return priority(spec.get("priority") if isinstance(spec, dict) else None)

@@ -49,13 +49,18 @@ class Shared:
 
     def _one(self, value: Any) -> Any:
         """A part is known by its own parts, which are shared already and so are told apart by identity."""
-        if isinstance(value, dict):
-            inner = {self._one(name): self._one(each) for name, each in value.items()}
-            return self._parts.setdefault(("{", *((id(name), id(each)) for name, each in inner.items())), inner)
-        if isinstance(value, list):
+        kind, parts = type(value), self._parts
+        if kind is str:
+            return parts.setdefault(value, value)
+        if kind is dict:
+            inner = {parts.setdefault(name, name): self._one(each) for name, each in value.items()}
+            return parts.setdefault((dict, *map(id, inner), *map(id, inner.values())), inner)
+        if kind is list:
             items = [self._one(each) for each in value]
-            return self._parts.setdefault(("[", *(id(each) for each in items)), items)
-        return self._parts.setdefault((type(value), value), value)
+            return parts.setdefault((list, *map(id, items)), items)
+        if value is None or kind is bool:
+            return value
+        return parts.setdefault((kind, value), value)
 
 
 def _metadata(metadata: Any) -> Any:
