@@ -38,7 +38,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(plane: ControlPlane, tmp_path: Path) -> Desk:
+    plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "watchkeeper"}})
     return Desk(tmp_path)
 
 
@@ -50,10 +51,13 @@ def role_rules(*but: str) -> list[dict[str, Any]]:
     ]
 
 
+def failing(found: Found) -> list[str]:
+    return [f"{each['check']}: {each['said']}" for each in found.values() if each["state"] == "fail"]
+
+
 def test_all_is_well_with_the_rights_that_are_written(plane: ControlPlane, desk: Desk) -> None:
-    plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "watchkeeper"}})
     status, found = desk.ask(kubeconfig=str(plane.as_account("doctor-all", role_rules())))
-    assert status == 0
+    assert (status, failing(found)) == (0, [])
     assert found["API server"]["said"].startswith("v1.")
     assert "doctor-all" in found["API server"]["said"]
     assert {each["state"] for name, each in found.items() if name.startswith("rights")} == {"ok"}
@@ -75,7 +79,7 @@ def test_rights_that_are_missing_are_named_with_the_remedy(plane: ControlPlane, 
 
 def test_to_observe_no_right_to_act_is_needed(plane: ControlPlane, desk: Desk) -> None:
     status, found = desk.ask(kubeconfig=str(plane.as_account("doctor-observes", role_rules("watchkeeper-acts"))))
-    assert status == 0
+    assert (status, failing(found)) == (0, [])
     assert found["rights: watchkeeper-acts"]["state"] == "warn"
 
 
