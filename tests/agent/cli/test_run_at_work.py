@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from agent.adapters.gated import GatedCluster
 from agent.adapters.inbound.logs import read_logs
 from agent.adapters.simulated.world import World
 from agent.adapters.telemetry import logs
-from agent.adapters.telemetry.tracing import ids_of, sending_to
+from agent.adapters.telemetry.tracing import NoTraces, ids_of, sending_to, traces_for
 from agent.cli.post import Post, post_of
 from agent.cli.run import _as_observed
 from agent.cli.turn import Turn, begin
@@ -242,3 +244,41 @@ def test_each_line_of_the_log_names_incident_and_action(house: Callable[..., Hou
     assert (slow["incident"], slow["stage"]) == (incident, "execute")
     assert slow["action"] == f"{here.recorded('proposal')[0]['id']}/0"
     assert slow["message"] == "slow \x1b[31m\nanswer"
+
+
+def test_traces_are_off_unless_an_endpoint_is_set() -> None:
+    assert isinstance(traces_for("0", {}), NoTraces)
+    assert isinstance(
+        traces_for("0", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}), NoTraces
+    )
+
+
+def test_traces_are_sent_by_otlp_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Not worth a line each."""
+
+    server = HTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+    traces = traces_for("0", {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+    with traces.stage("judge", "inc-1"):
+        traces.record("verdict", {"decision": "deny", "text": SECRET})
+    traces.record("incident_closed", {"incident": "inc-1", "state": "refused"})
+    traces.close()
+    server.shutdown()
+    server.server_close()
+    assert {path for path, _ in got} == {"/v1/traces"}
+    sent = b"".join(body for _, body in got)
+    assert b"judge" in sent and b"inc-1" in sent and b"refused" in sent
+    assert SECRET.encode() not in sent
