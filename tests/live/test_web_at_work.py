@@ -82,7 +82,7 @@ def test_a_person_approves_on_the_page(
         assert [each for each in tab.complaints if "Content Security Policy" in each] == []
     wait_for("the gang", lambda: "requeue_gang" in agent.done(), ANSWER_S)
     records = agent.ask("audit", "query", "--kind", "approval")["records"]
-    (answer,) = [each["payload"] for each in records if each["payload"].get("counted") is True]
+    (answer,) = [each["payload"] for each in records if each["payload"]["decision"] == "approve"]
     assert (answer["by"], answer["door"], answer["account"]) == ("alice", "oidc", f"{NAME}#alice-1")
 
 
