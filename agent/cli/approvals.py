@@ -183,7 +183,7 @@ def _answer(
 
     claims = claims_here(options.by)
     with opened(options.config, options.db) as house:
-        found = _found(house, request)
+        found = _found(house, request, approved_too=decision == "withdraw")
         digest = options.digest or found.digest
         if found.digest.startswith(digest):
             digest = found.digest
@@ -231,12 +231,14 @@ def show_page(request: ApprovalRequest, config: Path | None) -> None:
         out.print(Text(clean(line.text), style=line.style))
 
 
-def _found(house: House, given: str) -> ApprovalRequest:
-    """The request of that id, or the only one that waits and whose id begins so."""
+def _found(house: House, given: str, *, approved_too: bool = False) -> ApprovalRequest:
+    """The request of that id, or the only one that waits (or that may still be taken back) and whose id begins so."""
     found = house.store.desk.get(given)
     if found:
         return found
-    alike = [request for request in house.store.desk.pending() if request.id.startswith(given)]
+    newest = house.store.desk.listed(limit=LIMIT_DEFAULT) if approved_too else []
+    approved = [request for request in newest if request.state.value == "approved"]
+    alike = [request for request in (*house.store.desk.pending(), *approved) if request.id.startswith(given)]
     if len(alike) == 1:
         return alike[0]
     said = f"{len(alike)} requests begin with {given}." if alike else f"There is no request {given}."

@@ -137,14 +137,17 @@ def _edited(thread: Thread, request: ApprovalRequest) -> Thread:
 
 
 def _tell_who_is_asked(request: ApprovalRequest, ports: Ports) -> None:
-    """Each tier when its turn comes. The doors show the request; here a person is told that there is one."""
+    """Each tier when its turn comes, and again when a yes was taken back. The doors show the request; here a person is
+    told that there is one."""
     proposal, until = request.proposal, rfc3339(request.expires_at)
+    back = [answer for answer in request.answers if answer.decision == "withdraw"]
+    anew = f"{back[-1].by} took the yes back ({back[-1].reason}): " if back else ""
     message = (
-        f"{request.id}: may the agent do {proposal.action} on {proposal.target}? {proposal.statement} "
+        f"{request.id}: {anew}may the agent do {proposal.action} on {proposal.target}? {proposal.statement} "
         f"Answer until {until}: watchkeeper approvals show {request.id}"
     )
     for group in request.asked.groups:
-        key = f"{request.id}/asked/{request.tier}/{group.name}"
+        key = f"{request.id}/asked/{request.tier}/{group.name}{f'/{len(back)}' if back else ''}"
         tell(ports.notifier, ports.ledger, f"group:{group.name}", proposal.target, message, key=key)
 
 

@@ -42,6 +42,10 @@ def test_a_yes_that_is_taken_back_in_the_notice_is_asked_for_again(begin: Begin)
     story.passes(minutes=20)
     assert story.changes() == []
     assert [each.id for each in story.asked()] == [request], "the same request waits again"
+    assert any(
+        "alice took the yes back (they have a deadline): may the agent" in told
+        for told in story.told("group:gpu-oncall")
+    )
     story.answers("approve", by="bob").passes(minutes=20)
     assert story.changes() == [f"patch {NOTEBOOK}"]
 

@@ -30,7 +30,7 @@ SENSITIVE: Mapping[str, frozenset[str]] = {
     "refused": frozenset({"reason"}),
     "incident_closed": frozenset({"by", "reason"}),
     "break_glass": frozenset({"by", "account", "reason", "skipped"}),
-    "approval_requested": frozenset({"requested_by", "editors"}),
+    "approval_requested": frozenset({"requested_by", "editors", "editor_accounts"}),
     "level_changed": frozenset({"by", "reason"}),
     "log_read": frozenset({"by", "asked", "role", "text"}),
 }

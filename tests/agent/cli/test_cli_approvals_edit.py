@@ -61,6 +61,25 @@ def test_the_glass_is_broken_with_a_reason_by_whoever_may(house: Any, monkeypatc
     assert "carol approved by BREAK-GLASS, without the others, at" in page
 
 
+def test_a_yes_is_taken_back_by_who_gave_it(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "alice")
+    assert call("approve", "apr-1").exit_code == 0
+    assert call("withdraw", "apr-1").exit_code == 2, "it wants a reason"
+    monkeypatch.setattr("agent.cli.house.login_of", lambda uid: "bob")
+    assert "[nothing_to_withdraw]" in call("withdraw", "apr-1", "--reason", "not mine").stderr
+    approved = call("approve", "apr-1", "--json")
+    assert json.loads(approved.stdout)["state"] == "approved"
+    back = call("withdraw", "apr-1", "--reason", "they have a deadline")
+    assert back.exit_code == 0 and "the yes is taken back. Still wanted: gpu-oncall." in back.stdout
+    assert "bob took the yes back at" in " ".join(call("show", "apr-12345678").stdout.split())
+    (record,) = [
+        r
+        for r in house.log.query(kind="approval", approver="bob")
+        if r.payload["decision"] == "withdraw" and r.payload["counted"]
+    ]
+    assert record.payload["reason"] == "they have a deadline"
+
+
 def test_links_are_shown_and_made_in_the_settings_alone(house: Any) -> None:
     shown = call("link").stdout
     assert "alice" in shown and "slack:T1/U3, terminal:carol" in " ".join(shown.split())
