@@ -1,5 +1,6 @@
 """The cluster followed while things go wrong: what is seen is what is so, or it is said that nothing is seen."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,6 +90,30 @@ def test_a_history_that_etcd_has_forgotten_is_made_up_for_by_a_list(plane: Contr
     plane.compact()
     plane.restart_api_server()
     wait_for("the node is gone", lambda: not _blind(seen) and "forgotten" not in seen.views.take().nodes)
+
+
+def test_an_etcd_that_was_restored_from_a_backup_is_read_anew(plane: ControlPlane, seen: Seen, tmp_path: Path) -> None:
+    """Its versions count on from an earlier one: a watch from ours would wait for what is long past."""
+    plane.api.create(node("kept"))
+    etcd, backup = plane.folder / "etcd", tmp_path / "backup"
+    plane.etcd.stop()
+    shutil.copytree(etcd, backup)
+    plane.etcd.start()
+    plane.restart_api_server()
+    plane.api.create(node("lost"))
+    for number in range(20):
+        plane.api.merge(reference("v1", "Node", "lost"), {"metadata": {"labels": {"a": str(number)}}})
+    seen.until("both nodes", lambda view: {"kept", "lost"} <= set(view.nodes))
+    plane.api_server.kill()
+    plane.etcd.stop()
+    shutil.rmtree(etcd)
+    shutil.copytree(backup, etcd)
+    plane.etcd.start()
+    plane.api_server.start()
+    wait_for("the lost node is gone", lambda: not _blind(seen) and "lost" not in seen.views.take().nodes)
+    assert "kept" in seen.views.take().nodes
+    plane.api.create(node("new"))
+    seen.until("the new node", lambda view: "new" in view.nodes)
 
 
 def _blind(seen: Seen) -> bool:

@@ -1,0 +1,166 @@
+"""Steps of proposals on a real API server while something goes wrong: recorded, explained, done once at most."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from control_plane import ControlPlane
+from kube import Json, reference
+from live_world import Seen, WallClock, deployment, node, pod, ref
+from servers import wait_for
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "agent" / "stages"))
+
+from step_field import proposal
+
+from agent.adapters.kubernetes.live.connection import user_agent
+from agent.adapters.ledger import AuditLedger
+from agent.adapters.simulated.world import World
+from agent.chance import NoBoundaries
+from agent.domain.proposal import Step, Verb
+from agent.effects import MARK, Effectors, StepCall, StepResult, StepState, run_step
+from agent.ports import ClusterUnavailable, Unauthorized
+from agent.scenarios.witness import Pager
+from audit.log import Log
+
+WRITES = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+CORDON: Json = {"spec": {"unschedulable": True}}
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    running = ControlPlane(tmp_path_factory.mktemp("stepping"), scheduler=False, kwok=False)
+    running.api.wait("the account of pods", "v1", "ServiceAccount", "default", "default", until=lambda found: True)
+    yield running
+    running.stop()
+
+
+class Steps:
+    """A real log beside a real server. Repairs are not what is tried here: the simulated system stands in."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        self.clock = WallClock()
+        self.seen = Seen(kubeconfig, self.clock)
+        self.log = Log.open(folder / "log.db", durability="memory")
+        repairs = World(7, datetime(2026, 11, 2, 9, tzinfo=UTC), timedelta(seconds=15)).repairs
+        ledger = AuditLedger(self.log, self.clock, "watchkeeper")
+        self._through = Effectors(self.seen.cluster, repairs, Pager(), ledger, NoBoundaries())
+
+    def run(self, step: Step) -> StepResult:
+        now = self.clock.now()
+        return run_step(StepCall(proposal(step), 0, now, since=now), self._through)
+
+    def outcomes(self) -> list[str]:
+        return [f"{r.payload['outcome']}: {r.payload['detail']}" for r in self.log.query(kind="outcome")]
+
+    def close(self) -> None:
+        self.seen.close()
+        self.log.close()
+
+
+@pytest.fixture
+def steps(plane: ControlPlane, tmp_path: Path) -> Iterator[Steps]:
+    made = Steps(plane.admin, tmp_path)
+    yield made
+    made.close()
+
+
+def _cordon(plane: ControlPlane, name: str) -> Step:
+    uid = plane.api.create(node(name))["metadata"]["uid"]
+    return Step(verb=Verb.PATCH, target=ref("v1", "Node", name), body=CORDON, uid=uid)
+
+
+def test_a_step_is_done_once_and_leaves_its_mark(plane: ControlPlane, steps: Steps) -> None:
+    step = _cordon(plane, "plain")
+    assert steps.run(step).state is StepState.DONE
+    assert steps.run(step).state is StepState.DONE
+    found = plane.api.get("v1", "Node", "plain")
+    assert found["spec"]["unschedulable"] and found["metadata"]["annotations"][MARK] == "inc-1/0/0"
+    assert steps.outcomes() == ["succeeded: "]
+
+
+def test_an_object_that_was_deleted_after_the_decision(plane: ControlPlane, steps: Steps) -> None:
+    step = _cordon(plane, "deleted")
+    plane.api.delete(reference("v1", "Node", "deleted"))
+    refused = steps.run(step)
+    assert refused.state is StepState.FAILED and "not found" in refused.detail
+
+
+def test_an_object_that_was_made_again_after_the_decision_is_left_alone(plane: ControlPlane, steps: Steps) -> None:
+    step = _cordon(plane, "again")
+    plane.api.delete(reference("v1", "Node", "again"))
+    plane.api.create(node("again"))
+    refused = steps.run(step)
+    assert refused.state is StepState.FAILED and "another one by now" in refused.detail
+    assert not plane.api.get("v1", "Node", "again")["spec"].get("unschedulable")
+
+
+def test_a_budget_that_forbids_it_is_waited_for(plane: ControlPlane, steps: Steps) -> None:
+    uid = plane.api.create(pod("default", "guarded"))["metadata"]["uid"]
+    plane.api.create(node("carrier"))
+    target = {"apiVersion": "v1", "kind": "Node", "name": "carrier"}
+    binding = {**reference("v1", "Binding", "guarded", "default"), "target": target}
+    plane.api.ask("POST", "/api/v1/namespaces/default/pods/guarded/binding", binding)
+    running = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    plane.api.merge(reference("v1", "Pod", "guarded", "default"), {"status": running}, "status")
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "guarded"}}}
+    budget = {**reference("policy/v1", "PodDisruptionBudget", "keep", "default"), "spec": spec}
+    plane.api.create(budget)
+    step = Step(verb=Verb.EVICT, target=ref("v1", "Pod", "guarded", "default"), uid=uid)
+    held = steps.run(step)
+    assert held.state is StepState.WAITING and "disruption budget" in held.detail
+    assert steps.outcomes() == []
+    plane.api.delete(budget)
+    wait_for("the budget lets go", lambda: steps.run(step).state is StepState.DONE)
+    assert steps.outcomes() == ["succeeded: "]
+
+
+def test_an_expired_token_is_no_answer_and_the_step_is_done_with_the_next_one(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    step = _cordon(plane, "expired")
+    kubeconfig = plane.as_account("expiring", WRITES, lasts=timedelta(seconds=4))
+    steps = Steps(kubeconfig, tmp_path)
+    try:
+        wait_for("the token has run out", lambda: _unauthorized(steps, step), timeout_s=30)
+        assert steps.outcomes() == [] and not plane.api.get("v1", "Node", "expired")["spec"].get("unschedulable")
+        old = kubeconfig.read_text()
+        token = next(line.split(": ", 1)[1] for line in old.splitlines() if line.strip().startswith("token: "))
+        kubeconfig.write_text(old.replace(token, plane.token("expiring")))
+        assert steps.run(step).state is StepState.DONE
+        assert steps.outcomes() == ["succeeded: "]
+    finally:
+        steps.close()
+
+
+def _unauthorized(steps: Steps, step: Step) -> bool:
+    try:
+        steps.seen.cluster.get(step.target)
+    except Unauthorized:
+        with pytest.raises(Unauthorized):
+            steps.run(step)
+        return True
+    return False
+
+
+def test_a_server_that_goes_away_leaves_the_step_open_and_it_is_found_out(plane: ControlPlane, steps: Steps) -> None:
+    step = _cordon(plane, "away")
+    plane.api_server.kill()
+    try:
+        with pytest.raises(ClusterUnavailable):
+            steps.run(step)
+    finally:
+        plane.api_server.start()
+    assert steps.outcomes() == []
+    assert steps.run(step).state is StepState.DONE
+    assert steps.outcomes() == ["succeeded: "]
+
+
+def test_a_scale_by_its_subresource_and_back(plane: ControlPlane, steps: Steps) -> None:
+    uid = plane.api.create(deployment("default", "served", 2))["metadata"]["uid"]
+    web = ref("apps/v1", "Deployment", "served", "default")
+    assert steps.run(Step(verb=Verb.SCALE, target=web, body={"replicas": 0}, uid=uid)).state is StepState.DONE
+    assert plane.api.get("apps/v1", "Deployment", "served", "default")["spec"]["replicas"] == 0
+    assert user_agent() == "watchkeeper", "nothing is done for anybody any more"
