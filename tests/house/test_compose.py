@@ -62,6 +62,8 @@ def test_the_bundle_that_is_built_is_the_one_that_decides_and_of_the_same_settin
     assert folder in SERVICES["policies"]["volumes"] and f"{folder}:ro" in SERVICES["opa"]["volumes"]
     assert f"install --directory --owner watchkeeper {Path(archive).parent}" in _dockerfile()
     assert SERVICES["policies"]["volumes"][0] == SERVICES["agent"]["volumes"][0], "one file of settings"
+    # Who observes decides at this level whatever else is said, and the bundle's digest is of what is said.
+    assert settings().policy_data["autonomy"] == {"default": "observe"}
 
 
 def test_the_fleet_is_of_gpus() -> None:
