@@ -89,6 +89,12 @@ test_approvers_that_nobody_can_read_are_a_deny if {
 	}
 }
 
+test_approvers_that_can_be_read_are_heard if {
+	asked := {{"name": "platform-leads", "count": 1}}
+	decided := verdict(data.watchkeeper.examples.cordon) with data.watchkeeper.guardrails.site as {"approvers": asked}
+	not data.watchkeeper.examples.codes(decided.reasons) == {"main.approvers"}
+}
+
 test_a_person_is_told_whatever_the_approvers if {
 	told := data.watchkeeper.examples.cordon_with({"proposal": {"action": "notify"}})
 	decided := verdict(told) with data.watchkeeper.guardrails.site as {"approvers": "leads"}

@@ -132,7 +132,24 @@ lacking := [
 	{"history": [object.union(past, {"gangs": null})]},
 	{"history": [object.union(past, {"workloads": null})]},
 	{"history": [object.union(past, {"undo": null})]},
+	{"history": {"first": past}},
 ]
+
+# One entry among others that are whole: it lacks something, or has it of a type before or after the right one.
+odd_ones := array.concat(
+	[object.remove(past, [key]) | some key in ["at", "age_s", "action", "target", "nodes", "gangs", "workloads", "undo"]],
+	[object.union(past, {key: value}) |
+		some key in ["at", "age_s", "action", "nodes", "gangs", "workloads", "undo"]
+		some value in [null, {"x"}]
+	],
+)
+
+test_one_odd_entry_among_others_is_not_enough if {
+	judged(object.union(whole, {"history": [past, past, past]}))
+	every odd in odd_ones {
+		not judged(object.union(whole, {"history": [past, odd, past]}))
+	}
+}
 
 test_what_lacks_one_thing_is_not_enough if {
 	every lack in lacking {

@@ -47,6 +47,9 @@ EQUIVALENT: dict[str, str] = {
     "lib/well_formed.rego: facts_well_formed: is_array(facts.budgets)": (
         "a map is gone through like a list, all else fails below"
     ),
+    "lib/well_formed.rego: facts_well_formed: is_array(facts.evidence)": (
+        "a map is gone through like a list, all else fails below"
+    ),
     "lib/history.rego: alike_on_target: past.target.name == input.proposal.target.name": (
         "the reference on the next line ends in the name; asking for the name first is quicker"
     ),

@@ -40,8 +40,8 @@ test_an_action_is_raised_above_the_default if {
 test_the_lowest_that_applies_counts if {
 	levels := {"default": "act", "actions": {"reclaim_idle_gpu": "act"}, "tenants": {"research": "act_with_approval"}}
 	escalate(data.watchkeeper.examples.reclaim, at(levels)) == {"autonomy.approval"}
-	lower := object.union(levels, {"namespaces": {"research": "suggest"}})
-	deny(data.watchkeeper.examples.reclaim, at(lower)) == {"autonomy.suggest"}
+	lesser := object.union(levels, {"namespaces": {"research": "suggest"}})
+	deny(data.watchkeeper.examples.reclaim, at(lesser)) == {"autonomy.suggest"}
 }
 
 test_one_raised_namespace_of_two_raises_nothing if {

@@ -25,6 +25,11 @@ test_the_same_on_the_same_target_waits if {
 	deny(after(cordon, [past("drain_node", "gpu-7", "2026-11-02T08:59:00Z")]), limits) == set()
 }
 
+test_what_was_asked_for_matters_to_repairs_alone if {
+	earlier := object.union(past("cordon_node", "gpu-7", "2026-11-02T08:31:00Z"), {"parameters": {"operation": "support"}})
+	deny(after(cordon, [earlier]), limits) == {"cooldown.target"}
+}
+
 test_an_action_has_its_own_cooldown if {
 	deny(after(repair, [past("request_node_repair", "gpu-7", "2026-11-02T08:05:00Z")]), limits) == {"cooldown.target"}
 }

@@ -18,10 +18,7 @@ told := [seen.age_s |
 ]
 
 # What must be fresh, in seconds: where nothing was looked at, what was told last is all there is.
-resting contains age if {
-	count(looks) > 0
-	age := max(looks)
-}
+resting contains age if age := max(looks)
 
 resting contains age if {
 	count(looks) == 0
@@ -30,10 +27,7 @@ resting contains age if {
 
 resting contains age if age := idle_age_s
 
-reclaims if {
-	input.proposal.action == "reclaim_idle_gpu"
-	not data.watchkeeper.lib.is_undo
-}
+reclaims if input.proposal.action == "reclaim_idle_gpu"
 
 idle_age_s := data.watchkeeper.lib.age_s(moment) if {
 	reclaims

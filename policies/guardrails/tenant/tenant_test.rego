@@ -47,6 +47,10 @@ test_nobody_reaches_into_what_is_anothers if {
 	limits := scoped(["research"])
 	stranger := {"proposal": {"tenant": "law", "target": {"namespace": "law"}}}
 	deny(object.union(touching(["law", "research"]), stranger), limits) == {"tenant.scope"}
+	elsewhere := data.watchkeeper.examples.cordon_with(object.union(stranger, {"facts": {"namespaces": {
+		"law": {"annotations": {}},
+	}}}))
+	deny(elsewhere, limits) == set()
 	nobodys := {"proposal": {"tenant": ""}}
 	deny(object.union(touching(["law", "research"]), nobodys), limits) == set()
 }
