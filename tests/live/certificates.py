@@ -10,7 +10,6 @@ import base64
 import ipaddress
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -100,9 +99,9 @@ class TokenIssuer:
     def __init__(self, issuer: str) -> None:
         self._issuer, self._key = issuer, ec.generate_private_key(ec.SECP256R1())
 
-    def write(self, file: Path) -> Path:
-        file.write_bytes(pem_of(self._key))
-        return file
+    @property
+    def key(self) -> bytes:
+        return pem_of(self._key)
 
     def token(self, namespace: str, account: str, uid: str, lasts: timedelta) -> str:
         """RFC 7519 by ES256 (RFC 7518, 3.4), with the private claims of Kubernetes; taken for as long as `lasts`, and

@@ -156,7 +156,7 @@ class ControlPlane:
 
     def _api_server(self) -> Part:
         certificate, key = self._authority.server("localhost", HERE, "kubernetes.default.svc", "10.96.0.1")
-        signing = self._tokens.write(self.folder / "accounts.key")
+        signing = self._write("accounts.key", self._tokens.key)
         proxy = self._authority.client("front-proxy")
         tokens = self._write("tokens.csv", f'{self._admin_token},admin,admin,"system:masters"\n'.encode())
         command = [
