@@ -30,6 +30,7 @@ THIRD_PARTY_ROOMS = {
     "cryptography": ("audit/signing.py", "agent/adapters/rego/signature.py"),
     "starlette": ("agent/adapters/inbound/", "agent/adapters/slack/", "agent/web/", "audit/witness_service.py"),
     "slack_bolt": ("agent/adapters/slack/",),
+    "tenacity": ("agent/adapters/kubernetes/",),
     "cronsim": ("agent/evidence/windows.py",),
     "uvicorn": ("agent/adapters/inbound/", "agent/web/"),
     "opentelemetry": ("agent/adapters/telemetry/",),

@@ -20,7 +20,7 @@ from agent.adapters.kubernetes.live.slim import Shared, slim
 from agent.adapters.kubernetes.live.watching import watched
 from agent.ports import ClusterFault, Gone, JsonObject, NotFound, WatchEvent
 
-WATCH_S = 60  # then it is asked for anew: so long at most does a line that died without a word stay unnoticed
+WATCH_S = 30  # then it is asked for anew: a line that died without a word stays unnoticed for 40 s at most
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 SHORTEST_WATCH_S = 1.0  # of a server that ends each watch at once, no more than this often is asked
 UNSERVED_RETRY_S = 60.0  # a CRD is rarely new

@@ -10,7 +10,7 @@ from agent.adapters.kubernetes.live.discovery import Resource
 from agent.adapters.kubernetes.live.refusals import fault_in
 from agent.ports import ClusterUnavailable, WatchEvent
 
-SILENCE_S = 15.0  # how much longer than asked for a watch may last before its line counts as dead
+SILENCE_S = 10.0  # how much longer than asked for a watch may last before its line counts as dead
 
 
 @contextmanager
