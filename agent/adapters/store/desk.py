@@ -151,7 +151,7 @@ class SqlApprovalDesk:
         place, at = f"request {request}", rfc3339(self._clock.now())
         said = {"door": "desk", "place": place, "reason": refusal.message, "code": UNPROVEN, "at": at}
         self._ledger.record("refused", said, attributes=changes.attributes(standing))
-        with suppress(AnswerRefused):
+        with suppress(AnswerRefused, DeskUnavailable):  # a place that is taken by no change lets nothing begin either
             self.close(request, RequestState.CANCELLED.value, refusal.message)
         return refusal
 
@@ -211,7 +211,9 @@ class SqlApprovalDesk:
             payload = self._ledger.find(changes.next_key(request))
             if payload is None:
                 break
-            request = changes.replayed(request, payload)
+            before, request = request, changes.replayed(request, payload)
+            if request == before:
+                break  # a record that changes nothing stands in the place of one that would
         if request is not known:
             self._project(request)
         return request
