@@ -1,4 +1,7 @@
-"""Whether what readers left word of becomes records: asked beside the check of the log, of which notes are no part."""
+"""Whether what readers left word of becomes records: asked beside the check of the log, of which notes are no part.
+
+Whether their guards stand is for `audit.storage.standing_guards`, with all the others.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,6 @@ from audit.verdict import Verdict
 MAX_WAIT_S = 3600
 """An agent takes notes over at every look; one that waits as long as an agent may keep silent is a finding."""
 
-_GUARDS = frozenset({"log_read_notes_update", "log_read_notes_delete", "log_read_notes_truncate"})
-
-_ENABLED = text(
-    "SELECT tgname FROM pg_trigger WHERE tgrelid = 'log_read_notes'::regclass AND NOT tgisinternal AND tgenabled <> 'D'"
-)
 _WAITED_S = text("SELECT extract(epoch FROM clock_timestamp() - CAST(:since AS timestamptz))")
 
 
@@ -40,9 +38,6 @@ def tell_of_reads(url: URL, verdict: Verdict) -> None:
 
 
 def _tell(connection: Connection, verdict: Verdict) -> None:
-    for name in sorted(_GUARDS - {row[0] for row in connection.execute(_ENABLED)}):
-        missing = f"the trigger {name} is gone or off: what readers left word of can be taken away"
-        verdict.warnings.add("guard_missing", None, missing)
     verdict.reads_waiting, verdict.reads_since = counted(connection) or (0, None)
     if verdict.reads_since is None:
         return

@@ -7,7 +7,6 @@ check. `watchkeeper audit migrate` makes all guards anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -40,18 +39,22 @@ _RULES = text("""
         AND relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = 'log_records'::regclass)
     ORDER BY relname, rulename""")
 
+_WITHOUT = "the log is not append-only now"
+_WITHOUT_NOTES = "what readers left word of can be taken away"
+
 
 def look_at_guards(connection: Connection, notes_are_there: bool, warnings: Section) -> None:
     """Adds to the warnings what is missing, off, another or a stranger."""
     schema = log_schema(connection)
     bodies = bodies_of(1, schema) | bodies_of(2, schema) | note_bodies(schema)
-    expected = {guard.name: guard for guard in _expected(notes_are_there)}
+    notes = list(note_guards()) if notes_are_there else []
+    expected = {guard.name: guard for guard in (*guards_of(1), *guards_of(2), *notes)}
     tables = {"tables": [*(table.name for table in metadata.sorted_tables), NOTES_TABLE]}
     found = {row.tgname: row for row in connection.execute(_TRIGGERS, tables) if _place(row) == row.tgname}
     for name, guard in expected.items():
         row = found.get(name)
         if row is None or not row.on:
-            off = f"the trigger {name} is gone or off: the log is not append-only now"
+            off = f"the trigger {name} is gone or off: {_WITHOUT_NOTES if guard in notes else _WITHOUT}"
             warnings.add("guard_missing", None, off)
         elif not _as_made(row, guard, bodies[guard.function]):
             other = f"the trigger {name} is not what this program makes: `watchkeeper audit migrate` makes it anew"
@@ -61,13 +64,6 @@ def look_at_guards(connection: Connection, notes_are_there: bool, warnings: Sect
             warnings.add("guard_unknown", None, f"a trigger {row.tgname!r} on {row.relname} is none of the log's")
     for rule, table in connection.execute(_RULES, tables):
         warnings.add("guard_unknown", None, f"a rule {rule!r} on {table} is none of the log's")
-
-
-def _expected(notes_are_there: bool) -> Iterator[Guard]:
-    yield from guards_of(1)
-    yield from guards_of(2)
-    if notes_are_there:
-        yield from note_guards()
 
 
 def _place(row: Any) -> str:
