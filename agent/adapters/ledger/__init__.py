@@ -65,7 +65,7 @@ class AuditLedger:
             name: _short(value) for name, value in (attributes_of(payload) | dict(attributes or {})).items() if value
         }
         try:
-            self._log.append(
+            appended = self._log.append(
                 kind,
                 actor=self._actor,
                 at=self._clock.now(),
@@ -79,6 +79,7 @@ class AuditLedger:
             raise AlreadyRecorded(unique_key or "", standing) from taken
         except audit_log.LogError as error:
             raise LedgerUnavailable(f"{kind} cannot be recorded: {error}") from error
+        self._pass_over(kind, appended.index)
         if kind == "intent" and unique_key is not None:
             self._begun[unique_key] = threading.get_ident()
 
@@ -119,6 +120,12 @@ class AuditLedger:
             except audit_log.LogError as error:
                 raise LedgerUnavailable(f"the granted levels cannot be read: {error}") from error
             return self._standing.standing()
+
+    def _pass_over(self, kind: str, index: int) -> None:
+        """What this process has just appended need not be read to know that it is none of those that are folded."""
+        with self._past_lock:
+            if index == self._past_next and kind not in _FOLDED:
+                self._past_next = index + 1
 
     def _read_new(self) -> None:
         """What is appended meanwhile may be seen now and again next time, which changes nothing."""
