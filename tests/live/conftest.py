@@ -37,7 +37,7 @@ def started() -> Iterator[Callable[[Server], Server]]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kubeconfig",
-        type=Path,
+        metavar="FILE",
         help="a cluster of one's own for the tests that ask for `cluster`: kwok and Kueue must be there already",
     )
 
@@ -60,9 +60,9 @@ def kueue(plane: ControlPlane) -> Kueue:
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Api:
     """By an administrator's kubeconfig: any cluster with kwok and Kueue, ours where none is named."""
-    theirs: Path | None = request.config.getoption("--kubeconfig")
+    theirs: str | None = request.config.getoption("--kubeconfig")
     if theirs is not None:
-        return Api(theirs)
+        return Api(Path(theirs))
     request.getfixturevalue("kueue")
     ours: ControlPlane = request.getfixturevalue("plane")
     return ours.api

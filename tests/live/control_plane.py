@@ -24,8 +24,7 @@ import yaml
 from certificates import Authority, TokenIssuer
 from fake_nodes import FAKE, kubelet_stages, make_nodes
 from kube import Api, Json
-from parts import Part, Ready, binary
-from servers import free_port
+from parts import Part, Ready, binary, lasting_port
 
 HERE = "127.0.0.1"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -43,7 +42,7 @@ class ControlPlane:
         self.folder = folder
         self._authority, self._tokens = Authority("watchkeeper-tests"), TokenIssuer(ISSUER)
         self._ca = self._write("ca.crt", self._authority.certificate)
-        self._port, self._etcd_port = free_port(), free_port()
+        self._port, self._etcd_port = lasting_port(), lasting_port()
         self.url = f"https://{HERE}:{self._port}"
         self._admin_token = secrets.token_hex(16)
         self.admin = self.kubeconfig("admin", self._admin_token)
@@ -131,6 +130,24 @@ class ControlPlane:
         now = self._ask_etcd("kv/range", {"key": "AA==", "count_only": True})["header"]["revision"]
         self._ask_etcd("kv/compaction", {"revision": now, "physical": True})
 
+    def backup(self) -> Path:
+        """What etcd keeps now, for `restore`."""
+        kept = self.folder / "etcd-backup"
+        self.etcd.stop()
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(self.folder / "etcd", kept)
+        self.etcd.start()
+        return kept
+
+    def restore(self, kept: Path) -> None:
+        """What was written since is gone, and revisions are given a second time."""
+        self.api_server.kill()
+        self.etcd.kill()
+        shutil.rmtree(self.folder / "etcd")
+        shutil.copytree(kept, self.folder / "etcd")
+        self.etcd.start()
+        self.api_server.start()
+
     def _ask_etcd(self, path: str, body: Json) -> Json:
         request = urllib.request.Request(f"http://{HERE}:{self._etcd_port}/v3/{path}", json.dumps(body).encode())
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -146,7 +163,7 @@ class ControlPlane:
         return file
 
     def _etcd(self) -> Part:
-        own, peers = f"http://{HERE}:{self._etcd_port}", f"http://{HERE}:{free_port()}"
+        own, peers = f"http://{HERE}:{self._etcd_port}", f"http://{HERE}:{lasting_port()}"
         command = [str(binary("etcd")), f"--data-dir={self.folder / 'etcd'}", "--log-level=warn"]
         command += [f"--listen-client-urls={own}", f"--advertise-client-urls={own}", "--name=one"]
         command += [f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}"]
@@ -206,7 +223,7 @@ class ControlPlane:
         return self._client("kube-scheduler", "--kube-api-qps=200", "--kube-api-burst=400")
 
     def _client(self, name: str, *more: str) -> Part:
-        port = free_port()
+        port = lasting_port()
         command = [str(binary("kubernetes")), name, f"--kubeconfig={self.admin}", f"--bind-address={HERE}"]
         command += [f"--authentication-kubeconfig={self.admin}", f"--authorization-kubeconfig={self.admin}"]
         command += [f"--secure-port={port}", f"--cert-dir={self.folder / name}", "--leader-elect=false"]
@@ -217,7 +234,7 @@ class ControlPlane:
         return Part(name, command, Ready(f"https://{HERE}:{port}/healthz", self._ca), self.folder)
 
     def _kwok(self) -> Part:
-        port = free_port()
+        port = lasting_port()
         stages = self._write("stages.yaml", kubelet_stages(binary("kwok")).encode())
         command = [str(binary("kwok")), f"--kubeconfig={self.admin}", f"--config={stages}"]
         chosen = ",".join(f"{key}={value}" for key, value in FAKE.items())

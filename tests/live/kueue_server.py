@@ -19,8 +19,8 @@ from certificates import Authority
 from control_plane import HERE, ControlPlane
 from go_tools import files_beside
 from kube import Api, Json, condition
-from parts import Part, Ready, binary
-from servers import free_port, wait_for
+from parts import Part, Ready, binary, lasting_port
+from servers import wait_for
 
 NAMESPACE = "kueue-system"
 PREFIX = "kueue-"
@@ -61,7 +61,7 @@ class Kueue:
         self._plane, self._folder = plane, plane.folder / "kueue"
         self._authority = Authority(CA, like_kueue=True)
         self._folder.mkdir()
-        self._ports = {name: free_port() for name in ("webhook", "health", "metrics")}
+        self._ports = {name: lasting_port() for name in ("webhook", "health", "metrics")}
         plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         self._keep_certificates()
         install_crds(plane.api, self._called("/convert"))

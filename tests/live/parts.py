@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -21,6 +23,9 @@ from servers import READY_TIMEOUT_S
 STOP_TIMEOUT_S = 10.0
 ASK_TIMEOUT_S = 5.0
 POLL_S = 0.05
+# Below those that Linux and macOS give to clients: else who calls a server that is down may be given the very port it
+# calls, and the server finds it taken when it comes back.
+PORTS = range(20_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,19 @@ class Ready:
                 return bool(answer.status == 200)
         except OSError:  # HTTPError and refused connections among them
             return False
+
+
+def lasting_port() -> int:
+    """A free port on loopback that a server can come back to."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def binary(tool: str) -> Path:

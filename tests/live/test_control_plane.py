@@ -163,6 +163,14 @@ def test_the_api_server_comes_back_with_what_there_was(plane: ControlPlane, name
     wait_for("it is ready again", lambda: _ready(plane.api))
 
 
+def test_a_cluster_may_be_set_back_to_an_earlier_moment(plane: ControlPlane, namespace: str) -> None:
+    kept = plane.backup()
+    wait_for("it is ready again", lambda: _ready(plane.api))
+    plane.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": namespace}})
+    plane.restore(kept)
+    assert plane.api.find("v1", "ConfigMap", "later", namespace) is None
+
+
 def test_all_of_them_go_on_after_that(cluster: Api, nodes: list[str], queued: str) -> None:
     """Controllers, scheduler, kwok and Kueue, each by its own watches."""
     run(cluster, job("after", queued, pods=2, gpus=8, queue=queued), 2)
