@@ -149,8 +149,8 @@ def _check(validator: jsonschema.Draft202012Validator, name: str, limits: Mappin
     """A part may lack what another part has; the whole may not."""
     try:
         errors = [e for e in validator.iter_errors(limits) if whole or e.validator != "required"]
-    except (Unresolvable, RecursionError) as error:
-        raise BundleRefused(f"{SCHEMA}: it refers to what is not there, or to itself: {str(error)[:200]}") from error
+    except (Unresolvable, RecursionError) as fault:
+        raise BundleRefused(f"{SCHEMA}: it refers to what is not there, or to itself: {str(fault)[:200]}") from fault
     for error in sorted(errors, key=lambda e: [str(step) for step in e.absolute_path]):
         key = ".".join(str(step) for step in error.absolute_path)
         if error.validator == "maxItems" and "description" in error.schema:
