@@ -52,7 +52,7 @@ def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
     pod_sets = []
     for each in parts_of(view, gang):
         part = replace(each, count=max(0, each.count - done.get(each.name, 0)))
-        pod_sets.append(_pod_set(part, flavor_labels(view, gang, queues, each.name), asked.get(each.name)))
+        pod_sets.append(_pod_set(part, asked.get(each.name)))
     return replace(
         plain_gang_of(view, gang, queues),
         pod_sets=tuple(pod_sets),
@@ -67,9 +67,7 @@ def plain_gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
     """Without what only Kueue would say of it."""
     return Gang(
         name=str(gang.ref),
-        pod_sets=tuple(
-            _pod_set(each, flavor_labels(view, gang, queues, each.name), None) for each in parts_of(view, gang)
-        ),
+        pod_sets=tuple(_pod_set(each, None) for each in parts_of(view, gang)),
         queue=queues.queue_of(gang),
         priority=priority(gang.priority),
         created_s=seconds(gang.created_at),
@@ -99,8 +97,9 @@ def _priority(gang: DomainGang, root: Fields | None, queues: Queues) -> int:
     return queues.classes.get(named.text("name"), priority(gang.priority))
 
 
-def _pod_set(part: Part, flavor_selector: Mapping[str, str], topology: TopologyRequest | None) -> PodSet:
-    shape = shape_of(part.spec, flavor_selector)
+def _pod_set(part: Part, topology: TopologyRequest | None) -> PodSet:
+    """As it is written: the flavors that it has now are its admission's, and are gone when it is sent back."""
+    shape = shape_of(part.spec)
     return PodSet(
         name=part.name,
         count=part.count,

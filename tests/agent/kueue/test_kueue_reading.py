@@ -412,3 +412,19 @@ def test_half_a_kueue_is_no_kueue() -> None:
     what = view(namespace(), node("n1"), workload("w"))
     assert names(admit_waiting(what, list(what.gangs), rules=TO_THE_LETTER)) == []
     assert SchedulerForecaster(kueue=lambda: TO_THE_LETTER).what_if(what, []).gangs_started == ()
+
+
+def test_who_is_sent_back_may_come_in_again_on_another_flavor() -> None:
+    flavors = [{"name": name, "resources": [{"name": GPU, "nominalQuota": "8"}]} for name in ("h100", "a100")]
+    groups = [{"coveredResources": [GPU], "flavors": flavors}]
+    rules = {"whenCanPreempt": "MayStopSearch"}
+    preempts = {"withinClusterQueue": "LowerPriority"}
+    queue = cluster_queue(resourceGroups=groups, preemption=preempts, flavorFungibility=rules)
+    low = reserved("low", status={"conditions": [condition("QuotaReserved"), condition("Admitted")]})
+    there = (namespace(), flavor("h100", type="h100"), flavor("a100", type="a100"), queue, local_queue(), low)
+    what = view(*there, workload("high", spec={"priority": 9}))
+    result = admit_waiting(what, list(what.gangs))
+    assert {ref.name: each.flavors["main"][GPU] for ref, each in result.admitted.items()} == {
+        "high": "h100",
+        "low": "a100",
+    }
