@@ -117,10 +117,18 @@ class Part:
 
     def freeze(self) -> None:
         """It keeps its connections and answers nobody."""
-        self._process and self._process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self._process and self._process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def answers(self) -> bool:
+        """That it is ready, now."""
+        return self._ready.answers()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def stop(self) -> None:
         if self._process is None:

@@ -163,6 +163,14 @@ def test_the_api_server_comes_back_with_what_there_was(plane: ControlPlane, name
     wait_for("it is ready again", lambda: _ready(plane.api))
 
 
+def test_a_server_may_hang(plane: ControlPlane) -> None:
+    plane.api_server.freeze()
+    hung = not plane.api_server.answers()
+    plane.api_server.thaw()
+    assert hung
+    wait_for("it answers again", plane.api_server.answers)
+
+
 def test_a_cluster_may_be_set_back_to_an_earlier_moment(plane: ControlPlane, namespace: str) -> None:
     kept = plane.backup()
     wait_for("it is ready again", lambda: _ready(plane.api))
