@@ -197,6 +197,12 @@ def _retention(payload: Payload) -> str:
     return f"Dropped {gone}, which were older than {payload['days']} days; their hashes stay."
 
 
+def _admission_check(payload: Payload) -> str:
+    said = {"allow": "Let in", "hold": "Held", "retry": "Sent back", "reject": "Refused"}[payload["decision"]]
+    why = "; ".join(each["message"] for each in payload["reasons"])
+    return f"{said}: {named(payload['target'])} in ClusterQueue {payload['cluster_queue']}: {_stop(why)}"
+
+
 def named(target: Mapping[str, str]) -> str:
     return str(ObjectRef.model_validate(target))
 
@@ -226,6 +232,7 @@ _TELLERS: dict[str, Callable[[Payload], str]] = {
     "policy_refused": _policy_refused,
     "heartbeat": _heartbeat,
     "configuration": _configuration,
+    "admission_check": _admission_check,
     "log_read": _log_read,
     "redaction": _redaction,
     "retention": _retention,
