@@ -19,7 +19,17 @@ from agent.adapters.kubernetes.live.paging import Pages
 from agent.adapters.kubernetes.live.refusals import NotServed
 from agent.adapters.kubernetes.live.watching import watched
 from agent.domain.cluster import ObjectRef
-from agent.ports import Clock, ClusterUnavailable, Conflict, Gone, Invalid, JsonObject, NotFound, WatchEvent
+from agent.ports import (
+    Clock,
+    ClusterFault,
+    ClusterUnavailable,
+    Conflict,
+    Gone,
+    Invalid,
+    JsonObject,
+    NotFound,
+    WatchEvent,
+)
 
 MANAGER = "watchkeeper"
 POLL_S = 1  # how long `watch` waits for what has not happened yet; whoever follows for long asks for a feed
@@ -91,6 +101,9 @@ class LiveCluster:
         for attempt in range(LIST_TRIES):
             try:
                 return [each for page in Pages(self._connection, resource, namespace, wanted) for each in page]
+            except NotServed:
+                self._catalogue.doubt()
+                raise
             except Gone:
                 if attempt == LIST_TRIES - 1:
                     raise
@@ -250,8 +263,9 @@ class LiveCluster:
             return
         try:
             now = self.get(ref)
-        except NotFound:
-            return  # the watch tells when
+        except ClusterFault as fault:  # what was done is done, whether it can be seen or not: the watch will tell
+            log.debug("%s is not read again: %s", ref, fault)
+            return
         for feed in self._feeds:
             feed.changed(now)
 

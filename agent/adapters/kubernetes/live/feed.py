@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from agent.adapters.kubernetes.kinds import Kind
 from agent.adapters.kubernetes.live.connection import Connection
 from agent.adapters.kubernetes.live.discovery import Catalogue
-from agent.adapters.kubernetes.live.following import Follower
+from agent.adapters.kubernetes.live.following import HEALED_WITHIN_S, Follower
 from agent.adapters.kubernetes.owners import Key, group_of
 from agent.ports import ClusterUnavailable, JsonObject, WatchEvent
 
 FIRST_LOOK_S = 60.0  # for the lists of a large cluster
-HEALED_WITHIN_S = 2.0  # a watch that broke a moment ago is waited for; a server that restarts is not
 
 
 class LiveFeed:

@@ -23,6 +23,7 @@ from agent.ports import ClusterFault, Gone, JsonObject, NotFound, WatchEvent
 WATCH_S = 30  # then it is asked for anew: a line that died without a word stays unnoticed for 40 s at most
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 SHORTEST_WATCH_S = 1.0  # of a server that ends each watch at once, no more than this often is asked
+HEALED_WITHIN_S = 2.0  # a watch that broke a moment ago is waited for; a server that restarts is not
 UNSERVED_RETRY_S = 60.0  # a CRD is rarely new
 
 Name = tuple[str, str]
@@ -63,10 +64,12 @@ class Follower:
         self._stop.set()
 
     def wait(self, timeout_s: float) -> ClusterFault | None:
-        """Until it sees: None then, else what keeps it from seeing."""
+        """Until it sees: None then, else what keeps it from seeing. A first list has the time, a fault has not."""
+        end = self._clock_s() + timeout_s
         with self._changed:
-            self._changed.wait_for(lambda: self._settled and self._fault is None, timeout_s)
-            if self._settled and self._fault is None:
+            self._changed.wait_for(lambda: self._settled or self._fault is not None, timeout_s)
+            left_s = min(HEALED_WITHIN_S, max(0.0, end - self._clock_s()))
+            if self._changed.wait_for(lambda: self._settled and self._fault is None, left_s):
                 return None
             return self._fault or ClusterFault(f"{self.kind}: not listed within {timeout_s:g} s")
 
@@ -76,8 +79,9 @@ class Follower:
     def changed(self, after: JsonObject) -> None:
         """What a write answered. The watch may have told it, and more, already."""
         with self._lock:
-            if self._resource is not None and _version(after) > self._reached:
-                self._keep(self._resource, "MODIFIED", after)
+            known = self._resource
+            if known is not None and after.get("apiVersion") == known.api_version and _version(after) > self._reached:
+                self._keep(known, "MODIFIED", after)
 
     # -- on its own thread ---------------------------------------------------------------------------------------------
 
