@@ -17,6 +17,7 @@ from agent.adapters.kueue.waiting import CONTROLLER
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.rego.bundle import Bundle, read_bundle
 from agent.adapters.simulated.world import World
+from agent.compliance.timeline import sentence
 from agent.domain.base import digest_of
 from agent.domain.cluster import ObjectRef
 from agent.domain.incident import Incident, Symptom
@@ -88,6 +89,7 @@ def test_healthy_nodes_let_it_in_and_the_check_becomes_active(policy: Any, tmp_p
     assert [(each["type"], each["status"], each["observedGeneration"]) for each in active] == [("Active", "True", 1)]
     (record,) = desk.records()
     assert (record["decision"], record["checks"], record["policy_digest"]) == ("allow", {"slo": "Ready"}, BUNDLE.digest)
+    assert sentence(RECORD, record).startswith("Let in: Workload/research/w in ClusterQueue gpu: No trouble is known")
     assert desk.step() == 0 and len(desk.records()) == 1  # nothing more to say
 
 
