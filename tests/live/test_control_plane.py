@@ -11,9 +11,11 @@ from fake_nodes import STAYS, make_nodes, say, silence
 from gangs_for_real import GPU, KUEUE, job, queue
 from go_tools import release
 from kube import Api, Json, Refused, condition, reference
+from kueue_server import Kueue
 from servers import wait_for
 
 NODES, GPUS = 64, 8
+OWN = "default"  # a namespace of our own control plane, wherever `cluster` is
 
 
 @pytest.fixture(scope="module")
@@ -146,14 +148,14 @@ def test_an_account_may_do_what_it_is_told_and_for_as_long(plane: ControlPlane) 
     wait_for("its token has run out", expired, timeout_s=30)
 
 
-def test_the_api_server_comes_back_with_what_there_was(plane: ControlPlane, namespace: str) -> None:
-    plane.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": namespace}})
+def test_the_api_server_comes_back_with_what_there_was(plane: ControlPlane) -> None:
+    plane.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": OWN}})
     before = plane.api.ask("GET", "/api/v1/configmaps")["metadata"]["resourceVersion"]
     plane.restart_api_server()
     for number in range(3):
-        about = {"name": f"later-{number}", "namespace": namespace}
+        about = {"name": f"later-{number}", "namespace": OWN}
         plane.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": about})
-    assert plane.api.find("v1", "ConfigMap", "kept", namespace)
+    assert plane.api.find("v1", "ConfigMap", "kept", OWN)
     plane.compact()
     said = plane.api.text("GET", "/api/v1/configmaps", watch="true", resourceVersion="1", timeoutSeconds="5")
     assert '"code":410' in said, "a watch from before the memory of the server is told to list again"
@@ -171,12 +173,22 @@ def test_a_server_may_hang(plane: ControlPlane) -> None:
     wait_for("it answers again", plane.api_server.answers)
 
 
-def test_a_cluster_may_be_set_back_to_an_earlier_moment(plane: ControlPlane, namespace: str) -> None:
+def test_a_cluster_may_be_set_back_to_an_earlier_moment(plane: ControlPlane) -> None:
     kept = plane.backup()
     wait_for("it is ready again", lambda: _ready(plane.api))
-    plane.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": namespace}})
+    plane.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later", "namespace": OWN}})
     plane.restore(kept)
-    assert plane.api.find("v1", "ConfigMap", "later", namespace) is None
+    assert plane.api.find("v1", "ConfigMap", "later", OWN) is None
+
+
+def test_while_kueue_is_down_no_job_gets_past_its_webhooks(plane: ControlPlane, kueue: Kueue) -> None:
+    kueue.part.kill()
+    made = job("early", OWN, pods=1, gpus=1, queue="nobodys")
+    with pytest.raises(Refused, match="failed calling webhook"):
+        plane.api.create(made)
+    kueue.part.start()
+    plane.api.create(made)
+    plane.api.delete(made, propagationPolicy="Background")
 
 
 def test_all_of_them_go_on_after_that(cluster: Api, nodes: list[str], queued: str) -> None:
