@@ -271,8 +271,8 @@ class Queue:
         return tuple(each for each in self.checks if not self._is_for_others(each, flavors))
 
     def _is_for_others(self, check: str, flavors: AbstractSet[str]) -> bool:
-        meant = self.check_flavors.get(check)
-        return bool(meant) and not flavors.intersection(meant or ())
+        meant = self.check_flavors.get(check, frozenset())
+        return bool(meant) and flavors.isdisjoint(meant)
 
     def flavors_of(self, resource: str) -> tuple[str, ...]:
         return self._flavors_by_resource.get(resource, ())

@@ -197,4 +197,6 @@ def _worth_telling(kind: str, payload: dict[str, Any]) -> bool:
         return bool(payload.get("final")) and not notifies
     if kind == "verification":
         return not notifies
-    return bool(payload.get("counted", True)) and payload.get("decision") != "consumed"  # what begins is told at its end
+    if payload.get("decision") == "consumed":
+        return False  # what begins is told at its end
+    return bool(payload.get("counted", True))
