@@ -240,7 +240,7 @@ def test_each_line_of_the_log_names_incident_and_action(house: Callable[..., Hou
         logging.getLogger().handlers[:] = before
     (incident,) = {i["id"] for i in here.recorded("incident")}
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    slow = next(line for line in lines if line["message"].startswith("slow"))
+    slow, *_ = [line for line in lines if line["message"].startswith("slow")]
     assert (slow["incident"], slow["stage"]) == (incident, "execute")
     assert slow["action"] == f"{here.recorded('proposal')[0]['id']}/0"
     assert slow["message"] == "slow \x1b[31m\nanswer"
