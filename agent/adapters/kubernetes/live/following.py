@@ -160,18 +160,16 @@ class Follower:
             raise Gone(f"the server's versions went back, from {self._version} to {version}")
 
     def _watch(self, resource: Resource, version: str) -> None:
+        begun = self._clock_s()
         with watched(self._connection, resource, version, WATCH_S, self._fields) as events:
             self._sees()
-            told = 0
             for event in events:
-                told += 1
                 self._heard_s = self._clock_s()
                 self._note(resource, event)
                 if self._stop.is_set():
                     return
         self._shared = Shared()
-        if not told:
-            self._stop.wait(SHORTEST_WATCH_S)
+        self._stop.wait(max(0.0, SHORTEST_WATCH_S - (self._clock_s() - begun)))
 
     def _note(self, resource: Resource, event: WatchEvent) -> None:
         version = _version(event.object)
