@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from fake_nodes import gpu_node, make_nodes
 from kubernetes import client, config, watch
 from running_agent import WIDE, Running
 from servers import Exporter, free_port, start_prometheus, wait_for
+from urllib3.exceptions import HTTPError
 
 from agent.bench.measures import MS_PER_S, Measure, Peer, told
 
@@ -49,10 +51,11 @@ class Cordons:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        for event in watch.Watch().stream(self._api.list_node):  # until the server is taken down
-            node = event["object"]
-            if node.spec.unschedulable:
-                self.at.setdefault(node.metadata.name, time.monotonic())
+        with suppress(HTTPError):  # the server is taken down in the end
+            for event in watch.Watch().stream(self._api.list_node):
+                node = event["object"]
+                if node.spec.unschedulable:
+                    self.at.setdefault(node.metadata.name, time.monotonic())
 
 
 def paced(agent: Running, nodes: Sequence[str], rate_per_s: float) -> dict[str, float]:
