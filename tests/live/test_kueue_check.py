@@ -122,7 +122,7 @@ def _steps_until(cluster: Api, at_work: AtWork, namespace: str, name: str, what:
         at_work.controller.step()
         return bool(until(workload))
 
-    return cluster.wait(what, VERSION, "Workload", name, namespace, until=look)
+    return cluster.wait(f"{what}; refused: {at_work.refused}", VERSION, "Workload", name, namespace, until=look)
 
 
 def _entry(workload: Json) -> Json:
