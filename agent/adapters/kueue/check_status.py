@@ -32,7 +32,7 @@ def entry(check: str, verdict: Verdict, reserved: Reserved, now: datetime) -> En
         "name": check,
         "state": state,
         "message": _message(verdict),
-        "lastTransitionTime": before["lastTransitionTime"] if same else rfc3339(now),
+        "lastTransitionTime": before["lastTransitionTime"] if same else _moment(now),
     }
     if verdict.requeue_after_s is not None:
         made["requeueAfterSeconds"] = _after_s(verdict.requeue_after_s, before.get("retryCount"))
@@ -70,7 +70,7 @@ def check_status(ref: ObjectRef, generation: int, said: Mapping[str, Any] | None
         "reason": reason,
         "message": message,
         "observedGeneration": generation,
-        "lastTransitionTime": since or rfc3339(now),
+        "lastTransitionTime": since or _moment(now),
     }
     metadata = {"name": ref.name}
     return {
@@ -79,6 +79,11 @@ def check_status(ref: ObjectRef, generation: int, said: Mapping[str, Any] | None
         "metadata": metadata,
         "status": {"conditions": [condition]},
     }
+
+
+def _moment(now: datetime) -> str:
+    """In whole seconds, as Kubernetes keeps times: what Kueue writes back is then what we wrote."""
+    return rfc3339(now.replace(microsecond=0))
 
 
 def _message(verdict: Verdict) -> str:
