@@ -5,6 +5,7 @@ asked anew.
 Pure. A number that wobbles is no reason to ask: shares and rates have a tolerance, counts of what is touched have none.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from agent.domain.approval import ApprovalRequest, RequestState
 from agent.domain.counting import SKEW_S
 from agent.domain.proposal import Prediction, Proposal
 from agent.domain.stake import Stake, StakeKind
-from agent.domain.verdict import Reason, Verdict
+from agent.domain.verdict import ApprovalRequirement, ApproverTier, Reason, Verdict
 
 TOLERANCE = 0.1
 """Of what is measured and not counted: a node that is not ready for a moment, a forecast by one pod."""
@@ -50,12 +51,37 @@ def approval_covers(
     age_s = (now - request.decided_at).total_seconds()
     if not -SKEW_S <= age_s <= request.requirement.execute_within_s + verdict.obligations.notice_s:
         return False, "the approval is too old" if age_s > 0 else "the clocks disagree about when it was approved"
-    new = sorted({reason.code for reason in verdict.reasons} - {reason.code for reason in request.verdict.reasons})
+    new = _nobody_was_asked(request, verdict)
     if new:
-        return False, f"there are reasons that nobody approved: {', '.join(new)}"
+        return False, new
     passed_s = max(0.0, (now - request.requested_at).total_seconds())
     worse = next(what_is_worse(request.proposal, request.verdict, proposal, verdict, passed_s), "")
     return (False, f"it is more than was approved: {worse}") if worse else (True, "approved")
+
+
+def _nobody_was_asked(request: ApprovalRequest, verdict: Verdict) -> str:
+    """By whom or about what nobody was asked; nothing where the request had it all."""
+    wanted = _more_approvers(request.requirement, verdict.approval)
+    if wanted:
+        return f"it takes more approvers than were asked: {', '.join(wanted)}"
+    new = sorted({reason.code for reason in verdict.reasons} - {reason.code for reason in request.verdict.reasons})
+    return f"there are reasons that nobody approved: {', '.join(new)}" if new else ""
+
+
+def _more_approvers(asked: ApprovalRequirement, now: ApprovalRequirement | None) -> list[str]:
+    """Groups that the policies want by now, or want more of, in any tier: facts may ask for them without a reason of
+    their own."""
+    if now is None:
+        return []
+    more: set[str] = set()
+    for number in range(1 + len(now.tiers)):
+        then = _counts(asked.tier(number)) if asked.has_tier(number) else Counter[str]()
+        more |= set(_counts(now.tier(number)) - then)
+    return sorted(more)
+
+
+def _counts(tier: ApproverTier) -> Counter[str]:
+    return Counter(group.name for group in tier.groups for _ in range(group.count))
 
 
 def what_is_worse(asked: Proposal, said: Verdict, now: Proposal, says: Verdict, passed_s: float) -> Iterator[str]:

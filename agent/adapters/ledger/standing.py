@@ -59,10 +59,17 @@ class StandingFold:
         self._levels[known.action, known.tenant] = known
 
     def _demote(self, known: ClassLevel) -> None:
+        """A demotion never raises: anybody may demote, and only some may raise. What was lost deeper stays lost."""
         if known.tenant == ANY_TENANT:
-            mine = {key: each for key, each in self._levels.items() if key[0] == known.action}
-            for key in (key for key, each in mine.items() if each.change is Change.GRANTED):
-                del self._levels[key]
+            for key, each in [(key, each) for key, each in self._levels.items() if key[0] == known.action]:
+                if each.change is Change.GRANTED:
+                    del self._levels[key]
+                else:
+                    self._set(_at_most(each, known))
+        for tenant in (ANY_TENANT, known.tenant):
+            lost = self._levels.get((known.action, tenant))
+            if lost is not None and lost.change is Change.DEMOTED:
+                known = _at_most(known, lost)
         self._set(known)
 
     def _restore(self, action: str, tenant: str, at: datetime) -> None:
@@ -85,6 +92,10 @@ class StandingFold:
             wrong=tuple(self._wrong[proposal] for proposal in sorted(self._wrong)),
             restored=tuple((*key, self._restored[key]) for key in sorted(self._restored)),
         )
+
+
+def _at_most(known: ClassLevel, other: ClassLevel) -> ClassLevel:
+    return known.model_copy(update={"level": min(known.level, other.level, key=lambda level: level.rank)})
 
 
 def _granted(payload: Mapping[str, Any], at: datetime) -> ClassLevel:
