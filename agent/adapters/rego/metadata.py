@@ -18,6 +18,7 @@ DECISIONS = {"deny": "deny", "escalate": "escalate", "allow": "allow", "verdict"
 ADMISSION_DECISIONS = {"reject": "reject", "retry": "retry", "hold": "hold", "allow": "allow", "verdict": "hold"}
 CODE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 KEYS = {"code", "message", "remedy"}
+RESERVED = {"policy", "obligation"}  # codes of the agent's own: there was no decision, or none that can be carried out
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,15 @@ def reason_texts(name: str, text: str, ast: Mapping[str, Any]) -> Iterator[Reaso
     for rule in ast["rules"]:
         kind, body = next(iter(rule.items()))
         head = body if kind == "Default" else next(iter(body["head"].values()))
-        decision = decisions.get(head["refr"].get("Var", {}).get("value", ""))
+        named = _named(head["refr"])
+        decision = decisions.get(named)
         line = body["span"]["line"]
+        if decision is not None and named != "verdict" and "Set" not in body.get("head", ()):
+            raise BundleRefused(f"{name}:{line}: write `{named} contains {{…}}`: of another form OPA hears nothing")
         literal = _literal_code(head)
         if decision is None and (literal is not None or "code" in (blocks.get(line, {}).get("custom") or {})):
-            named = "reject, retry, hold or allow" if decisions is ADMISSION_DECISIONS else "deny, escalate or allow"
-            raise BundleRefused(f"{name}:{line}: a reason is given by a rule named {named}, no other")
+            expected = "reject, retry, hold or allow" if decisions is ADMISSION_DECISIONS else "deny, escalate or allow"
+            raise BundleRefused(f"{name}:{line}: a reason is given by a rule named {expected}, no other")
         if decision is None or (literal is None and line not in blocks):
             if decision is not None and "key" in head:
                 raise BundleRefused(f"{name}:{line}: the rule has no METADATA with custom.code, message and remedy")
@@ -59,9 +63,18 @@ def _reason_text(place: str, decision: str, literal: str | None, block: Mapping[
     code = custom["code"]
     if not CODE.fullmatch(code):
         raise BundleRefused(f"{place}: {code!r} is not a reason code (guardrail.detail)")
+    if code.partition(".")[0] in RESERVED:
+        raise BundleRefused(f"{place}: {code}: what begins so is said by the agent itself")
     if literal is not None and literal != code:
         raise BundleRefused(f"{place}: the rule says {literal!r}, its METADATA {code!r}")
     return ReasonText(code, decision, str(block.get("title", "")), custom["message"], custom["remedy"], place)
+
+
+def _named(ref: Mapping[str, Any]) -> str:
+    """What a rule's name begins with: deny, of deny.site and deny[x] too."""
+    while "Var" not in ref:
+        ref = next(iter(ref.values()))["refr"]
+    return str(ref["Var"]["value"])
 
 
 def _literal_code(head: Mapping[str, Any]) -> str | None:
