@@ -228,7 +228,9 @@ def _known_tenant(tenant: str, house: House, config: Path | None) -> None:
 
 
 def _record(house: House, **payload: Any) -> None:
-    if not str(payload["reason"]).strip():
+    from agent.domain.identity import seen
+
+    if not seen(str(payload["reason"])).strip():
         fail("--reason is empty.", "Say why; it is kept in the log.", status=EXIT_USAGE)
     house.ledger.record("level_changed", payload)
 

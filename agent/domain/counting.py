@@ -18,6 +18,7 @@ from agent.domain.approval import (
     with_answer,
 )
 from agent.domain.base import rfc3339
+from agent.domain.identity import seen
 from agent.domain.proposal import Refusal
 
 DECISIONS = ("approve", "reject", "edit", "break_glass", "withdraw")
@@ -180,7 +181,7 @@ def account_of(door: str, account: str) -> str:
 def _not_said_well(request: ApprovalRequest, answer: Answer) -> Refusal | None:
     if answer.decision not in DECISIONS:
         return Refusal(code="unknown_decision", message=f"{answer.decision!r} is neither approve nor reject.")
-    if answer.decision != "approve" and not answer.reason.strip():
+    if answer.decision != "approve" and not seen(answer.reason).strip():
         what = _NAMED.get(answer.decision, "Breaking the glass")
         return Refusal(
             code="reason_missing",

@@ -20,6 +20,9 @@ OIDC = "oidc"
 _JWKS_URI = r"^(https://[^\s?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?/[^\s?#@]*)$"
 """Keys that came in the clear over a network could be anybody's; on this machine there is no network between."""
 
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+"""Letters and symbols by their category that are drawn as nothing: the fillers of Hangul, and Braille without a dot."""
+
 
 class Issuer(Noun):
     """An OpenID provider whose tokens are believed, at the doors that speak HTTP."""
@@ -121,8 +124,14 @@ def _not_their_login(name: str, login: str) -> Refusal:
 
 
 def same_name(name: str) -> str:
-    """Two spellings of one name are one person: Alice, alice, and ALICE in another width."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    """Two spellings of one name are one person: Alice, alice, ALICE in another width, and a letter more that shows
+    nothing."""
+    return seen(unicodedata.normalize("NFKC", name)).casefold().strip()
+
+
+def seen(text: str) -> str:
+    """The text without what nobody sees: controls, joiners and marks of direction (category C), and blank letters."""
+    return "".join(c for c in text if c.isspace() or (unicodedata.category(c)[0] != "C" and c not in _BLANK_LETTERS))
 
 
 def _unlinked(claims: Claims) -> Refusal:

@@ -21,7 +21,10 @@ from agent.ports import ApprovalDesk, Fault
 EVERY_S: Final = 2.0  # people notice seconds, and Slack takes about one message a second into a channel
 AT_ONCE: Final = 200  # records of one look; a flood is told in the order in which it came
 REFUSED_FOR_GOOD: Final = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "msg_too_long", "message_not_found", "thread_not_found", "no_text"}
+    {
+        *("invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text"),
+        *("message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed"),
+    }
 )  # repeating such a message would keep all later ones back
 
 log = logging.getLogger("watchkeeper.slack")

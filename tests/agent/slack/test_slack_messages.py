@@ -91,8 +91,11 @@ def test_what_could_not_be_told_is_told_later_in_order_and_once(site: Site, fail
     assert len(site.slack.messages) == 2 and not site.publisher.away
 
 
-def test_one_message_that_slack_never_takes_keeps_no_other_back(site: Site) -> None:
-    site.slack.fails = "invalid_blocks"
+@pytest.mark.parametrize(
+    "refusal", ["invalid_blocks", "msg_blocks_too_long", "edit_window_closed", "cant_update_message"]
+)
+def test_one_message_that_slack_never_takes_keeps_no_other_back(site: Site, refusal: str) -> None:
+    site.slack.fails = refusal
     site.asks(request())
     site.slack.fails = None
     site.asks(request("inc-2/1", node="gpu-4"))
