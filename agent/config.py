@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from agent.domain.approval import Person, Rules
 from agent.domain.identity import Directory, Issuer
+from agent.domain.plain_yaml import NotPlain, plain_yaml
 from agent.domain.repairing import RepairSettings
 from agent.domain.reservations import Reservations
 from agent.domain.slack import SlackSettings
@@ -239,8 +239,8 @@ def why_bad(error: ErrorDetails) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        content = plain_yaml(file.read_text(encoding="utf-8")) or {}
+    except (OSError, NotPlain, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise SettingsInvalid(f"{file}: expected a map of settings, found {type(content).__name__}")

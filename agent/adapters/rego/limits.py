@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import jsonschema
-import yaml
 from referencing.exceptions import Unresolvable
 
 from agent.adapters.rego.faults import BundleRefused
 from agent.adapters.rego.metadata import ADMISSION
 from agent.adapters.rego.source import Source, text_of
 from agent.domain.duration import parse_duration
+from agent.domain.plain_yaml import NotPlain, plain_yaml, refuse_unlike_json
 from agent.evidence.windows import why_unfit
 from agent.resources import bundled
 
@@ -126,15 +126,25 @@ def _slug(name: str) -> str:
 
 def _json(name: str, content: str | bytes) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_once)
+    except RecursionError:
+        raise BundleRefused(f"{name}: it nests without end") from None
     except ValueError as error:
         raise BundleRefused(f"{name}: {error}") from error
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is given twice")
+    return found
+
+
 def _read(name: str, text: str) -> dict[str, Any]:
     try:
-        limits = yaml.load(text, Loader=_TimesAsText)  # noqa: S506 (a SafeLoader)
-    except (ValueError, yaml.YAMLError) as error:
+        limits = plain_yaml(text)
+    except NotPlain as error:
         raise BundleRefused(f"{name}: {error}") from error
     return _map(name, limits)
 
@@ -148,9 +158,12 @@ def _map(name: str, limits: Any) -> dict[str, Any]:
 def _check(validator: jsonschema.Draft202012Validator, name: str, limits: Mapping[str, Any], *, whole: bool) -> None:
     """A part may lack what another part has; the whole may not."""
     try:
+        refuse_unlike_json(limits)
         errors = [e for e in validator.iter_errors(limits) if whole or e.validator != "required"]
     except (Unresolvable, RecursionError) as fault:
         raise BundleRefused(f"{SCHEMA}: it refers to what is not there, or to itself: {str(fault)[:200]}") from fault
+    except NotPlain as fault:
+        raise BundleRefused(f"{name}: {fault}") from fault
     for error in sorted(errors, key=lambda e: [str(step) for step in e.absolute_path]):
         key = ".".join(str(step) for step in error.absolute_path)
         if error.validator == "maxItems" and "description" in error.schema:
@@ -198,10 +211,17 @@ def _check_reach(name: str, limits: Mapping[str, Any]) -> None:
     reaches |= {f"attempts.{action}.window": told["window"] for action, told in (limits.get("attempts") or {}).items()}
     reaches |= {"earned.demotion.window": limits["earned"]["demotion"]["window"]}
     for key, duration in reaches.items():
-        if parse_duration(duration) > timedelta(days=HISTORY_D):
+        if _too_long(f"{name}: {key}", duration):
             raise BundleRefused(
                 f"{name}: {key}: {duration} is longer than the {HISTORY_D} days that a decision knows of"
             )
+
+
+def _too_long(key: str, duration: str) -> bool:
+    try:
+        return parse_duration(duration) > timedelta(days=HISTORY_D)
+    except ValueError as error:
+        raise BundleRefused(f"{key}: {error}") from error
 
 
 def _check_windows(name: str, limits: Mapping[str, Any]) -> None:
@@ -221,13 +241,3 @@ def _without_nulls(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-
-
-class _TimesAsText(yaml.SafeLoader):
-    """Leaves 2026-12-20T00:00:00Z a string, as JSON would."""
-
-
-_TimesAsText.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
