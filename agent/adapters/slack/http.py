@@ -17,6 +17,8 @@ PATH = "/slack/events"
 TIME_DIGITS_MAX = 12  # seconds since 1970, for some 30,000 years
 BODY_BYTES_MAX = 1_000_000  # the page of a request comes back with each press: tens of kilobytes
 
+_STUMBLES = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+"""What bolt raises over a body in no form of Slack's: it reads the body before it has checked the signature."""
 
 SlackRoute = Route
 """For who wires it and knows no HTTP server."""
@@ -28,7 +30,10 @@ def slack_route(app: App) -> SlackRoute:
         if not _well_formed(request):
             return Response("invalid request", HTTPStatus.UNAUTHORIZED)
         headers: dict[str, str | Sequence[str]] = {n: request.headers.getlist(n) for n in request.headers}
-        bolt = BoltRequest(body=body.decode("utf-8", "replace"), query=dict(request.query_params), headers=headers)
+        try:
+            bolt = BoltRequest(body=body.decode("utf-8", "replace"), query=dict(request.query_params), headers=headers)
+        except _STUMBLES:
+            return Response("invalid request", HTTPStatus.UNAUTHORIZED)
         answer = await run_in_threadpool(app.dispatch, bolt)
         return Response(answer.body, answer.status, headers=answer.first_headers_without_set_cookie())
 
