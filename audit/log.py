@@ -17,7 +17,7 @@ from audit import merkle, proofs
 from audit.attested import attested
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
-from audit.record import Record, checked, timestamp
+from audit.record import Record, checked, payload_bytes, timestamp
 from audit.sealing import SALT_BYTES, Part, seal
 from audit.storage.opening import open_store
 from audit.storage.querying import Query
@@ -117,6 +117,8 @@ class Log:
             unique_key,
         )
         whole, parts = seal(checked(record), sealed, self._salt)
+        if parts:  # what is sealed is kept apart, and is as long
+            payload_bytes(whole)
         return self._writer.append(whole, at is None, parts)
 
     def get(self, index: int) -> Record:

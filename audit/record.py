@@ -113,9 +113,7 @@ def _short(value: object, place: str, max_bytes: int) -> str:
 def canonical_bytes(record: Record, write: Callable[[JsonValue], bytes] = canonical.write) -> bytes:
     """What is stored and hashed, by any writer of RFC 8785. The record must have come from `checked` or `parse`."""
     record = hidden(record)
-    payload = write(record.payload)
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise RecordRefused("/payload", f"{len(payload)} bytes where {MAX_PAYLOAD_BYTES} may be")
+    payload = payload_bytes(record, write)
     head = write(
         {
             "actor": record.actor,
@@ -128,6 +126,14 @@ def canonical_bytes(record: Record, write: Callable[[JsonValue], bytes] = canoni
     sealed = {"sealed": dict(record.sealed)} if record.sealed else {}
     tail = write({"schema": record.schema, **sealed, "unique_key": record.unique_key})
     return head[:-1] + b',"payload":' + payload + b"," + tail[1:]
+
+
+def payload_bytes(record: Record, write: Callable[[JsonValue], bytes] = canonical.write) -> bytes:
+    """Raises RecordRefused if they are too many, with what is sealed or without it: as the record has it."""
+    payload = write(record.payload)
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise RecordRefused("/payload", f"{len(payload)} bytes where {MAX_PAYLOAD_BYTES} may be")
+    return payload
 
 
 def leaf_hash(body: bytes) -> bytes:

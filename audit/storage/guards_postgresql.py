@@ -164,13 +164,14 @@ def _belonging(table: str) -> str:
     last = 'highest > coalesce((SELECT max("index") FROM log_records), -1)'
     mine = """(SELECT record.xmin FROM log_records AS record WHERE record."index" = lowest)
     IS DISTINCT FROM pg_current_xact_id()::xid"""
-    level = "EXISTS (SELECT 1 FROM added WHERE level NOT BETWEEN 1 AND 62)"
+    level = """EXISTS (SELECT 1 FROM added WHERE level NOT BETWEEN 1 AND 62 OR "index" < 0
+    OR "index" >= 1::bigint << (62 - level))"""
     lines = [
         "DECLARE",
         "lowest bigint;",
         "highest bigint;",
         "BEGIN",
-        *([_unless(table, level, "there is no such level")] if table == "log_nodes" else []),
+        *([_unless(table, level, "there is no such place in a tree")] if table == "log_nodes" else []),
         f"SELECT min({record}), max({record}) INTO lowest, highest FROM added;",  # noqa: S608 - of this page
         "IF lowest IS NULL THEN RETURN NULL; END IF;",
         _unless(table, last, not_there),

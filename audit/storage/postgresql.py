@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.errors import LogUnavailable
 from audit.storage.appending import NotTaken
+from audit.storage.durability import FAULTS
 from audit.storage.read_notes import ReadNotes
 from audit.storage.schema import SCHEMA_VERSION, versions
 from audit.storage.transaction import Transaction
@@ -31,10 +32,10 @@ KEEPALIVE_S = 10
 """A server that is gone without a word is noticed after three of these."""
 
 
-_LOCK = text("""
+_LOCK = text(f"""
     WITH before AS MATERIALIZED (
         SELECT set_config('lock_timeout', :ms, true), set_config('synchronous_commit', 'on', true))
-    SELECT pg_advisory_xact_lock(:key) FROM before""")
+    SELECT ({FAULTS}), pg_advisory_xact_lock(:key) FROM before""")  # noqa: S608 - of this program
 """What is set is set before the lock is waited for: its row has to be there first."""
 
 _GUARDS_OF_BEFORE = text("""
@@ -56,6 +57,7 @@ class PostgresqlStore:
         self._engine = create_engine(
             url.set(drivername=DRIVER),
             pool_pre_ping=True,
+            isolation_level="READ COMMITTED",  # whatever the database or the role has by itself
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "keepalives_idle": KEEPALIVE_S,
@@ -108,7 +110,9 @@ class PostgresqlStore:
 
     def _take_lock(self, connection: Connection) -> None:
         """Read committed: what is read after the lock is what the writer before has committed."""
-        connection.execute(_LOCK, {"ms": f"{self._lock_timeout_ms}ms", "key": WRITER_LOCK})
+        faults = connection.scalar(_LOCK, {"ms": f"{self._lock_timeout_ms}ms", "key": WRITER_LOCK})
+        if faults:
+            raise LogUnavailable(self.name, str(faults))
 
     def _must_have_guards_of_now(self, connection: Connection) -> None:
         """Asked until they are."""

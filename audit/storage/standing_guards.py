@@ -1,4 +1,4 @@
-"""Whether the guards of a log in PostgreSQL stand as this program makes them: a part of its check.
+"""Whether the guards of a log in PostgreSQL stand as this program makes them, and it is durable: a part of its check.
 
 Whoever owns the tables can switch a trigger off, have it call something else, or put a rule or a trigger of their own
 before it. None of that changes a record, so it is a warning for a person; what it let happen is for the rest of the
@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from audit.storage.durability import FAULTS
 from audit.storage.guards_postgresql import (
     NOTES_TABLE,
     SETTINGS,
@@ -64,6 +65,9 @@ def look_at_guards(connection: Connection, notes_are_there: bool, warnings: Sect
             warnings.add("guard_unknown", None, f"a trigger {row.tgname!r} on {row.relname} is none of the log's")
     for rule, table in connection.execute(_RULES, tables):
         warnings.add("guard_unknown", None, f"a rule {rule!r} on {table} is none of the log's")
+    faults = connection.scalar(text(FAULTS))
+    if faults:
+        warnings.add("not_durable", None, f"{faults}; nothing is appended meanwhile")
 
 
 def _place(row: Any) -> str:

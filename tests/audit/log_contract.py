@@ -252,6 +252,18 @@ def test_words_are_found_in_records_and_in_what_is_sealed(log: Log) -> None:
     assert [record.index for record in log.query(kind=["notice", "approval"])] == [index, 5]
 
 
+def test_what_is_sealed_is_bounded_with_the_payload_that_it_is_of(log: Log) -> None:
+    """It stands apart from the record, and yet every writer of a batch waits for it."""
+    half = "x" * 600_000
+    log.append("intent", actor="agent", payload={"a": half}, sealed=["/payload/a"])
+    for sealed in (["/payload/a"], ["/payload/a", "/payload/b"], []):
+        with pytest.raises(RecordRefused, match=r"/payload: \d+ bytes where 1048576 may be"):
+            log.append("intent", actor="agent", payload={"a": half, "b": half}, sealed=sealed, unique_key="big")
+    with pytest.raises(RecordRefused, match=r"10000\d+ bytes where 1048576 may be"):
+        log.append("intent", actor="agent", payload={"a": "x" * 10_000_000}, sealed=["/payload/a"], unique_key="big")
+    assert (log.size(), log.find("big")) == (1, None)
+
+
 @pytest.mark.parametrize(
     "place", ["/payload/by/x", "/payload/n", "/payload", "/attributes/none", "/kind", "reason", ""]
 )

@@ -114,8 +114,8 @@ def test_an_attribute_without_its_record_lets_nothing_go(
         ("INSERT INTO log_attributes VALUES (2, 'x', 'y'), (3, 'x', 'y')", "its record is closed"),
         (f"INSERT INTO log_parts VALUES ({RECORDS}, '/x', '\\x00', '\\x00')", "its record is not there"),
         (f"INSERT INTO log_nodes VALUES (1, {RECORDS // 2}, '\\x00')", "its records are not there"),
-        ("INSERT INTO log_nodes VALUES (0, 3, '\\x00')", "there is no such level"),
-        ("INSERT INTO log_nodes VALUES (64, 3, '\\x00')", "there is no such level"),
+        ("INSERT INTO log_nodes VALUES (0, 3, '\\x00')", "there is no such place in a tree"),
+        ("INSERT INTO log_nodes VALUES (64, 3, '\\x00')", "there is no such place in a tree"),
         (
             f"INSERT INTO log_records SELECT {RECORDS}, kind, at, actor, NULL, body, leaf FROM log_records LIMIT 1; "
             "INSERT INTO log_attributes VALUES (3, 'x', 'y')",

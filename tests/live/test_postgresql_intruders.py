@@ -1,0 +1,144 @@
+"""What a database's settings or other hands could take from the log: durability, a place, room for other writers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from postgresql import OWNER, WRITER, Postgresql
+from postgresql_log import *  # noqa: F403
+from test_postgresql_astray import NOW, RECORDS, check, counted, filled  # noqa: F401 - a fixture
+
+from audit.errors import LogUnavailable
+from audit.log import Log
+
+JUNK = f"INSERT INTO log_records SELECT {RECORDS}, kind, at, actor, NULL, body, leaf FROM log_records LIMIT 1; "
+
+
+@contextmanager
+def role_set(server: Postgresql, setting: str) -> Iterator[None]:
+    assert server.sql(f"ALTER ROLE {WRITER} SET {setting}") == ""
+    try:
+        yield
+    finally:
+        server.sql(f"ALTER ROLE {WRITER} RESET ALL")
+
+
+def warned(server: Postgresql) -> list[str]:
+    return [each.code for each in check(server).warnings.problems]
+
+
+@pytest.mark.parametrize("table", ["log_records", "log_attributes", "log_nodes", "log_parts"])
+def test_nothing_is_appended_to_tables_that_a_crash_would_empty(filled: Postgresql, table: str) -> None:  # noqa: F811
+    with Log.open(filled.url(WRITER)) as log:
+        log.append("note", actor="x", at=NOW)
+        assert filled.sql(f"ALTER TABLE {table} SET UNLOGGED", OWNER, "audit") == ""
+        with pytest.raises(LogUnavailable, match="unlogged"):
+            log.append("note", actor="x", at=NOW)
+        assert log.size() == RECORDS + 1
+        assert warned(filled) == ["not_durable"]
+        assert filled.sql(f"ALTER TABLE {table} SET LOGGED", OWNER, "audit") == ""
+        assert log.append("note", actor="x", at=NOW).index == RECORDS + 1
+    assert not warned(filled)
+
+
+def test_nothing_is_appended_to_a_server_that_does_not_wait_for_its_disk(filled: Postgresql) -> None:  # noqa: F811
+    with Log.open(filled.url(WRITER)) as log:
+        try:
+            switch(filled, "SET fsync = off")
+            with pytest.raises(LogUnavailable, match="fsync is off"):
+                log.append("note", actor="x", at=NOW)
+            assert warned(filled) == ["not_durable"]
+        finally:
+            switch(filled, "RESET fsync")
+        assert log.append("note", actor="x", at=NOW).index == RECORDS
+    assert not warned(filled)
+
+
+def switch(server: Postgresql, setting: str) -> None:
+    assert server.sql(f"ALTER SYSTEM {setting}") == ""
+    server.sql("SELECT pg_reload_conf()")
+    server.sql("SELECT pg_sleep(0.2)")  # the signal takes a moment to reach every process
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_several_agents_append_whatever_isolation_the_database_has_by_itself(
+    filled: Postgresql,  # noqa: F811
+    isolation: str,
+) -> None:
+    """A snapshot taken before the lock was had would not show what the writer before has committed."""
+
+    def write(name: str) -> list[int]:
+        with Log.open(filled.url(WRITER)) as log:
+            return [log.append("note", actor=name, at=NOW).index for _ in range(20)]
+
+    with role_set(filled, f"default_transaction_isolation = '{isolation}'"), ThreadPoolExecutor(3) as pool:
+        indexes = sorted(index for held in pool.map(write, "abc") for index in held)
+    assert indexes == list(range(RECORDS, RECORDS + 60))
+    assert check(filled).ok
+
+
+@pytest.mark.parametrize(
+    ("level", "index"),
+    [
+        (1, f"{RECORDS // 2} - (2^62)::bigint - (2^62)::bigint"),
+        (2, f"{RECORDS // 4} + (2^62)::bigint"),
+        (62, "1"),
+        (1, "-1"),
+    ],
+)
+def test_a_node_whose_place_overflows_is_no_node(filled: Postgresql, level: int, index: str) -> None:  # noqa: F811
+    """Its last record, counted in 64 bits, would be one of this transaction's."""
+    there = counted(filled)
+    more = 3 - RECORDS % 4  # so that the last record ends a subtree of both levels
+    records = "".join(JUNK.replace(f"SELECT {RECORDS}", f"SELECT {RECORDS + each}") for each in range(more + 1))
+    said = filled.sql(f"{records} INSERT INTO log_nodes VALUES ({level}, {index}, '\\x00')", WRITER, "audit")
+    assert "there is no such place in a tree" in said
+    assert counted(filled) == there
+
+
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        ("INSERT INTO log_attributes VALUES (2, 'x', 'y'), (3, 'x', 'y') ON CONFLICT DO NOTHING", "record is closed"),
+        (
+            "MERGE INTO log_attributes a USING (VALUES (3::bigint, 'x')) v (i, n) ON a.index = v.i AND a.name = v.n "
+            "WHEN NOT MATCHED THEN INSERT VALUES (v.i, v.n, 'y')",
+            "record is closed",
+        ),
+        ("COPY log_attributes FROM PROGRAM 'echo'", "must be superuser"),
+        (
+            f"BEGIN; SAVEPOINT a; {JUNK} ROLLBACK TO a; INSERT INTO log_attributes VALUES ({RECORDS}, 'x', 'y')",
+            "not there",
+        ),
+        (f"BEGIN; SAVEPOINT a; {JUNK} RELEASE a; INSERT INTO log_attributes VALUES (3, 'x', 'y')", "record is closed"),
+        (
+            f"WITH r AS ({JUNK.rstrip('; ')} RETURNING 1), a AS (INSERT INTO log_attributes VALUES (2, 'x', 'y') "
+            "RETURNING 1) SELECT count(*) FROM r, a",
+            "record is closed",
+        ),
+        (
+            "CREATE TEMP TABLE added (index bigint, name text, value text); "
+            "INSERT INTO public.log_attributes VALUES (3, 'x', 'y')",
+            "record is closed",
+        ),
+        ("SET session_replication_role = replica", "permission denied"),
+        ("CREATE TABLE child () INHERITS (log_records)", "permission denied|must be owner"),
+        (
+            "CREATE TRIGGER aaa BEFORE INSERT ON log_records FOR EACH ROW EXECUTE FUNCTION log_refuse()",
+            "permission denied",
+        ),
+    ],
+)
+def test_no_form_of_a_statement_gets_round_the_guards(
+    filled: Postgresql,  # noqa: F811
+    statement: str,
+    refusal: str,
+) -> None:
+    there = counted(filled)
+    assert re.search(refusal, filled.sql(statement, WRITER, "audit"))
+    assert counted(filled) == there
+    assert check(filled).ok
