@@ -101,7 +101,7 @@ def _serve(settings: Settings) -> None:
         post.telemetry.traces.close()
         if lock is not None:
             lock.close()
-        log.info("stopped")
+    log.info("stopped")  # in order: who could not start has said why, and nothing after it
 
 
 def _take_turns(post: Post, front: Front, url: str, aside: Callable[[], ASGIApp]) -> None:

@@ -1,7 +1,8 @@
 """Kubernetes Events, in the core/v1 and the events.k8s.io/v1 form, alone or as a list.
 
 An Event that repeats keeps its name and raises its count, so the count is part of the id: each repetition is news, a
-redelivery is not. A kernel line that node-problem-detector wraps in an Event about a node is read as that line.
+redelivery is not. A kernel line that node-problem-detector wraps in an Event about a node is read as that line. Whoever
+may write in a namespace may write Events there, so about what lies in no namespace only Kubernetes' own places count.
 """
 
 from datetime import datetime
@@ -19,6 +20,7 @@ from agent.domain.signal import EventBody, Signal
 
 SOURCE = "kubernetes/events"
 _CLUSTER_SCOPED = ("Node", "Namespace", "PersistentVolume", "ClusterQueue", "ResourceFlavor")
+_OF_THE_CLUSTER = ("", "default", "kube-system")  # where the API server takes an Event that names no namespace
 
 
 Count = Annotated[int, Field(ge=-(2**31), lt=2**31)]  # int32, as Kubernetes has it
@@ -70,6 +72,8 @@ def read_events(document: object, received_at: datetime, limits: Limits = LIMITS
 def read_event(document: object, received_at: datetime, limits: Limits = LIMITS) -> Signal:
     _check_kind(document)
     event = read(Event, document)
+    if event.involved.kind in _CLUSTER_SCOPED and event.metadata.namespace not in _OF_THE_CLUSTER:
+        raise Malformed("metadata.namespace", f"an Event about a {event.involved.kind} lies in default or kube-system")
     series = event.series or Series()
     time = series.last_observed_time or event.last or event.event_time or event.first or received_at
     count = max(1, event.count or 1, series.count)

@@ -73,7 +73,8 @@ def test_an_event_that_repeats_is_news_and_its_redelivery_is_not() -> None:
 
 def test_a_kernel_line_that_node_problem_detector_wraps_is_that_line_only_for_a_node() -> None:
     for kind, form in (("Node", XidBody), ("Pod", EventBody)):
-        event = {**CORE_EVENT, "involvedObject": {"kind": kind, "name": "gpu-3"}, "message": XID_79}
+        about = {"involvedObject": {"kind": kind, "name": "gpu-3"}, "message": XID_79}
+        event = {**CORE_EVENT, "metadata": {"name": "e", "namespace": "default"}, **about}
         (signal,) = read_events(event, NOW).signals
         assert isinstance(signal.body, form)
 
@@ -88,3 +89,21 @@ def test_a_malformed_event_is_named() -> None:
         "items[2].count: expected less than 2147483648",
     ]
     assert len(delivery.signals) == 1
+
+
+@pytest.mark.parametrize("kind", ["Node", "ClusterQueue"])
+@pytest.mark.parametrize("message", [XID_79, "anything"])
+def test_who_may_write_events_in_a_namespace_tells_nothing_of_a_node(kind: str, message: str) -> None:
+    """The server takes it: it only wants the two namespaces to be the same."""
+    forged = {**CORE_EVENT, "involvedObject": {"kind": kind, "namespace": "law", "name": "n"}, "message": message}
+    delivery = read_events({"kind": "EventList", "items": [forged, CORE_EVENT]}, NOW)
+    assert [signal.subject for signal in delivery.signals] == ["Pod/law/train-3"]
+    assert [refused.place for refused in delivery.refused] == ["items[0].metadata.namespace"]
+
+
+@pytest.mark.parametrize("namespace", ["default", "kube-system", ""])
+def test_events_about_a_node_lie_where_kubernetes_puts_them(namespace: str) -> None:
+    about = {"kind": "Node", "name": "n"}
+    said = {**CORE_EVENT, "metadata": {"name": "e", "namespace": namespace}, "involvedObject": about, "message": XID_79}
+    (signal,) = read_events(said, NOW).signals
+    assert isinstance(signal.body, XidBody)
