@@ -65,7 +65,10 @@ def execute(thread: Thread, ports: Ports) -> Move:
 
 
 def _may_begin(thread: Thread, ports: Ports) -> bool:
-    """An approval is used up by the first step and by nothing else: whoever withdrew it before was in time."""
+    """An approval is used up by the first step and by nothing else: whoever withdrew it before was in time. So was
+    whoever froze the agent while the dry run was asked."""
+    if not _goes_on_frozen(_of(thread)) and stopped_by(ports) is not None:
+        return False
     return thread.step > 0 or thread.request is None or ports.desk.consume(thread.request)
 
 
