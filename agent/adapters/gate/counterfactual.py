@@ -72,7 +72,7 @@ def search(document: Any, reads: Reads, decide: Decide, better: Callable[[str], 
         decision, codes = tries.ask((change,))
         if better(decision):
             nearest = _nearest(change, lambda nearer: better(tries.ask((nearer,))[0]))
-            turned.append(Turn((nearest,), decision))
+            turned.append(Turn((nearest,), tries.ask((nearest,))[0]))
         elif codes != reasons:
             moved.append(change)
     if not turned:
@@ -83,7 +83,8 @@ def search(document: Any, reads: Reads, decide: Decide, better: Callable[[str], 
                 continue
             decision, _ = tries.ask(pair)
             if better(decision):
-                turned.append(Turn(pair, decision))
+                nearest_pair = _nearest_pair(*pair, lambda both: better(tries.ask(both)[0]))
+                turned.append(Turn(nearest_pair, tries.ask(nearest_pair)[0]))
     return Search(_smallest(turned), tries.count, tries.spent)
 
 
@@ -159,6 +160,12 @@ def _nearest(change: Change, still: Callable[[Change], bool]) -> Change:
         else:
             before = middle
     return change
+
+
+def _nearest_pair(one: Change, other: Change, still: Callable[[tuple[Change, Change]], bool]) -> tuple[Change, Change]:
+    """Each brought as near as the decision allows beside the other: what one alone would need says nothing here."""
+    nearer = _nearest(one, lambda change: still((change, other)))
+    return nearer, _nearest(other, lambda change: still((nearer, change)))
 
 
 def _candidates(document: Any, reads: Reads) -> Iterator[Change]:

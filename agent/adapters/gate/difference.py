@@ -1,7 +1,8 @@
 """What one bundle has that another lacks: a guardrail that is gone must not go unnoticed while the rest decides.
 
 Named are reasons by their codes, rules by package and name, limits by their dotted names (of lists their members), and
-policies whose text is another. Pure; who is told is the business of whoever reloads.
+policies by their files: those that came, went, or have another text. Pure; who is told is the business of whoever
+reloads.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ def difference(before: Bundle, after: Bundle) -> JsonObject:
         "reasons": (set(before.reasons), set(after.reasons)),
         "rules": (_rules(before), _rules(after)),
         "limits": (set(_limits(before)), set(_limits(after))),
+        "policies": ({name for name, _ in before.policies}, {name for name, _ in after.policies}),
     }
     found = {
         "lost": {kind: _named(old - new) for kind, (old, new) in kinds.items() if old - new},

@@ -78,7 +78,12 @@ def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
     trees = {name: syntax_tree(name, text) for name, text in policies}
     own: dict[str, set[str]] = {}
     for name, tree in trees.items():
-        own.setdefault(_package_by_path(name), set()).update(rule_names(tree))
+        said = own.setdefault(_package_by_path(name), set())
+        if Path(name).parts[0] != GUARDRAILS and (again := sorted(said & rule_names(tree))):
+            raise BundleRefused(
+                f"{name}: {again[0]} is defined in another file of its package: it would say more, unseen"
+            )
+        said.update(rule_names(tree))
     reasons: dict[str, ReasonText] = {}
     for name, text in policies:
         refuse_unfit(name, trees[name], own[_package_by_path(name)])

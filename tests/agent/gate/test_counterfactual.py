@@ -6,7 +6,7 @@ import pytest
 
 from agent.adapters.gate.counterfactual import TRIES_AT_MOST, Search, search, search_limits
 from agent.adapters.rego import EmbeddedPolicyEngine
-from agent.adapters.rego.reads import Readers
+from agent.adapters.rego.reads import Readers, Reads
 from agent.ports import PolicyUnavailable
 from agent.resources import bundled
 from tests.policies.inputs import Given, cordon, past, reclaim, repair
@@ -97,3 +97,32 @@ def test_the_limits_where_no_fact_does() -> None:
 def test_a_search_has_an_end() -> None:
     many = cordon().after(*(past("cordon_node", f"gpu-{n}", seconds=n) for n in range(20)))
     assert found(many).tried <= TRIES_AT_MOST + 50
+
+
+NUMBERS = Reads(
+    frozenset({("facts", "level"), ("facts", "one"), ("facts", "other")}), frozenset(), frozenset(), frozenset({99})
+)
+
+
+def by_level(level: float) -> str:
+    return "deny" if level >= 5 else "escalate" if level >= 1 else "allow"
+
+
+def test_the_decision_that_is_told_is_that_of_the_change_that_is_told() -> None:
+    """On the way back from an allow to the nearest turn another decision may lie."""
+    turned = search(
+        {"facts": {"level": 40}},
+        NUMBERS,
+        lambda document: (by_level(document["facts"]["level"]), frozenset()),
+        lambda decision: decision != "deny",
+    )
+    assert [(turn.changes[0].after, turn.decision) for turn in turned.turns] == [(4, "escalate")]
+
+
+def test_of_two_facts_each_is_the_nearest() -> None:
+    def decide(document: Any) -> tuple[str, frozenset[str]]:
+        one, other = document["facts"]["one"] < 37, document["facts"]["other"] > 61
+        return "allow" if one and other else "deny", frozenset({f"one {one}", f"other {other}"})
+
+    turned = search({"facts": {"one": 90, "other": 20}}, NUMBERS, decide, "allow".__eq__)
+    assert [(change.path[1], change.after) for change in turned.turns[0].changes] == [("one", 36), ("other", 62)]

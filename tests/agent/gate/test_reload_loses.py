@@ -72,7 +72,11 @@ def test_what_is_new_and_what_is_other_is_named(policies: PoliciesInForce, folde
     (room / "site.rego").write_text(GUARDRAIL + RULE + "input.facts.nodes.total > 100\n")
     edit(folder / "guardrails" / "confidence" / "confidence.rego", "confidence < 0.5", "confidence < 0.4")
     told = reloaded(policies).told
-    assert told["added"] == {"reasons": ["site.rule"], "rules": ["watchkeeper.guardrails.site.deny"]}
+    assert told["added"] == {
+        "reasons": ["site.rule"],
+        "rules": ["watchkeeper.guardrails.site.deny"],
+        "policies": ["guardrails/site/site.rego"],
+    }
     assert told["changed"] == {"policies": ["guardrails/confidence/confidence.rego"]}
     assert "lost" not in told
 
@@ -92,7 +96,7 @@ def test_what_was_asked_lately_and_would_now_be_decided_otherwise_is_told(
         ("  namespaces: [kube-system, gpu-operator, kueue-system, watchkeeper]\n", "", "protected.namespaces"),
         ("  breaker: {percent: 50, window: 5m}\n", "", "blast_radius.breaker"),
         ("  ask_first: [rollback_workload, deactivate_workload, scale_workload]", "  {}", "cost.ask_first"),
-        ("freshness:\n  evidence: 5m", "freshness:\n  skew: 2m\n#", "freshness.evidence"),
+        ("freshness:\n  evidence: 5m", "freshness:\n#", "freshness.evidence"),
     ],
 )
 def test_a_bundle_without_a_limit_that_a_guardrail_rests_on_is_refused(
@@ -158,3 +162,20 @@ def test_alike_is_no_difference() -> None:
     one = read_bundle(bundled("policies"), ACT)
     assert difference(one, one) == {}
     assert in_words({}) == "the same rules and limits"
+
+
+def test_a_file_that_came_or_went_is_named_though_its_rules_have_known_names(folder: Path) -> None:
+    """A second file of a guardrail adds to what is there: no reason, rule or limit is new by name."""
+    before = read_bundle(folder)
+    more = folder / "guardrails" / "gang" / "more.rego"
+    more.write_text("package watchkeeper.guardrails.gang\n\ngang_named if input.proposal.blast_radius.gangs\n")
+    with_one = read_bundle(folder)
+    more.write_text(more.read_text() + "\ngang_named if input.proposal.target\n")
+    (folder / "guardrails" / "gang" / "yet.rego").write_text(more.read_text())
+    with_two = read_bundle(folder)
+    assert difference(before, with_one)["added"]["policies"] == ["guardrails/gang/more.rego"]
+    assert difference(with_one, with_two)["added"] == {"policies": ["guardrails/gang/yet.rego"]}
+    assert difference(with_two, before)["lost"]["policies"] == [
+        "guardrails/gang/more.rego",
+        "guardrails/gang/yet.rego",
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.rego import BundleRefused, EmbeddedPolicyEngine
-from tests.agent.rego.bundles import GUARDRAIL, RULE, with_guardrail
+from tests.agent.rego.bundles import GUARDRAIL, RULE, shipped, with_guardrail
 
 PACKAGE = "package watchkeeper.guardrails.site\n\n"
 ONE = '{"code": "site.rule", "params": {}}'
@@ -39,3 +39,18 @@ def test_the_agents_own_codes_are_nobody_elses(tmp_path: Path, code: str) -> Non
     text = (GUARDRAIL + RULE + "input.phase\n").replace("site.rule", code)
     with pytest.raises(BundleRefused, match=f"{code}: what begins so is said by the agent itself"):
         EmbeddedPolicyEngine(with_guardrail(tmp_path, text))
+
+
+@pytest.mark.parametrize("rule", ["gives_back", "is_undo", "well_formed"])
+def test_nobody_adds_to_what_the_guardrails_ask(tmp_path: Path, rule: str) -> None:
+    """One more `gives_back` beside the library's and no cooldown holds: no allow was written, and all is allowed."""
+    folder = shipped(tmp_path)
+    (folder / "lib" / "site.rego").write_text(f"package watchkeeper.lib\n\n{rule} if input.phase\n")
+    with pytest.raises(BundleRefused, match=rf"{rule} is defined in another file of its package"):
+        EmbeddedPolicyEngine(folder)
+
+
+def test_a_helper_of_the_sites_own_lies_in_the_library(tmp_path: Path) -> None:
+    folder = shipped(tmp_path)
+    (folder / "lib" / "site.rego").write_text("package watchkeeper.lib\n\nat_night if input.phase\n")
+    EmbeddedPolicyEngine(folder)
