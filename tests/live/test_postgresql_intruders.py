@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from postgresql import OWNER, WRITER, Postgresql
@@ -14,6 +15,7 @@ from test_postgresql_astray import NOW, RECORDS, check, counted, filled  # noqa:
 
 from audit.errors import LogUnavailable
 from audit.log import Log
+from audit.retention import Dropped, retain
 
 JUNK = f"INSERT INTO log_records SELECT {RECORDS}, kind, at, actor, NULL, body, leaf FROM log_records LIMIT 1; "
 
@@ -62,6 +64,37 @@ def switch(server: Postgresql, setting: str) -> None:
     assert server.sql(f"ALTER SYSTEM {setting}") == ""
     server.sql("SELECT pg_reload_conf()")
     server.sql("SELECT pg_sleep(0.2)")  # the signal takes a moment to reach every process
+
+
+@pytest.mark.parametrize("table", ["log_records", "log_attributes", "log_nodes", "log_parts"])
+def test_a_row_of_any_table_that_is_dropped_without_a_word_is_missed(filled: Postgresql, table: str) -> None:  # noqa: F811
+    """The next record has one in each of them."""
+    quiet = (
+        "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; "
+        f"CREATE TRIGGER quiet BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION quiet()"
+    )
+    assert filled.sql(quiet, OWNER, "audit") == ""
+    there = counted(filled)
+    with Log.open(filled.url(WRITER)) as log:
+        with pytest.raises(LogUnavailable, match=r"not every row was taken|is closed|not there"):
+            log.append("note", actor="x", at=NOW, attributes={"a": "b"}, payload={"t": "x"}, sealed=["/payload/t"])
+        assert counted(filled) == there
+        assert filled.sql(f"DROP TRIGGER quiet ON {table}", OWNER, "audit") == ""
+        assert log.append("note", actor="x", at=NOW).index == RECORDS
+
+
+def test_nothing_is_hung_on_a_record_that_retention_has_dropped(filled: Postgresql) -> None:  # noqa: F811
+    """There is none whose transaction could be compared."""
+    later = NOW + timedelta(days=500)
+    with Log.open(filled.url(OWNER)) as owned:
+        owned.append("heartbeat", actor="agent", at=later)
+        assert retain(owned, 400, actor="cli/owner", now=later) == Dropped(0, RECORDS, RECORDS + 1)
+    for statement in (
+        "INSERT INTO log_attributes VALUES (0, 'x', 'y')",
+        "INSERT INTO log_parts VALUES (0, '/x', '\\x00', '\\x00')",
+    ):
+        assert "its record is closed" in filled.sql(statement, WRITER, "audit")
+    assert check(filled).ok
 
 
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
