@@ -13,6 +13,17 @@ from agent.ports import Cluster, NotFound
 ANNOTATION: Final = "watchkeeper.dev/freeze"
 
 
+def is_there(file: Path) -> bool:
+    """Also a link to nothing, and what cannot be looked at."""
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 class FreezeSwitch:
     """An agent.ports.Switch."""
 
@@ -22,18 +33,9 @@ class FreezeSwitch:
         self._config_map = ObjectRef(api_version="v1", kind="ConfigMap", namespace=namespace, name=name)
 
     def frozen(self) -> str | None:
-        if self._file_is_there():
+        if is_there(self._file):
             return "file"
         return "annotation" if self._annotated() else None
-
-    def _file_is_there(self) -> bool:
-        try:
-            self._file.stat()
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return True
 
     def _annotated(self) -> bool:
         """Raises ClusterFault when the API server does not answer: then nothing can be done anyway."""

@@ -236,9 +236,11 @@ def _record(house: House, **payload: Any) -> None:
 
 
 def _frozen(standing: Standing, file: Path) -> str:
+    from agent.adapters.switch import is_there
+
     if standing.frozen_at is not None:
         return f"Frozen since {short_time(standing.frozen_at)} UTC."
-    return f"Frozen: {file} exists." if file.exists() else ""
+    return f"Frozen: {file} exists." if is_there(file) else ""
 
 
 def _breaker(standing: Standing) -> str:
