@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
@@ -130,11 +131,11 @@ class Connection:
         headers: dict[str, str],
         timeout: urllib3.Timeout,
     ) -> urllib3.BaseHTTPResponse:
-        generation = self._generation
-        response = self._sent_once(method, path, query, body, headers, timeout)
+        generation, begun = self._generation, time.monotonic()
+        response = self._sent_once(method, path, query, body, headers, timeout, begun)
         if response.status == Unauthorized.status and self._renewed(generation):
             response.close()
-            response = self._sent_once(method, path, query, body, headers, timeout)
+            response = self._sent_once(method, path, query, body, headers, timeout, begun)
         return response
 
     def _sent_once(
@@ -145,17 +146,18 @@ class Connection:
         body: JsonObject | None,
         headers: dict[str, str],
         timeout: urllib3.Timeout,
+        begun: float,
     ) -> urllib3.BaseHTTPResponse:
         api = self._client
         sent = {**headers, "User-Agent": user_agent()}
-        api.update_params_for_auth(sent, [], ["BearerToken"], path, method, body)
+        api.update_params_for_auth(sent, [], ["BearerToken"], path, method, body)  # which may log in anew
         url = api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         response: urllib3.BaseHTTPResponse = api.rest_client.pool_manager.request(
             method,
             url,
             body=None if body is None else json.dumps(body).encode(),
             headers=sent,
-            timeout=timeout,
+            timeout=_left(timeout, time.monotonic() - begun, f"{method} {path}"),
             preload_content=False,
             retries=False,
             redirect=False,
@@ -192,6 +194,15 @@ class Connection:
             self._skew_told_s = self.skew_s
         ahead = "ahead of" if self.skew_s > 0 else "behind"
         self._told("apiserver", "clock", f"this machine's clock is {abs(self.skew_s):.0f} s {ahead} the API server's")
+
+
+def _left(timeout: urllib3.Timeout, gone_s: float, asked: str) -> urllib3.Timeout:
+    """A kubeconfig's helper may wait for a person to log in. Raises ClusterUnavailable where that took all the time."""
+    if not isinstance(timeout.total, int | float):
+        return timeout
+    if gone_s >= timeout.total:
+        raise ClusterUnavailable(f"{asked}: not sent: logging in took {gone_s:.0f} s")
+    return urllib3.Timeout(total=timeout.total - gone_s)
 
 
 def user_agent() -> str:
