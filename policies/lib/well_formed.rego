@@ -23,7 +23,9 @@ proposal_well_formed if {
 	is_string(proposal.action)
 	is_string(proposal.target.kind)
 	is_string(proposal.target.name)
+	text_or_none(object.get(proposal.target, "namespace", null))
 	is_object(proposal.parameters)
+	operation_well_formed(proposal)
 	are_strings(proposal.blast_radius.nodes)
 	are_strings(proposal.blast_radius.gangs)
 	are_strings(proposal.blast_radius.workloads)
@@ -35,6 +37,18 @@ proposal_well_formed if {
 	proposal.confidence >= 0
 	proposal.confidence <= 1
 	is_number(proposal.notice_s)
+}
+
+text_or_none(value) if is_null(value)
+
+text_or_none(value) if is_string(value)
+
+# What is asked of a repair decides which guardrails ask back.
+operation_well_formed(proposal) if proposal.action != "request_node_repair"
+
+operation_well_formed(proposal) if {
+	proposal.action == "request_node_repair"
+	proposal.parameters.operation in {"diagnose", "reset_gpu", "reboot", "replace", "support"}
 }
 
 # A freeze that cannot be read must not look like none.
@@ -73,6 +87,9 @@ facts_well_formed if {
 	is_array(facts.nodes.ineligible)
 	is_object(facts.target.annotations)
 	is_object(facts.target.labels)
+	is_object(facts.namespaces)
+	is_array(facts.touched)
+	is_array(facts.gangs)
 	every _, namespace in facts.namespaces {
 		is_object(namespace.annotations)
 	}

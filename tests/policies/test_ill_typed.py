@@ -13,10 +13,10 @@ import pytest
 
 from agent.ports import PolicyUnavailable
 from tests.policies.conftest import Gate
-from tests.policies.inputs import Given, ago, cordon, past, reclaim, repair, requeue, seen
+from tests.policies.inputs import Given, ago, cordon, namespaced, past, reclaim, repair, requeue, seen
 
 STRENGTH = {"allow": 0, "escalate": 1, "deny": 2}
-OTHER_TYPES: tuple[Any, ...] = ("text", 7, True, ["x"], {"x": 1})
+OTHER_TYPES: tuple[Any, ...] = ("text", 7, True, ["x"], {"x": 1}, [], {})
 CHOSEN_BY_PEOPLE = {"annotations", "labels", "parameters", "namespaces"}
 MEANS_NOTHING = {
     # Null, or absent, is one of the values that these may have: there is none.
@@ -41,6 +41,7 @@ REFUSED: dict[str, Given] = {
     "freshness.future": cordon().seen(evidence=[seen(minutes=-2)]),
     "freshness.unknown": cordon().seen(evidence=[]),
     "protected.opt_out": requeue().seen(touched=[{"ref": "Workload/law/llama", "annotations": OPT_OUT}]),
+    "protected.namespace": requeue().proposed(target=namespaced("apps/v1", "Deployment", "kube-system", "dns")),
     "attempts.cap": repair().after(*(past("request_node_repair", "gpu-7", days=day) for day in (1, 3, 5))),
     "cooldown.target": repair().after(past("request_node_repair", "gpu-7", minutes=50)),
     "blast_radius.node_limit": cordon("gpu-8").in_a_cluster_of(16).after(past("cordon_node", "gpu-7", minutes=10)),
@@ -101,3 +102,11 @@ def test_no_answer_is_weakened(gate: Gate, code: str) -> None:
             if STRENGTH[decision] < STRENGTH[before]:
                 weakened.append(".".join(map(str, path)) + f" {how}: {decision}")
     assert weakened == []
+
+
+@pytest.mark.parametrize("operation", [None, 7, "", [], {}, True])
+def test_a_repair_that_asks_for_nothing_known_meets_its_budgets_all_the_same(gate: Gate, operation: Any) -> None:
+    """A disruption budget is asked by what the repair is; an operation that is no word is none of those that ask."""
+    given = repair().seen(budgets=[BUDGET]).proposed(parameters={"operation": operation})
+    assert gate(given)[0] != "allow"
+    assert gate(given.proposed(parameters={}))[0] != "allow"
