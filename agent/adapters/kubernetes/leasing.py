@@ -16,6 +16,7 @@ from agent.ports import JsonObject
 
 API_VERSION = "coordination.k8s.io/v1"
 NEVER = float("-inf")
+DELETED = "(deleted)"  # who held a lease that somebody took away: not known, and perhaps still acting
 RELEASED_DURATION_S = 1  # as client-go: whoever finds it released need not wait
 DURATION_AT_MOST_S = 300  # a duration beyond it is a mistake, or somebody who wants to lock us out for ever
 
@@ -68,8 +69,13 @@ class Mind:
         return Role.SUSPENDED if self.led else Role.STANDBY
 
     def observed(self, lease: JsonObject | None, now: float) -> "Mind":
-        """After a read. Somebody else's name on it ends our lead at once."""
+        """After a read. Somebody else's name on it ends our lead at once.
+
+        One that was there and is not any more is waited out, as client-go does not: its holder may be cut off.
+        """
         seen = _seen(lease, self.terms, now)
+        if seen is None and self.seen is not None and self.role(now) is not Role.LEADING:
+            seen = Seen(DELETED, self.terms.duration_s, "", now)
         if (
             seen is not None
             and self.seen is not None

@@ -42,7 +42,7 @@ class PrometheusMetrics:
             return sorted((_series(one) for one in ask()), key=lambda s: sorted(s.labels.items()))
         except (RequestException, PrometheusApiClientException) as error:
             raise MetricsUnavailable(f"{self._url}: {query}: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # or a time of 1e300
             raise MetricsUnavailable(f"{self._url}: {query}: the answer is not Prometheus': {error!r}") from error
 
 

@@ -117,6 +117,21 @@ def test_a_lease_that_was_deleted_is_made_again(server: LeaseServer) -> None:
     assert server.lease is not None
 
 
+def test_a_lease_that_was_deleted_sets_nobody_beside_the_leader(server: LeaseServer) -> None:
+    """Who is cut off from the server does not hear of it, and acts until its own deadline."""
+    first, second = Candidate(server, "a"), Candidate(server, "b")
+    first.election.round()
+    second.election.round()
+    first.line.network = "cut"
+    server.lease = None
+    for _ in range(8):
+        second.election.round()
+        assert not (first.election.held() and second.election.held())
+        server.now_s += 2
+    second.election.round()
+    assert second.election.held()
+
+
 @pytest.mark.parametrize("said", [None, 0, -5, "x", 10**9, True])
 def test_a_mad_duration_neither_lets_in_nor_locks_out(said: object) -> None:
     lease: JsonObject = {

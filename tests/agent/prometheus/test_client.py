@@ -71,6 +71,13 @@ def test_a_range_read_without_what_is_no_number(server: Server) -> None:
     assert (server.asked["path"], server.asked["step"]) == (["/api/v1/query_range"], ["30s"])
 
 
+@pytest.mark.parametrize("when", [1e300, -1e300, 1e15, -1e15])
+def test_a_time_that_no_calendar_has_is_a_fault_too(server: Server, when: float) -> None:
+    server.answer = 200, result({"metric": {"__name__": "up"}, "value": [when, "1"]})
+    with pytest.raises(MetricsUnavailable, match="up"):
+        metrics(server).instant("up", AT)
+
+
 @pytest.mark.parametrize(
     "answer",
     [(500, b"oops"), (503, b""), (200, b"<html>"), (200, b"{}"), (200, result({"metric": {}})), (200, b'{"data": 1}')],
