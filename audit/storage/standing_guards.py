@@ -61,7 +61,7 @@ def look_at_guards(connection: Connection, notes_are_there: bool, warnings: Sect
             other = f"the trigger {name} is not what this program makes: `watchkeeper audit migrate` makes it anew"
             warnings.add("guard_differs", None, other)
     for row in connection.execute(_TRIGGERS, tables):
-        if row.tgname not in expected:
+        if row.tgname not in expected or row.tgname != _place(row):
             warnings.add("guard_unknown", None, f"a trigger {row.tgname!r} on {row.relname} is none of the log's")
     for rule, table in connection.execute(_RULES, tables):
         warnings.add("guard_unknown", None, f"a rule {rule!r} on {table} is none of the log's")
@@ -71,7 +71,7 @@ def look_at_guards(connection: Connection, notes_are_there: bool, warnings: Sect
 
 
 def _place(row: Any) -> str:
-    """A trigger's name counts on its own table alone."""
+    """A trigger's name counts on its own table alone: what bears it elsewhere is a stranger."""
     table, _, verb = str(row.tgname).rpartition("_")
     return f"{row.relname}_{verb}" if table == row.relname else ""
 

@@ -97,6 +97,35 @@ def test_nothing_is_hung_on_a_record_that_retention_has_dropped(filled: Postgres
     assert check(filled).ok
 
 
+SWALLOWS = "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; "
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (
+            SWALLOWS + "CREATE TRIGGER log_records_delete BEFORE INSERT ON log_attributes "
+            "FOR EACH ROW EXECUTE FUNCTION quiet()",
+            {"guard_unknown"},
+        ),
+        (
+            "DROP TRIGGER log_records_delete ON log_records; CREATE TRIGGER log_records_delete BEFORE DELETE "
+            "ON log_nodes FOR EACH ROW EXECUTE FUNCTION log_refuse()",
+            {"guard_missing", "guard_unknown"},
+        ),
+        (
+            "DROP TRIGGER log_records_delete ON log_records; CREATE TRIGGER log_records_delete BEFORE UPDATE "
+            "ON log_records FOR EACH ROW EXECUTE FUNCTION log_refuse()",
+            {"guard_differs"},
+        ),
+    ],
+    ids=["beside", "elsewhere", "for another verb"],
+)
+def test_a_guards_name_alone_makes_no_guard(filled: Postgresql, statement: str, told: set[str]) -> None:  # noqa: F811
+    assert filled.sql(statement, OWNER, "audit") == ""
+    assert set(warned(filled)) == told
+
+
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
 def test_several_agents_append_whatever_isolation_the_database_has_by_itself(
     filled: Postgresql,  # noqa: F811
