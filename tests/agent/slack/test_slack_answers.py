@@ -180,8 +180,8 @@ def test_socket_mode_needs_no_way_in(site: Site) -> None:
         assert soon(lambda: any("payload" in ack for ack in site.slack.acknowledged))
         site.slack.sends(submitted(site.slack.views()[0], "UALICE", "yes"))
         assert soon(lambda: site.state(asked) is RequestState.APPROVED)
+        assert soon(lambda: len(site.slack.acknowledged) == 3), "it counts first, and is acknowledged then"
     finally:
         socket.close()
     refused = next(ack["payload"] for ack in site.slack.acknowledged if "payload" in ack)
     assert "linked to nobody" in refused["errors"]["reason"]
-    assert len(site.slack.acknowledged) == 3
