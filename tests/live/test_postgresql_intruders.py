@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from postgresql import OWNER, WRITER, Postgresql
 from postgresql_log import *  # noqa: F403
+from sqlalchemy import Connection, event
 from test_postgresql_astray import NOW, RECORDS, check, counted, filled  # noqa: F401 - a fixture
 
 from audit.errors import LogUnavailable
@@ -124,6 +125,18 @@ SWALLOWS = "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 def test_a_guards_name_alone_makes_no_guard(filled: Postgresql, statement: str, told: set[str]) -> None:  # noqa: F811
     assert filled.sql(statement, OWNER, "audit") == ""
     assert set(warned(filled)) == told
+
+
+def test_an_append_waits_for_the_disk_whatever_the_role_has_by_itself(filled: Postgresql) -> None:  # noqa: F811
+    seen: list[object] = []
+    with role_set(filled, "synchronous_commit = off"), Log.open(filled.url(WRITER)) as log:
+
+        def look(connection: Connection) -> None:
+            seen.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar())
+
+        event.listen(log.store._engine, "commit", look)  # type: ignore[attr-defined]
+        log.append("note", actor="x", at=NOW)
+    assert seen[-1] == "on"
 
 
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
