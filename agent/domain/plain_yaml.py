@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+VALUES_AT_MOST = 100_000  # written out, wherever an alias repeats them: the shipped limits have about two hundred
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -38,11 +39,29 @@ class _Plain(yaml.SafeLoader):
 def plain_yaml(text: str) -> Any:
     """The one document of a text. Raises NotPlain."""
     try:
-        return yaml.load(text, Loader=_Plain)  # noqa: S506 (a SafeLoader)
+        loader = _Plain(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _written_out(node, {}) > VALUES_AT_MOST:
+            raise NotPlain(f"written out it has more than {VALUES_AT_MOST} values")
+        return loader.construct_document(node)
+    except NotPlain:
+        raise
     except RecursionError:
         raise NotPlain("it nests without end") from None
     except (ValueError, yaml.YAMLError) as error:
         raise NotPlain(" ".join(str(error).split())) from error
+
+
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values there are with each alias in full; a few lines of aliases can stand for millions."""
+    if id(node) not in known:
+        known[id(node)] = VALUES_AT_MOST + 1  # of one that holds itself
+        pairs = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [part for pair in pairs for part in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = 1 + sum(_written_out(part, known) for part in parts)
+    return known[id(node)]
 
 
 def refuse_unlike_json(value: Any, place: str = "") -> None:

@@ -102,7 +102,7 @@ def file_hash(name: str, content: bytes, algorithm: str) -> str:
     if name.rpartition("/")[2] in STRUCTURED:
         try:
             value = json.loads(content, parse_int=_Number, parse_float=_Number)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SignatureWrong(f"{name}: {error}") from error
         hashed = "".join(_walked(value)).encode()
     return hashlib.new(_FILE_HASHES[algorithm], hashed).hexdigest()
@@ -133,7 +133,7 @@ def _payload(content: bytes, trust: Trust) -> dict[str, Any]:
         raise SignatureWrong(f"{FILE}: it was not made with the key that policies are signed with") from None
     except UnsupportedAlgorithmError as error:
         raise SignatureWrong(f"{FILE}: how it is signed does not fit the key: {error.description}") from error
-    except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SignatureWrong(f"{FILE}: expected one signature (a compact JWT): {error}") from error
     if not isinstance(payload, dict):
         raise SignatureWrong(f"{FILE}: the JWT has another form")

@@ -13,6 +13,8 @@ from tests.agent.rego.bundles import shipped
 LIMITS = "data/limits.yaml"
 FREEZE = "freezes: [{name: year-end, from: 2026-11-01T00:00:00Z, to: 2026-12-01T00:00:00Z}]\n"
 
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:
     folder = shipped(tmp_path)
@@ -31,6 +33,8 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ("percent: 10", "percent: .inf", r"blast_radius\.nodes\.percent: inf is no number"),
         ("tenants: {}\n\nidle", "tenants: {7: {namespaces: [a]}}\n\nidle", r"tenants\.7: a name is a text"),
         ("windows: []", "windows: " + "[" * 5000, "it nests without end"),
+        ("windows: []", "windows: &all [*all]", "written out it has more than 100000 values"),
+        ("windows: []", f"windows: []\n{BOMB}", "written out it has more than 100000 values"),
         ("per_target: 30m", "per_target: 999999999d", r"cooldown\.default\.per_target: '999999999d' is longer"),
         ("per_target: 30m", 'per_target: "30m\\n"', r"cooldown\.default\.per_target: '30m"),
         ("freezes: []", FREEZE.replace("}]", ", actions: []}]"), r"freezes\.0\.actions: \[\] should be non-empty"),

@@ -160,3 +160,12 @@ def test_the_archive_of_a_bundle_is_the_bundle(tmp_path: Path) -> None:
     assert bundle_archive(bundle) == bundle_archive(bundle)
     assert read_bundle(archive, trust=Trust(public(EC), "production")).digest == bundle.digest
     assert read_bundle(archive, overlay).reasons.keys() == bundle.reasons.keys()
+
+
+@pytest.mark.parametrize("name", [FILE, ".manifest"])
+def test_a_file_that_nests_without_end_is_refused_and_takes_nobody_along(tmp_path: Path, name: str) -> None:
+    folder = shipped(tmp_path)
+    (folder / ".manifest").write_bytes(b"{}")
+    (folder / FILE).write_bytes(sign(read_source(folder), private(EC)))
+    (folder / name).write_bytes(b"[" * 200_000)
+    assert "recursion" in refusal(folder, Trust(public(EC)))
