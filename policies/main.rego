@@ -77,7 +77,9 @@ consulted := {"autonomy": guardrails.autonomy} if input.proposal.action == "noti
 #   remedy: "Write `approvers contains {{\"name\": GROUP, \"count\": N}}` in that guardrail"
 deny contains {"code": "main.approvers", "params": {"guardrail": guardrail}} if {
 	input.proposal.action != "notify"
-	some guardrail in data.watchkeeper.lib.unreadable_approvers
+	some guardrail, rules in guardrails
+	groups := rules.approvers
+	not data.watchkeeper.lib.approvers_readable(groups)
 }
 
 # METADATA

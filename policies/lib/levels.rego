@@ -85,12 +85,12 @@ otherwise := {name |
 	name := object.get(data.limits.autonomy, "default", "observe")
 }
 
-spoken_for if data.limits.autonomy.actions[input.proposal.action]
-
-spoken_for if data.limits.autonomy.tenants[input.proposal.tenant]
-
 # A namespace speaks for itself only: raising one of two that are touched raises nothing.
 spoken_for if {
+	data.limits.autonomy.actions[input.proposal.action]
+} else if {
+	data.limits.autonomy.tenants[input.proposal.tenant]
+} else if {
 	count(namespaces) > 0
 	every namespace in namespaces {
 		data.limits.autonomy.namespaces[namespace]

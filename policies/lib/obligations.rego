@@ -85,12 +85,7 @@ wanted contains group if {
 	some group in guardrail.approvers
 }
 
-# Whose `approvers` are no set of groups: of a text or of one group alone nobody would be asked, and nobody would know.
-unreadable_approvers contains guardrail if {
-	some guardrail, rules in data.watchkeeper.guardrails
-	groups := rules.approvers
-	not approvers_readable(groups)
-}
+# Of a text or of one group alone nobody would be asked, and nobody would know.
 
 approvers_readable(groups) if {
 	is_set(groups)

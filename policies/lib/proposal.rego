@@ -33,20 +33,13 @@ namespace_of(text) := parts[1] if {
 	count(parts) == 3
 }
 
-namespaces contains namespace if {
+namespaces := {namespace | some namespace, _ in input.facts.namespaces} | {namespace |
 	namespace := input.proposal.target.namespace
 	is_string(namespace)
 }
 
-namespaces contains namespace if some namespace, _ in input.facts.namespaces
-
 # The proposal's own tenant, and each declared tenant whose namespace is touched.
-tenants contains name if {
-	name := input.proposal.tenant
-	name != ""
-}
-
-tenants contains name if {
+tenants := ({input.proposal.tenant} - {""}) | {name |
 	some name, tenant in data.limits.tenants
 	some namespace in namespaces
 	namespace in tenant.namespaces

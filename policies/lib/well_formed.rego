@@ -18,21 +18,20 @@ well_formed if {
 
 proposal_well_formed if {
 	some proposal in [input.proposal]
-	is_string(proposal.id)
-	is_string(proposal.incident)
-	is_string(proposal.action)
-	is_string(proposal.target.kind)
-	is_string(proposal.target.name)
+	some radius in [proposal.blast_radius]
+	is_array(radius.nodes)
+	is_array(radius.gangs)
+	is_array(radius.workloads)
+	touched := array.concat(radius.nodes, array.concat(radius.gangs, radius.workloads))
+	named := [proposal.id, proposal.incident, proposal.action, proposal.target.kind, proposal.target.name]
+	texts := array.concat(array.concat(named, [proposal.tenant, proposal.source]), touched)
+	is_string(min(texts))
+	is_string(max(texts))
 	text_or_none(object.get(proposal.target, "namespace", null))
 	is_object(proposal.parameters)
 	operation_well_formed(proposal)
-	are_strings(proposal.blast_radius.nodes)
-	are_strings(proposal.blast_radius.gangs)
-	are_strings(proposal.blast_radius.workloads)
-	is_number(proposal.blast_radius.pods)
+	is_number(radius.pods)
 	is_boolean(proposal.destructive)
-	is_string(proposal.tenant)
-	is_string(proposal.source)
 	is_number(proposal.confidence)
 	proposal.confidence >= 0
 	proposal.confidence <= 1
@@ -61,23 +60,16 @@ standing_well_formed if {
 		entry.level in {"observe", "suggest", "act_with_approval", "act"}
 		entry.change in {"granted", "demoted"}
 	}
-	freeze_well_formed(standing.frozen)
-	moment_or_null(standing.breaker.tripped_at)
-	moment_or_null(standing.breaker.reset_at)
-}
-
-freeze_well_formed(frozen) if is_null(frozen)
-
-freeze_well_formed(frozen) if {
-	is_string(frozen.at)
-	is_string(frozen.by)
-}
-
-moment_or_null(moment) if is_null(moment)
-
-moment_or_null(moment) if {
-	is_string(moment)
-	time.parse_rfc3339_ns(moment) > 0
+	freezes := {standing.frozen} - {null}
+	every frozen in freezes {
+		is_string(frozen.at)
+		is_string(frozen.by)
+	}
+	moments := {standing.breaker.tripped_at, standing.breaker.reset_at} - {null}
+	every moment in moments {
+		is_string(moment)
+		time.parse_rfc3339_ns(moment) > 0
+	}
 }
 
 facts_well_formed if {
@@ -100,8 +92,15 @@ facts_well_formed if {
 	every gang in facts.gangs {
 		gang_well_formed(gang)
 	}
-	workload_well_formed(facts.workload)
-	idle_well_formed(facts.idle)
+	workloads := {facts.workload} - {null}
+	every workload in workloads {
+		workload_well_formed(workload)
+	}
+	idles := {facts.idle} - {null}
+	every idle in idles {
+		is_array(idle.witnesses)
+		is_array(idle.contradictions)
+	}
 	is_array(facts.budgets)
 	every budget in facts.budgets {
 		is_string(budget.ref)
@@ -116,20 +115,6 @@ facts_well_formed if {
 		is_number(seen.age_s)
 	}
 }
-
-idle_well_formed(idle) if is_null(idle)
-
-idle_well_formed(idle) if {
-	is_array(idle.witnesses)
-	is_array(idle.contradictions)
-}
-
-are_strings(names) if {
-	is_array(names)
-	are_texts(names)
-}
-
-workload_well_formed(workload) if is_null(workload)
 
 workload_well_formed(workload) if {
 	is_string(workload.class)
@@ -151,58 +136,34 @@ gang_well_formed(gang) if {
 
 # What was done can be a long list, so each thing is asked of all entries at once. An entry that lacks it is missing in
 # the list of it; and where the least and the greatest of a list are texts in Rego's order of types, all between are.
+history_well_formed if input.history == []
+
 history_well_formed if {
 	is_array(input.history)
 	done := count(input.history)
-	ages := [past.age_s | some past in input.history]
+	done > 0
+	ages := [input.history[_].age_s | true]
 	count(ages) == done
-	are_numbers(ages)
-	undone := [past.undo | some past in input.history]
+	is_number(min(ages))
+	is_number(max(ages))
+	undone := [input.history[_].undo | true]
 	count(undone) == done
-	are_booleans(undone)
-	ats := [past.at | some past in input.history]
-	actions := [past.action | some past in input.history]
-	kinds := [past.target.kind | some past in input.history]
-	names := [past.target.name | some past in input.history]
+	is_boolean(min(undone))
+	is_boolean(max(undone))
+	ats := [input.history[_].at | true]
+	actions := [input.history[_].action | true]
+	kinds := [input.history[_].target.kind | true]
+	names := [input.history[_].target.name | true]
 	texts := array.concat(array.concat(ats, actions), array.concat(kinds, names))
 	count(texts) == done * 4
-	are_texts(texts)
-	nodes := [past.nodes | some past in input.history]
-	gangs := [past.gangs | some past in input.history]
-	workloads := [past.workloads | some past in input.history]
+	nodes := [input.history[_].nodes | true]
+	gangs := [input.history[_].gangs | true]
+	workloads := [input.history[_].workloads | true]
 	lists := array.concat(nodes, array.concat(gangs, workloads))
 	count(lists) == done * 3
-	are_lists(lists)
-	are_texts([name |
-		some listed in lists
-		some name in listed
-	])
-}
-
-are_numbers(values) if count(values) == 0
-
-are_numbers(values) if {
-	is_number(min(values))
-	is_number(max(values))
-}
-
-are_booleans(values) if count(values) == 0
-
-are_booleans(values) if {
-	is_boolean(min(values))
-	is_boolean(max(values))
-}
-
-are_texts(values) if count(values) == 0
-
-are_texts(values) if {
-	is_string(min(values))
-	is_string(max(values))
-}
-
-are_lists(values) if count(values) == 0
-
-are_lists(values) if {
-	is_array(min(values))
-	is_array(max(values))
+	is_array(min(lists))
+	is_array(max(lists))
+	all_texts := array.concat(texts, [lists[_][_] | true])
+	is_string(min(all_texts))
+	is_string(max(all_texts))
 }

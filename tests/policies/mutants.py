@@ -38,7 +38,7 @@ EQUIVALENT: dict[str, str] = {
     ),
     "guardrails/idle/idle.rego: idle.grace: notice_given": "the next line binds the time of that notice",
     "lib/well_formed.rego: well_formed: now_ns > 0": "a time that cannot be read fails by itself",
-    "lib/well_formed.rego: moment_or_null: time.parse_rfc3339_ns(moment) > 0": (
+    "lib/well_formed.rego: standing_well_formed: time.parse_rfc3339_ns(moment) > 0": (
         "a time that cannot be read fails by itself"
     ),
     "lib/well_formed.rego: standing_well_formed: is_array(standing.levels)": (
@@ -50,7 +50,7 @@ EQUIVALENT: dict[str, str] = {
     "lib/well_formed.rego: facts_well_formed: is_array(facts.evidence)": (
         "a map is gone through like a list, all else fails below"
     ),
-    "lib/history.rego: alike_on_target: past.target.name == input.proposal.target.name": (
+    "lib/history.rego: on_target: past.target.name == input.proposal.target.name": (
         "the reference on the next line ends in the name; asking for the name first is quicker"
     ),
     "lib/well_formed.rego: well_formed: is_object(data.limits)": "two of its keys are asked for below",

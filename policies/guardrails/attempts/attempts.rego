@@ -3,11 +3,9 @@
 # description: A fault that comes back after several repairs is not mended by one more; it goes to support.
 package watchkeeper.guardrails.attempts
 
-own_limit := data.limits.attempts[input.proposal.action]
-
-limit := own_limit
-
-limit := data.limits.attempts["default"] if not own_limit
+limit := own if {
+	own := data.limits.attempts[input.proposal.action]
+} else := data.limits.attempts["default"]
 
 # METADATA
 # title: Tried often enough
@@ -21,10 +19,10 @@ deny contains {"code": "attempts.cap", "params": {
 	"tried": tried,
 	"window": window,
 }} if {
+	window := limit.window
 	not data.watchkeeper.lib.gives_back
 	not data.watchkeeper.lib.calls_support
-	window := limit.window
-	tried := count(data.watchkeeper.lib.recent(data.watchkeeper.lib.alike_on_target, window))
+	tried := count(data.watchkeeper.lib.on_target_within(window))
 	tried >= limit.count
 	action := input.proposal.action
 	target := data.watchkeeper.lib.target_ref

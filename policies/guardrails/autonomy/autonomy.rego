@@ -8,8 +8,6 @@
 #   back.
 package watchkeeper.guardrails.autonomy
 
-limits := data.limits.autonomy
-
 level := data.watchkeeper.lib.level
 
 telling if input.proposal.action == "notify"
@@ -21,7 +19,7 @@ telling if input.proposal.action == "notify"
 #   message: The kill switch is on; {action} is not done
 #   remedy: A person sets autonomy.kill_switch to false once the cause is understood
 deny contains {"code": "autonomy.kill_switch", "params": {"action": action}} if {
-	limits.kill_switch
+	data.limits.autonomy.kill_switch
 	action := input.proposal.action
 	not action in {"notify", "uncordon_node"}
 }

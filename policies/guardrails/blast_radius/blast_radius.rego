@@ -26,15 +26,15 @@ touched := {kind: total |
 	total := count(names | proposed)
 }
 
-ineligible := {name | some name in input.facts.nodes.ineligible}
+eligible := input.facts.nodes.eligible + count([name |
+	some name in earlier.nodes
+	name in input.facts.nodes.ineligible
+])
 
-eligible := input.facts.nodes.eligible + count(earlier.nodes & ineligible)
-
-node_limit := min([limit | some limit in node_limits])
-
-node_limits contains limit if limit := floor((limits.nodes.percent * eligible) / 100)
-
-node_limits contains limit if limit := limits.nodes.absolute
+node_limit := min(array.concat(
+	[limit | limit := floor((limits.nodes.percent * eligible) / 100)],
+	[limit | limit := limits.nodes.absolute],
+))
 
 # METADATA
 # title: Too many nodes

@@ -5,11 +5,9 @@
 #   of, alone changes nothing without a person, however sure it says it is.
 package watchkeeper.guardrails.confidence
 
-ruled if regular(input.proposal.source)
-
-regular(source) if {
-	startswith(source, "playbook:")
-	count(source) > count("playbook:")
+ruled if {
+	startswith(input.proposal.source, "playbook:")
+	input.proposal.source != "playbook:"
 }
 
 # METADATA

@@ -26,7 +26,7 @@ deny contains {"code": "cooldown.target", "params": {
 	not data.watchkeeper.lib.gives_back
 	per_target := limits.per_target
 	at := max([past.at |
-		some past in data.watchkeeper.lib.recent(data.watchkeeper.lib.alike_on_target, per_target)
+		some past in data.watchkeeper.lib.on_target_within(per_target)
 		not data.watchkeeper.lib.next_rung(past)
 	])
 	action := input.proposal.action
@@ -45,11 +45,11 @@ deny contains {"code": "cooldown.total", "params": {
 	"window": window,
 	"limit": limit,
 }} if {
-	not data.watchkeeper.lib.gives_back
-	not data.watchkeeper.lib.calls_support
 	limit := limits.total.count
 	window := limits.total.window
-	done := count(data.watchkeeper.lib.recent(data.watchkeeper.lib.alike, window))
+	not data.watchkeeper.lib.gives_back
+	not data.watchkeeper.lib.calls_support
+	done := count(data.watchkeeper.lib.alike_within(window))
 	done >= limit
 	action := input.proposal.action
 }

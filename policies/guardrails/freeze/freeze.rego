@@ -23,8 +23,8 @@ in_force contains freeze if {
 #   message: "The freeze {name} is in force until {to}"
 #   remedy: Wait until it is over, or have the owner of the freeze add the action to its `except`
 deny contains {"code": "freeze.active", "params": {"name": name, "to": to}} if {
-	not data.watchkeeper.lib.is_undo
 	some freeze in in_force
+	not data.watchkeeper.lib.is_undo
 	name := freeze.name
 	to := freeze.to
 }

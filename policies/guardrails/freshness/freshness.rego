@@ -18,14 +18,11 @@ told := [seen.age_s |
 ]
 
 # What must be fresh, in seconds: where nothing was looked at, what was told last is all there is.
-resting contains age if age := max(looks)
+seen_s := age if {
+	age := max(looks)
+} else := min(told)
 
-resting contains age if {
-	count(looks) == 0
-	age := min(told)
-}
-
-resting contains age if age := idle_age_s
+resting := array.concat([age | age := seen_s], [age | age := idle_age_s])
 
 reclaims if input.proposal.action == "reclaim_idle_gpu"
 
@@ -35,7 +32,7 @@ idle_age_s := data.watchkeeper.lib.age_s(moment) if {
 	is_string(moment)
 }
 
-youngest := min({age | some age in array.concat(looks, told)} | resting)
+youngest := min(array.concat(resting, array.concat(looks, told)))
 
 undated if count(resting) == 0
 
@@ -51,10 +48,10 @@ undated if {
 #   message: "The evidence was seen {age_s} s ago; it may be at most {limit} old"
 #   remedy: Look again; if the telemetry has stopped, mend that first
 deny contains {"code": "freshness.stale", "params": {"age_s": age, "limit": allowed}} if {
-	not data.watchkeeper.lib.is_undo
 	age := floor(max(resting))
 	allowed := data.limits.freshness.evidence
 	age > data.watchkeeper.lib.seconds(allowed)
+	not data.watchkeeper.lib.is_undo
 }
 
 # METADATA
@@ -64,11 +61,11 @@ deny contains {"code": "freshness.stale", "params": {"age_s": age, "limit": allo
 #   message: "It was told {age_s} s ago for the last time; that may be at most {limit} ago"
 #   remedy: Find out whether it is so still; what is told again is looked at again
 deny contains {"code": "freshness.old_news", "params": {"age_s": age, "limit": allowed}} if {
-	not data.watchkeeper.lib.gives_back
-	not data.watchkeeper.lib.calls_support
 	age := floor(min(told))
 	allowed := object.get(data.limits, ["freshness", "signal"], "24h")
 	age > data.watchkeeper.lib.seconds(allowed)
+	not data.watchkeeper.lib.gives_back
+	not data.watchkeeper.lib.calls_support
 }
 
 # METADATA
@@ -78,8 +75,9 @@ deny contains {"code": "freshness.old_news", "params": {"age_s": age, "limit": a
 #   message: "Evidence is dated {ahead_s} s after the moment of this decision; clocks may differ by {skew}"
 #   remedy: Set the clocks of the agent and of what sends it telemetry right
 deny contains {"code": "freshness.future", "params": {"ahead_s": ahead, "skew": allowed}} if {
-	not data.watchkeeper.lib.is_undo
 	ahead := ceil(0 - youngest)
+	ahead > 0
+	not data.watchkeeper.lib.is_undo
 	allowed := object.get(data.limits, ["freshness", "skew"], "1m")
 	ahead > data.watchkeeper.lib.seconds(allowed)
 }
@@ -91,6 +89,6 @@ deny contains {"code": "freshness.future", "params": {"ahead_s": ahead, "skew": 
 #   message: Nobody can say when the evidence was seen
 #   remedy: Attach evidence with the time at which it was observed
 deny contains {"code": "freshness.unknown", "params": {}} if {
-	not data.watchkeeper.lib.is_undo
 	undated
+	not data.watchkeeper.lib.is_undo
 }

@@ -24,12 +24,6 @@ marks := {
 	"helm.toolkit.fluxcd.io/name",
 }
 
-found contains mark if {
-	some kind in ["annotations", "labels"]
-	some mark, _ in input.facts.target[kind]
-	mark in marks
-}
-
 # METADATA
 # title: Kept in a repository
 # custom:
@@ -39,6 +33,8 @@ found contains mark if {
 deny contains {"code": "gitops.managed", "params": {"target": target, "mark": mark}} if {
 	input.proposal.action in writes_spec
 	not data.watchkeeper.lib.is_undo
-	some mark in found
+	some kind in ["annotations", "labels"]
+	some mark, _ in input.facts.target[kind]
+	mark in marks
 	target := data.watchkeeper.lib.target_ref
 }

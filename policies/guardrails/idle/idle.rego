@@ -11,8 +11,6 @@ reclaims if {
 	not data.watchkeeper.lib.is_undo
 }
 
-witnesses := {witness | some witness in input.facts.idle.witnesses}
-
 class_minimum := data.limits.idle.minimum[input.facts.idle.workload_class]
 
 # An unknown kind of workload gets the benefit of the doubt.
@@ -43,7 +41,7 @@ notice_given if is_string(input.facts.notice.given_at)
 #   remedy: Make more telemetry available (engine activity, power draw, requests served), or ask the owner
 deny contains {"code": "idle.witnesses", "params": {"count": found, "needed": needed, "target": target}} if {
 	reclaims
-	found := count(witnesses)
+	found := count({witness | some witness in input.facts.idle.witnesses})
 	needed := data.limits.idle.witnesses
 	found < needed
 	target := data.watchkeeper.lib.target_ref

@@ -7,10 +7,6 @@ package watchkeeper.guardrails.moves
 
 wanted := count(object.get(input.proposal.parameters, "moves", [])) if input.proposal.action == "defragment"
 
-alone := object.get(data.limits, ["moves", "alone"], 2)
-
-at_most := object.get(data.limits, ["moves", "at_most"], 4)
-
 # METADATA
 # title: Many moves
 # custom:
@@ -19,7 +15,7 @@ at_most := object.get(data.limits, ["moves", "at_most"], 4)
 #   remedy: Approve it if the waiting gang is worth these restarts
 escalate contains {"code": "moves.many", "params": {"moves": moves, "limit": limit}} if {
 	moves := wanted
-	limit := alone
+	limit := object.get(data.limits, ["moves", "alone"], 2)
 	moves > limit
 }
 
@@ -31,6 +27,6 @@ escalate contains {"code": "moves.many", "params": {"moves": moves, "limit": lim
 #   remedy: Plan it by hand, with the owners
 deny contains {"code": "moves.too_many", "params": {"moves": moves, "limit": limit}} if {
 	moves := wanted
-	limit := at_most
+	limit := object.get(data.limits, ["moves", "at_most"], 4)
 	moves > limit
 }

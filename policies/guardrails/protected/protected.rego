@@ -68,7 +68,7 @@ deny contains {"code": "protected.namespace", "params": {"namespace": namespace}
 #   message: "{ref} carries the annotation {annotation}: its owner wants to be left alone"
 #   remedy: Ask the owner; the agent acts again once the annotation is gone
 deny contains {"code": "protected.opt_out", "params": {"ref": ref, "annotation": annotation}} if {
-	not data.watchkeeper.lib.is_undo
 	some ref in opted_out
+	not data.watchkeeper.lib.is_undo
 	annotation := opt_out
 }

@@ -30,8 +30,8 @@ open contains name if {
 #   message: "{action} is done only within {windows}; of these none is open"
 #   remedy: Wait for the next opening, do it by hand, or have whoever declared the window add the action to its `except`
 deny contains {"code": "window.closed", "params": {"action": action, "windows": windows}} if {
-	not data.watchkeeper.lib.is_undo
 	count(applying) > 0
+	not data.watchkeeper.lib.is_undo
 	count(open) == 0
 	action := input.proposal.action
 	windows := sort([told(window) | some window in applying])
