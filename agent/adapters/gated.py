@@ -7,10 +7,13 @@ A closed gate is a fault and no refusal: nothing has been said about the step, i
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from agent.domain.cluster import ObjectRef
 from agent.ports import Boundaries, Cluster, Fault, JsonObject, RepairSystem, WatchEvent
+
+if TYPE_CHECKING:
+    from agent.adapters.kueue.check_controller import Applier
 
 T = TypeVar("T")
 
@@ -106,6 +109,28 @@ class GatedCluster:
 
     def create(self, manifest: JsonObject, *, dry_run: bool = False) -> JsonObject:
         return self._gate.through(lambda: self._cluster.create(manifest, dry_run=dry_run))
+
+
+class GatedApplier:
+    """By server-side apply alone: how Kueue's admission check writes."""
+
+    def __init__(self, cluster: "Applier", gate: Gate) -> None:
+        self._cluster, self._gate = cluster, gate
+
+    def apply(
+        self,
+        manifest: JsonObject,
+        *,
+        subresource: Literal["status"] | None = None,
+        dry_run: bool = False,
+        force: bool = False,
+        field_manager: str = "watchkeeper",
+    ) -> JsonObject:
+        return self._gate.through(
+            lambda: self._cluster.apply(
+                manifest, subresource=subresource, dry_run=dry_run, force=force, field_manager=field_manager
+            )
+        )
 
 
 class GatedRepairs:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from agent.adapters.kueue.check_controller import Applier
     from agent.adapters.live import LiveWorld
     from agent.adapters.simulated.world import World as SimulatedWorld
     from agent.assembly import World
@@ -28,6 +29,12 @@ class Ground(Protocol):
         """Has something happened that nobody sends: an Event, another state of a node?"""
         ...
 
+    def asks_for_admission(self) -> bool:
+        """Has something changed that Kueue's admission check looks at?"""
+        ...
+
+    def applier(self) -> Applier: ...
+
     def lags_s(self) -> Mapping[str, float]: ...
 
     def close(self) -> None: ...
@@ -47,6 +54,13 @@ class SimulatedGround:
         """It is looked at once a scrape."""
         return False
 
+    def asks_for_admission(self) -> bool:
+        """It is looked at once a scrape."""
+        return False
+
+    def applier(self) -> Applier:
+        return self.world.cluster
+
     def lags_s(self) -> Mapping[str, float]:
         return {}
 
@@ -55,13 +69,14 @@ class SimulatedGround:
 
 
 TOLD_KINDS = ("Event", "Node")
+ADMISSION_KINDS = ("Workload", "AdmissionCheck")
 
 
 class LiveGround:
     """Time there passes by itself. `told` is called from the threads that follow the cluster."""
 
     def __init__(self, make: Callable[[Callable[[str], None]], LiveWorld], wake: Callable[[], None]) -> None:
-        self._news = threading.Event()
+        self._news, self._admissions = threading.Event(), threading.Event()
         self._wake = wake
         self.world = make(self._told)
 
@@ -77,6 +92,15 @@ class LiveGround:
         self._news.clear()  # before the look: what comes meanwhile is news again
         return True
 
+    def asks_for_admission(self) -> bool:
+        if not self._admissions.is_set():
+            return False
+        self._admissions.clear()
+        return True
+
+    def applier(self) -> Applier:
+        return self.world.cluster
+
     def lags_s(self) -> Mapping[str, float]:
         return self.world.cluster.lag_s()
 
@@ -86,6 +110,9 @@ class LiveGround:
     def _told(self, kind: str) -> None:
         if kind in TOLD_KINDS:
             self._news.set()
+            self._wake()
+        elif kind in ADMISSION_KINDS:
+            self._admissions.set()
             self._wake()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from agent.cli.admission import Admission
 from agent.cli.grounds import Ground, ground_of
 from agent.cli.output import fail
 from agent.cli.post import Post
@@ -35,6 +36,7 @@ class Turn:
     anchoring: Anchoring | None
     slack: SlackParts | None
     people: PeopleDoor | None
+    admission: Admission
     begun: bool = False
 
     def app(self) -> ASGIApp:
@@ -94,12 +96,15 @@ class Turn:
             now = datetime.now(UTC)
             if self.post.may_act():
                 self.ground.reach(now)
-                if now >= next_look:
+                looked = now >= next_look
+                if looked:
                     self.agent.look()
                     next_look = now + timedelta(seconds=self.post.settings.look_every_s)
                 elif self.ground.has_news():
                     self.agent.look_at_objects()
                 self.agent.run_until_idle(lambda: not self.post.may_act())
+                if looked or self.ground.asks_for_admission():
+                    self.admission.step()
             self._count()
             self._rest(next_look)
 
@@ -110,6 +115,7 @@ class Turn:
             self.slack.stop()
         if self.anchoring:
             self.anchoring.stop()
+        self.admission.close()
         self.agent.close()
         self.ground.close()
 
@@ -160,7 +166,8 @@ def begin(post: Post) -> Turn:
     except (PlaybookError, Fault, ScenarioInvalid, LogError, OSError) as error:
         fail(f"It cannot start: {error}")
     slack, people = slack_parts(settings, agent, post.bell.set), people_door(settings, agent, post.bell.set)
-    return Turn(post, ground, agent, _anchoring(settings, agent), slack, people)
+    admission = Admission(agent, ground.applier(), post.gate)
+    return Turn(post, ground, agent, _anchoring(settings, agent), slack, people, admission)
 
 
 def _told(door: str, place: str, reason: str) -> None:

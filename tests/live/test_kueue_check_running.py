@@ -1,0 +1,69 @@
+"""`watchkeeper run` answers for its admission check beside the real Kueue, and not while it only observes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from control_plane import ControlPlane
+from kube import Api, Json, condition, reference
+from kueue_server import Kueue
+from running_agent import Running
+
+VERSION, GPU = "kueue.x-k8s.io/v1beta2", "nvidia.com/gpu"
+NAME = "answered-by-run"
+LOOKED_S = 12.0  # two looks of the running agent
+
+
+def made(kind: str, name: str, spec: Json, namespace: str = "") -> Json:
+    return {**reference(VERSION, kind, name, namespace), "spec": spec}
+
+
+@pytest.fixture
+def waiting(plane: ControlPlane, kueue: Kueue, cluster: Api, namespace: str) -> Iterator[Json]:
+    """A workload in a queue with a check of ours."""
+    plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "watchkeeper"}})
+    flavors = [{"name": NAME, "resources": [{"name": GPU, "nominalQuota": "16"}]}]
+    queue = {
+        "namespaceSelector": {},
+        "resourceGroups": [{"coveredResources": [GPU], "flavors": flavors}],
+        "admissionChecksStrategy": {"admissionChecks": [{"name": NAME}]},
+    }
+    laid = (
+        made("ResourceFlavor", NAME, {}),
+        made("AdmissionCheck", NAME, {"controllerName": "watchkeeper.dev/gpu-slo"}),
+        made("ClusterQueue", NAME, queue),
+        made("LocalQueue", NAME, {"clusterQueue": NAME}, namespace),
+    )
+    for each in laid:
+        cluster.apply(each)
+    container = {"name": "c", "image": "pause", "resources": {"requests": {GPU: "8"}, "limits": {GPU: "8"}}}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    spec = {"queueName": NAME, "podSets": [{"name": "main", "count": 1, "template": template}]}
+    yield cluster.create(made("Workload", NAME, spec, namespace))
+    for each in reversed(laid):
+        cluster.delete(each)
+
+
+def test_who_acts_lets_in_and_who_observes_does_not(
+    plane: ControlPlane, cluster: Api, waiting: Json, tmp_path: Path
+) -> None:
+    namespace = waiting["metadata"]["namespace"]
+    observing = Running(tmp_path, plane.admin, "observing", observe=True)
+    try:
+        observing.leads()
+        time.sleep(LOOKED_S)
+    finally:
+        observing.stop()
+    assert cluster.get(VERSION, "AdmissionCheck", NAME).get("status", {}).get("conditions", []) == []
+    acting = Running(tmp_path, plane.admin, "acting")
+    try:
+        cluster.wait(
+            "it is let in", VERSION, "Workload", NAME, namespace, until=lambda w: condition(w, "Admitted") == "True"
+        )
+        (record,) = acting.ask("audit", "query", "--kind", "admission_check")["records"]
+        assert "allow" in str(record)
+    finally:
+        acting.stop()
