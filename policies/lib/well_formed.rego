@@ -141,7 +141,6 @@ history_well_formed if input.history == []
 history_well_formed if {
 	is_array(input.history)
 	done := count(input.history)
-	done > 0
 	ages := [input.history[_].age_s | true]
 	count(ages) == done
 	is_number(min(ages))

@@ -30,12 +30,8 @@ EQUIVALENT: dict[str, str] = {
     "guardrails/cost/cost.rego: cost.ask_first: not data.watchkeeper.lib.is_undo": (
         "no undo is destructive, which the rule asks too"
     ),
-    'guardrails/autonomy/autonomy.rego: granted: entry.change == "granted"': (
-        "what was demoted was granted upon no level"
-    ),
-    'guardrails/autonomy/autonomy.rego: lost: entry.change == "demoted"': (
-        "a granted level counted twice is the same level"
-    ),
+    'lib/levels.rego: granted: entry.change == "granted"': ("what was demoted was granted upon no level"),
+    'lib/levels.rego: lost: entry.change == "demoted"': ("a granted level counted twice is the same level"),
     "guardrails/idle/idle.rego: idle.grace: notice_given": "the next line binds the time of that notice",
     "lib/well_formed.rego: well_formed: now_ns > 0": "a time that cannot be read fails by itself",
     "lib/well_formed.rego: standing_well_formed: time.parse_rfc3339_ns(moment) > 0": (
