@@ -46,6 +46,24 @@ def test_where_hashes_are_missing_what_can_still_be_proved_is_shown(place: Place
         assert {6, 7} <= set(seen), "their own path does not"
 
 
+def test_a_proof_by_a_hash_that_is_gone_is_none(place: Place) -> None:
+    with place.open() as log:
+        write_evidence(log)
+        with place.hand() as hand:
+            hand.run('DELETE FROM log_nodes WHERE level = 1 AND "index" = 3')
+        with pytest.raises(LogDamaged, match="the tree has no node of level 1 and index 3"):
+            log.inclusion_proof(4)
+
+
+def test_hashes_that_are_too_many_for_one_statement_come_by_several(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.storage.tree.PLACES_AT_ONCE", 3)
+    with place.open() as log:
+        write_evidence(log)
+        assert shown(log) == (list(range(SIZE)), [])
+
+
 def test_after_retention_the_rest_is_borne_out(place: Place) -> None:
     with place.open() as log:
         write_evidence(log)

@@ -389,7 +389,10 @@ def test_the_newest_say_what_asks_for_those_before_them(site: Any) -> None:
     assert json.loads(call("query", "--limit", "999", "--json").stdout)["more"] is False
 
 
-@pytest.mark.parametrize("command", [["query"], ["timeline", "inc-1"], ["export", "--format", "ocsf", "--into", "x"]])
+@pytest.mark.parametrize(
+    "command",
+    [["query"], ["query", "--after", "0"], ["timeline", "inc-1"], ["export", "--format", "ocsf", "--into", "x"]],
+)
 def test_a_record_that_was_changed_with_its_leaf_is_not_shown(site: Any, command: list[str]) -> None:
     answered(site)
     with closing(sqlite3.connect(site.path)) as database:
