@@ -189,6 +189,8 @@ def _act(call: StepCall, through: Effectors, *, started: datetime) -> StepResult
     except (TooManyRequests, Conflict) as busy:
         if isinstance(busy, Conflict) and not _same_object(call.step, through):
             return _outcome(call, through, ok=False, detail=f"the object is another one by now: {busy}")
+        if isinstance(busy, Conflict) and call.step.version is not None:  # trying again would not make the look newer
+            return _outcome(call, through, ok=False, detail=f"changed since the look, nothing was written: {busy}")
         if (call.now - started).total_seconds() <= call.give_up_after_s:
             return StepResult(StepState.WAITING, f"held off: {busy}")
         return _outcome(call, through, ok=False, detail=f"held off for {call.give_up_after_s} s: {busy}")
@@ -244,7 +246,8 @@ def _do(call: StepCall, through: Effectors, *, dry_run: bool) -> None:
     step, body = call.step, call.step.body
     match step.verb:
         case Verb.PATCH:
-            through.cluster.patch(step.target, _marked(body, call.mark), uid=step.uid, dry_run=dry_run)
+            said = _at_version(_marked(body, call.mark), step.version)
+            through.cluster.patch(step.target, said, uid=step.uid, dry_run=dry_run)
         case Verb.SCALE:
             through.cluster.scale(step.target, _replicas(body), uid=step.uid, dry_run=dry_run)
         case Verb.EVICT:
@@ -339,13 +342,17 @@ def _attributes(call: StepCall) -> dict[str, str]:
 def _undo_of(step: Step) -> Step:
     if step.undo is None:
         raise ValueError(f"a step on {step.target} has no undo")
-    return step.model_copy(update={"body": step.undo, "undo": None, "wait_for": None})
+    return step.model_copy(update={"body": step.undo, "undo": None, "wait_for": None, "version": None})
 
 
 def _marked(body: dict[str, object], mark: str) -> JsonObject:
     metadata: Any = body.get("metadata") or {}
     annotations = {**(metadata.get("annotations") or {}), MARK: mark}
     return {**body, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _at_version(body: JsonObject, version: str | None) -> JsonObject:
+    return body if version is None else {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
 
 
 def _replicas(body: dict[str, object]) -> int:

@@ -12,7 +12,7 @@ from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unkno
 from agent.actions.queue_switch import is_queue
 from agent.actions.quotas import AMOUNTS, cohort, entry, field, list_of, quotas
 from agent.actions.rights import QUEUES
-from agent.actions.written import Manifest, forget, managed_by, remember, remembered, spec_of, uid_of
+from agent.actions.written import Manifest, forget, managed_by, remember, remembered, spec_of, uid_of, version_of
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
@@ -79,7 +79,8 @@ class SetQueueQuota(Plain[QuotaParameters]):
             "spec": quotas(manifest, target, params.place, params.given()),
         }
         undo = {"metadata": forget(), "spec": quotas(manifest, target, params.place, before)}
-        return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid_of(manifest), undo=undo),)
+        uid, version = uid_of(manifest), version_of(manifest)
+        return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid, version=version, undo=undo),)
 
     def blast_radius(self, target: ObjectRef, params: QuotaParameters, view: ClusterView) -> BlastRadius:
         return BlastRadius()
@@ -102,7 +103,8 @@ class SetQueueQuota(Plain[QuotaParameters]):
         if before is None or entry(spec_of(manifest), target, params.place) is None:
             return None
         body = {"metadata": forget(), "spec": quotas(manifest, target, params.place, before)}
-        return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid_of(manifest)),)
+        uid, version = uid_of(manifest), version_of(manifest)
+        return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid, version=version),)
 
 
 def _amounts_refusal(target: ObjectRef, params: QuotaParameters, manifest: Manifest, there: Manifest) -> Refusal | None:

@@ -58,6 +58,12 @@ def uid_of(manifest: Manifest) -> str | None:
     return str(uid) if uid else None
 
 
+def version_of(manifest: Manifest) -> str | None:
+    """Where a whole list is written anew, what somebody else writes after the look must be a conflict."""
+    version = manifest.get("metadata", {}).get("resourceVersion")
+    return str(version) if version else None
+
+
 def driven_by_another(target: ObjectRef, view: ClusterView) -> Refusal | None:
     """What something else keeps as it wants it: a controller above it, or the queue that its gang waits in."""
     owners = raw_object(view, target).get("metadata", {}).get("ownerReferences") or ()

@@ -40,6 +40,7 @@ class Step(Noun):
     target: ObjectRef
     body: dict[str, object] = {}
     uid: str | None = None  # the object must still be this one
+    version: str | None = None  # and unchanged since the look (resourceVersion): the body replaces a whole list of it
     undo: dict[str, object] | None = None  # body that takes it back, for patch and scale
     wait_for: WaitFor | None = None
 
@@ -104,14 +105,14 @@ class Proposal(Noun):
 
     @property
     def digest(self) -> str:
-        """Of what the executor will do and what it rests on, not of the prose."""
+        """Of what the executor will do and what it rests on, not of the prose, nor of which look it was made from."""
         return digest_of(
             {
                 "incident": self.incident,
                 "action": self.action,
                 "target": self.target.json_object(),
                 "parameters": self.parameters,
-                "steps": [s.json_object() for s in self.steps],
+                "steps": [{k: v for k, v in s.json_object().items() if k != "version"} for s in self.steps],
                 "rests_on": self.rests_on,
                 "undoes": self.undoes,
             }

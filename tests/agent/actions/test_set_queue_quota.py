@@ -76,3 +76,18 @@ def test_a_note_that_somebody_else_wrote_is_no_way_back(note: str) -> None:
     where = queue(annotations={"watchkeeper.dev/changed-by": "inc-0/1", "watchkeeper.dev/before": note})
     code = refusal("set_queue_quota", KUEUES, where, **GPU, nominal=24, undoes="inc-0/1")
     assert code == "precondition.nothing_to_undo"
+
+
+@pytest.mark.parametrize(("kind", "target"), [("ClusterQueue", KUEUES), ("Queue", OURS)])
+def test_the_list_is_replaced_only_as_it_was_looked_at_and_the_digest_knows_no_look(
+    kind: str, target: ObjectRef
+) -> None:
+    wish = {**GPU, "nominal": 24}
+    there, later = (queue(kind), queue(kind))
+    there.change(kind, "research", {"metadata": {"resourceVersion": "7"}})
+    later.change(kind, "research", {"metadata": {"resourceVersion": "8"}})
+    made, anew = (proposed("set_queue_quota", target, where, **wish) for where in (there, later))
+    assert (made.steps[0].version, anew.steps[0].version) == ("7", "8")
+    assert made.digest == anew.digest
+    (back,) = proposed("set_queue_quota", target, after(made, there), **wish, undoes=made.id).steps
+    assert back.version == "7"
