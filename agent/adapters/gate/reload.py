@@ -5,6 +5,7 @@ force stay, and the fault is told once; else what is lost and added by the chang
 taken only when it looks the same at two looks in a row: half of a copy can be a valid bundle that lacks a guardrail.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,6 +14,8 @@ from agent.adapters.gate.difference import difference
 from agent.adapters.gate.trial import flips, try_out
 from agent.adapters.rego.bundle import Bundle
 from agent.ports import JsonObject, PolicyUnavailable
+
+logger = logging.getLogger(__name__)
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 K = TypeVar("K")
@@ -82,9 +85,10 @@ class PoliciesInForce:
         before = self.digest
         try:
             successor, told = self._succeeded()
-        except PolicyUnavailable as fault:
-            self._taken, self.fault = now, fault
-            return Reloaded(before, fault)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as fault:  # noqa: BLE001  the Rego engine's panics are no Exception, and end no agent
+            return self._refused(now, fault)
         if fingerprint(self._places) != now:
             successor.close()
             return None
@@ -99,15 +103,23 @@ class PoliciesInForce:
     def close(self) -> None:
         self._engine.close()
 
+    def _refused(self, seen: Fingerprint, fault: BaseException) -> "Reloaded":
+        """Told once: the same files are not tried again."""
+        if not isinstance(fault, PolicyUnavailable):
+            logger.error("nobody foresaw this fault of the policies on the disk", exc_info=fault)
+            fault = _unforeseen(fault)
+        self._taken, self.fault = seen, fault
+        return Reloaded(self.digest, fault)
+
     def _succeeded(self) -> tuple[Engine, JsonObject]:
         """What is on the disk, tried out, and how it differs from what is in force."""
         successor = self._make()
         try:
             turned = flips(self.bundle, successor.bundle, list(self._last_asked.values()))
-        except PolicyUnavailable:
+            told = difference(self.bundle, successor.bundle)
+        except BaseException:
             successor.close()
             raise
-        told = difference(self.bundle, successor.bundle)
         return successor, {**told, **({"flips": turned} if turned else {})}
 
 
@@ -133,6 +145,10 @@ class Live(Mapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._read())
+
+
+def _unforeseen(fault: BaseException) -> PolicyUnavailable:
+    return PolicyUnavailable("policy.not_loaded", f"an unforeseen fault, {type(fault).__name__}: {str(fault)[:200]}")
 
 
 def _kind(policy_input: JsonObject) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from agent.adapters.gate import policies_for
 from agent.adapters.gate.reload import PoliciesInForce
+from agent.adapters.rego.engine import EmbeddedPolicyEngine
 from agent.config import Settings
 from agent.ports import PolicyUnavailable
 from tests.agent.rego.bundles import GUARDRAIL, RULE, shipped
@@ -94,6 +95,53 @@ def test_a_folder_that_is_gone_leaves_the_old_one(policies: PoliciesInForce, fol
     assert reloaded is not None
     assert reloaded.fault is not None
     assert policies.decide(cordon().document)["decision"] == "allow"
+
+
+class Panic(BaseException):
+    """As the embedded engine panics: not an Exception."""
+
+
+@pytest.mark.parametrize("fault", [AttributeError("no such node"), RecursionError("too deep"), Panic("index")])
+def test_a_fault_that_nobody_foresaw_leaves_the_old_one_and_is_told(folder: Path, fault: BaseException) -> None:
+    faults: list[BaseException] = []
+
+    def make() -> EmbeddedPolicyEngine:
+        for met in faults:
+            raise met
+        return EmbeddedPolicyEngine(folder, {"autonomy": {"default": "act"}})
+
+    policies = PoliciesInForce(make, (folder,))
+    before = policies.digest
+    faults.append(fault)
+    add_guardrail(folder, "true")
+    assert policies.reload() is None
+    reloaded = policies.reload()
+    assert reloaded is not None
+    assert reloaded.fault is not None
+    assert (reloaded.fault.code, reloaded.digest, policies.digest) == ("policy.not_loaded", before, before)
+    assert type(fault).__name__ in str(reloaded.fault)
+    assert policies.details()["policies"] == {
+        "digest": before,
+        "refused": {"code": "policy.not_loaded", "reason": str(reloaded.fault)},
+    }
+    assert policies.decide(cordon().document)["decision"] == "allow"
+    assert policies.reload() is None
+
+
+def test_who_ends_the_agent_ends_it(folder: Path) -> None:
+    asked: list[None] = []
+
+    def make() -> EmbeddedPolicyEngine:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(None)
+        return EmbeddedPolicyEngine(folder)
+
+    policies = PoliciesInForce(make, (folder,))
+    add_guardrail(folder, "true")
+    policies.reload()
+    with pytest.raises(KeyboardInterrupt):
+        policies.reload()
 
 
 def test_nothing_fit_to_begin_with_stops_the_start(folder: Path) -> None:
