@@ -115,7 +115,7 @@ def reject(
     config: ConfigOption = None,
     db: DbOption = None,
 ) -> None:
-    """Rejects a request. One rejection ends it."""
+    """Rejects a request. One rejection ends it, also where all have agreed, as long as nothing has begun."""
     _answer(request, "reject", reason, _Options(by, digest, json, config, db))
 
 
@@ -183,7 +183,7 @@ def _answer(
 
     claims = claims_here(options.by)
     with opened(options.config, options.db) as house:
-        found = _found(house, request, approved_too=decision == "withdraw")
+        found = _found(house, request, approved_too=decision in ("withdraw", "reject"))
         digest = options.digest or found.digest
         if found.digest.startswith(digest):
             digest = found.digest
@@ -232,7 +232,7 @@ def show_page(request: ApprovalRequest, config: Path | None) -> None:
 
 
 def _found(house: House, given: str, *, approved_too: bool = False) -> ApprovalRequest:
-    """The request of that id, or the only one that waits (or that may still be taken back) and whose id begins so."""
+    """The request of that id, or the only one that waits (or may still be ended or taken back), whose id begins so."""
     found = house.store.desk.get(given)
     if found:
         return found

@@ -177,6 +177,8 @@ def _answers(request: ApprovalRequest, directory: Directory) -> Iterator[Line]:
         wanted = missing(request)
         for group in dict.fromkeys(wanted):
             yield Line(f"  still wanted: {_who(group, wanted.count(group), request, directory)}", "bold")
+    if request.state is RequestState.APPROVED:
+        yield Line("  until it begins one no of anybody who was asked ends it", "bold")
     for number in range(request.tier + 1, len(request.requirement.tiers) + 1):
         tier = request.requirement.tier(number)
         groups = " and ".join(f"{group.count} of {group.name}" for group in tier.groups)

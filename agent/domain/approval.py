@@ -88,6 +88,11 @@ class ApprovalRequest(Noun):
         return self.requirement.tier(self.tier)
 
     @property
+    def may_be_refused(self) -> bool:
+        """Until what it is for has begun a yes may be taken back, and one no ends it."""
+        return self.state in (RequestState.PENDING, RequestState.APPROVED)
+
+    @property
     def standing(self) -> tuple[Answer, ...]:
         """The yeses that were not withdrawn, whichever tier gave them."""
         last = {answer.by: place for place, answer in enumerate(self.answers) if answer.decision == "withdraw"}

@@ -1,8 +1,9 @@
 """Which answer counts, and why another does not. Pure; every refusal has a code, a sentence and a remedy.
 
-A no is heard from whoever was asked so far, even from somebody who said yes before or whose time is over: it harms
-nobody. A yes counts once for each person, from the tier that is asked now, for what is asked now, in time; and one
-account is one person. Who said yes may take it back until it is being done.
+A no is heard from whoever was asked so far, even from somebody who said yes before or whose time is over, and until
+what it is about begins, also where all have agreed: it harms nobody. A yes counts once for each person, from the tier
+that is asked now, for what is asked now, in time; and one account is one person. Who said yes may take it back until
+it is being done.
 """
 
 from collections.abc import Iterable
@@ -78,12 +79,8 @@ def _not_theirs(request: ApprovalRequest, answer: Answer, person: Person, rules:
 def _not_to_withdraw(request: ApprovalRequest, answer: Answer, person: Person) -> Refusal | None:
     """A yes is taken back by who gave it, in whichever tier; what has begun is not stopped by it."""
     if request.state is RequestState.CONSUMED:
-        return Refusal(
-            code="begun",
-            message=f"What request {request.id} was for has begun.",
-            remedy="`watchkeeper policy levels freeze` stops the agent after the step in hand.",
-        )
-    if request.state not in (RequestState.PENDING, RequestState.APPROVED):
+        return _begun(request)
+    if not request.may_be_refused:
         return Refusal(
             code="not_pending",
             message=f"Request {request.id} is {request.state.value} already.",
@@ -96,6 +93,14 @@ def _not_to_withdraw(request: ApprovalRequest, answer: Answer, person: Person) -
             remedy="Reject it, if you are asked.",
         )
     return None
+
+
+def _begun(request: ApprovalRequest) -> Refusal:
+    return Refusal(
+        code="begun",
+        message=f"What request {request.id} was for has begun.",
+        remedy="`watchkeeper policy levels freeze` stops the agent after the step in hand.",
+    )
 
 
 def _requesters(request: ApprovalRequest) -> set[str]:
@@ -120,13 +125,20 @@ def _no_glass_to_break(person: Person, rules: Rules) -> Refusal | None:
 
 
 def _not_now(request: ApprovalRequest, answer: Answer) -> Refusal | None:
-    if request.state is not RequestState.PENDING:
-        return Refusal(
-            code="not_pending",
-            message=f"Request {request.id} is {request.state.value} already.",
-            remedy="Nothing is left to answer here.",
+    says_no = answer.decision == "reject"
+    after_all = says_no and request.state is RequestState.APPROVED  # the time to say yes is no bound for it
+    if request.state is not RequestState.PENDING and not after_all:
+        begun = says_no and request.state is RequestState.CONSUMED
+        return (
+            _begun(request)
+            if begun
+            else Refusal(
+                code="not_pending",
+                message=f"Request {request.id} is {request.state.value} already.",
+                remedy="Nothing is left to answer here.",
+            )
         )
-    if answer.at >= request.expires_at:
+    if answer.at >= request.expires_at and not after_all:
         return Refusal(
             code="expired",
             message=f"Request {request.id} expired at {rfc3339(request.expires_at)}.",

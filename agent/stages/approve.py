@@ -13,6 +13,7 @@ from agent.domain.verdict import Verdict
 from agent.look import remedy_key
 from agent.ports import JsonObject, Ports
 from agent.recording import call, once, tell
+from agent.rejecting import rejection, taken_back
 
 
 def approve(thread: Thread, ports: Ports) -> Move:
@@ -45,7 +46,7 @@ def _led_by(thread: Thread, request: ApprovalRequest, ports: Ports) -> Move:
             ports.boundaries.reached("approval")
             return Next("notice", thread)
         case RequestState.REJECTED:
-            return _no(thread, IncidentState.REJECTED, _rejection(request))
+            return _no(thread, IncidentState.REJECTED, rejection(request))
         case RequestState.EDITED:
             return Next("propose", _edited(thread, request))
         case _:
@@ -167,11 +168,8 @@ def _tell_the_skipped(request: ApprovalRequest, ports: Ports) -> None:
 
 
 def _no(thread: Thread, ending: IncidentState, why: str) -> Next:
+    if thread.notice_at is not None:  # a yes was withdrawn after the owner had been told
+        return taken_back(thread, ending, why)
     if thread.on_refusal == "continue":
         return Next("propose", thread.but(proposal=None))
     return Next("propose", thread.but(ending=ending, statement=why))
-
-
-def _rejection(request: ApprovalRequest) -> str:
-    said = next((a for a in request.answers if a.decision == "reject"), None)
-    return f"{said.by} said no: {said.reason}" if said else "it was rejected"

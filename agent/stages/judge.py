@@ -23,6 +23,7 @@ from agent.evidence.policy_input import Phase, policy_input
 from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key, with_edit
 from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
 from agent.recording import call, once
+from agent.rejecting import said_no
 from agent.trust import note_breaker, standing_now
 
 ENGINE_RETRY_S = 30
@@ -50,7 +51,12 @@ def judge(thread: Thread, ports: Ports) -> Move:
 
 
 def judge_again(thread: Thread, ports: Ports) -> Move:
-    """The last look before execution: is it still called for, still the same thing, still allowed?"""
+    """The last look before execution: is it still called for, still the same thing, still allowed? A no is heard first:
+    what has changed since would be asked anew."""
+    return said_no(thread, ports) or _judged_again(thread, ports)
+
+
+def _judged_again(thread: Thread, ports: Ports) -> Move:
     proposal = _of(thread)
     look = look_at(thread.incident, ports)
     fresh = _as_of_now(thread, proposal, look, ports)

@@ -7,6 +7,7 @@ from agent.domain.proposal import Proposal
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.ports import Ports
 from agent.recording import once
+from agent.rejecting import said_no
 
 
 def notice(thread: Thread, ports: Ports) -> Move:
@@ -16,6 +17,9 @@ def notice(thread: Thread, ports: Ports) -> Move:
     grace_s = max(verdict.obligations.notice_s, proposal.notice_s)
     if grace_s == 0:
         return Next("judge_again", thread)
+    no = said_no(thread, ports)
+    if no is not None:
+        return no
     incident = ports.incidents.get(thread.incident)
     if incident is not None and incident.recovered_at is not None:
         return Next("cancel", thread.but(statement="it recovered within the grace that its owner was given"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -46,9 +46,17 @@ class Answer(BaseModel):
 def json_answer(body: bytes) -> Answer:
     """Raises Problem, 400, with the place of the first fault."""
     try:
-        return _read(json_document(body, Limits(max_body_bytes=BODY_BYTES_MAX)))
+        return _read(json_document(body, Limits(max_body_bytes=BODY_BYTES_MAX), _each_once))
     except Malformed as fault:
         raise malformed([fault], 0) from fault
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A word that comes twice may be read by whoever looks at it on the way as the other of the two."""
+    given = dict(pairs)
+    if len(given) != len(pairs):
+        raise Malformed("body", "a field comes twice")
+    return given
 
 
 def form_answer(body: bytes) -> tuple[Answer, str]:

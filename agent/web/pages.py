@@ -78,7 +78,7 @@ class Pages:
         first, *rest = self._sections(request)
         waits = request.state is RequestState.PENDING
         approved = any(a.by == person.name and a.decision == "approve" for a in request.answers)
-        takes_back = approved and request.state in (RequestState.PENDING, RequestState.APPROVED)
+        takes_back = approved and request.may_be_refused
         return self._page(
             "request.html",
             request=request,

@@ -8,7 +8,7 @@ from telling import Story
 from test_approvals import LLAMA, asking
 from test_idle_notebook import NOTEBOOK, idle_for_hours
 
-from agent.answering import Answering, Said
+from agent.answering import Answering, Decision, Said
 from agent.compliance.timeline import sentence
 from agent.domain.approval import Person, RequestState
 from agent.domain.identity import Claims
@@ -19,10 +19,14 @@ ONE_IS_MANY = {"workloads": {"absolute": 0, "window": "30m"}}
 
 
 def withdraws(story: Story, request: str, by: str = "alice") -> None:
+    says(story, request, "withdraw", by)
+
+
+def says(story: Story, request: str, decision: Decision, by: str) -> None:
     desk = story.agent.ports.desk
     standing = desk.get(request)
     assert standing is not None
-    said = Said(request, standing.digest, "withdraw", "they have a deadline")
+    said = Said(request, standing.digest, decision, "they have a deadline")
     Answering(desk, story._settings.directory, story.world.clock).answer(said, Claims(door="terminal", account=by))
     story.passes(seconds=0)
 
@@ -56,6 +60,18 @@ def test_a_yes_that_is_taken_back_and_not_given_again_is_a_no(begin: Begin) -> N
     story.passes(hours=2)
     assert story.changes() == []
     assert story.asked_ever()[0].state is RequestState.EXPIRED
+
+
+def test_a_no_in_the_notice_ends_it_and_the_owner_is_told(begin: Begin) -> None:
+    story = idle_for_hours(begin).answers("approve")
+    request = story.asked_ever()[0].id
+    says(story, request, "reject", by="bob")
+    story.passes(hours=2)
+    assert story.changes() == [] and story.asked() == [] and len(story.asked_ever()) == 1, "it is not asked anew"
+    assert story.asked_ever()[0].state is RequestState.REJECTED
+    assert any("will not happen: bob said no: they have a deadline" in told for told in story.told("owner"))
+    assert [said["reason"] for said in story.records("cancellation")] == ["bob said no: they have a deadline"]
+    assert [said["state"] for said in story.records("incident_closed")] == ["rejected"]
 
 
 def test_what_has_begun_is_not_taken_back(begin: Begin) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -55,12 +55,17 @@ def read(form: type[AnyWire], document: object) -> AnyWire:
         raise Malformed(_path(first["loc"]), fault_words(first["type"], first["msg"])) from None
 
 
-def json_document(body: bytes, limits: Limits = LIMITS) -> Any:
-    """The JSON value in `body`: UTF-8, finite numbers, no lone surrogates, and no deeper than anybody needs."""
+def json_document(
+    body: bytes, limits: Limits = LIMITS, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
+    """The JSON value in `body`: UTF-8, finite numbers, no lone surrogates, and no deeper than anybody needs.
+
+    `pairs` makes an object of its members, where it matters that one comes twice.
+    """
     if len(body) > limits.max_body_bytes:
         raise Malformed("", f"more than {limits.max_body_bytes} bytes")
     try:
-        document = json.loads(text_of(body), parse_constant=_no_constant)
+        document = json.loads(text_of(body), parse_constant=_no_constant, object_pairs_hook=pairs)
         _check_depth(document)
         json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except Malformed:

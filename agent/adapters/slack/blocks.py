@@ -37,12 +37,13 @@ def page_blocks(title: str, sections: Sequence[Section], more: str) -> list[Bloc
     return blocks
 
 
-def buttons(request: str, value: str, *, waits: bool, withdrawable: bool) -> list[Block]:
-    """Approve and reject while it waits, and take back where somebody said yes; each asks for a reason before anything
-    counts. None where nothing is left to say."""
-    answers = [_button("Approve…", APPROVE, "primary", value), _button("Reject…", REJECT, "danger", value)]
+def buttons(request: str, value: str, *, waits: bool, refusable: bool, withdrawable: bool) -> list[Block]:
+    """Approve while it waits, reject until it begins, and take back where somebody said yes; each asks for a reason
+    before anything counts. None where nothing is left to say."""
+    yes = [_button("Approve…", APPROVE, "primary", value)] if waits else []
+    no = [_button("Reject…", REJECT, "danger", value)] if refusable else []
     back = [_button("Take my yes back…", WITHDRAW, None, value)] if withdrawable else []
-    elements = (answers if waits else []) + back
+    elements = yes + no + back
     return [{"type": "actions", "block_id": f"answer-{request}", "elements": elements}] if elements else []
 
 

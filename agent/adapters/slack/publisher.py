@@ -149,8 +149,9 @@ class Publisher:
         title = f"May the agent do {what}?" if waits else f"{request.state.value.capitalize()}: {what}"
         blocks = page_blocks(title, sections, f"more: watchkeeper approvals show {request.id}")
         about = {"request": request.id, "digest": request.digest, "tier": request.tier, "what": cut(what, 300)}
-        withdrawable = bool(request.standing) and request.state in (RequestState.PENDING, RequestState.APPROVED)
-        blocks += buttons(request.id, json.dumps(about), waits=waits, withdrawable=withdrawable)
+        open_to_no = request.may_be_refused
+        withdrawable = bool(request.standing) and open_to_no
+        blocks += buttons(request.id, json.dumps(about), waits=waits, refusable=open_to_no, withdrawable=withdrawable)
         shown = self._chat.message(request.id)
         message = {"text": fallback(title), "blocks": blocks}
         if shown is not None:

@@ -76,11 +76,14 @@ def test_two_people_approve(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert site.store.desk.get("apr-12345678").state.value == "approved"
     (record, *_) = site.log.query(kind="approval", approver="alice")
     assert record.actor.startswith("cli/") and record.payload["reason"] == "seen on the node"
-    late = call("reject", "apr-12345678", "--as", "bob", "--reason", "no")
+    late = call("approve", "apr-12345678", "--as", "bob")
     assert late.exit_code == 4 and "[not_pending]" in late.stderr
     assert "alice approved" in call("show", "apr-12345678").stdout
     assert call("list").stdout.strip() == "Nothing waits for an answer."
     assert "approved" in call("list", "--all").stdout
+    assert "until it begins one no" in call("show", "apr-12345678").stdout
+    assert call("reject", "apr-1", "--as", "bob", "--reason", "no").exit_code == 0
+    assert site.store.desk.get("apr-12345678").state.value == "rejected"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_yes_is_taken_back_where_it_was_given_by_who_gave_it(site: Site) -> No
     assert [button["text"]["text"] for button in site.slack.buttons()] == ["Approve…", "Reject…"]
     site.answers("Approve", "UALICE")
     site.publisher.publish()
-    assert [button["text"]["text"] for button in site.slack.buttons()] == ["Take my yes back…"]
+    assert [button["text"]["text"] for button in site.slack.buttons()] == ["Reject…", "Take my yes back…"]
     other = site.answers("Take", "UBOB", "not for me")
     assert "No yes of bob stands" in other["errors"]["reason"] and site.state(asked) is RequestState.APPROVED
     assert "needs a reason" in site.answers("Take", "UALICE", "")["errors"]["reason"]
@@ -71,6 +71,16 @@ def test_a_yes_is_taken_back_where_it_was_given_by_who_gave_it(site: Site) -> No
     assert site.opened.store.desk.consume(asked.id)
     site.publisher.publish()
     assert site.slack.buttons() == [], "what has begun is not taken back"
+
+
+def test_a_no_after_the_last_yes_ends_it_in_slack(site: Site) -> None:
+    asked = site.asks(request())
+    site.answers("Approve", "UALICE")
+    site.publisher.publish()
+    assert site.answers("Reject", "UBOB", "they have a deadline") == {}
+    assert site.state(asked) is RequestState.REJECTED
+    site.publisher.publish()
+    assert site.slack.buttons() == []
 
 
 def test_what_the_page_in_slack_says_of_the_work_at_stake(site: Site) -> None:

@@ -80,6 +80,22 @@ def test_one_reject_ends_it() -> None:
     assert refused(ended_by, said(asked, "dora")) == "not_pending"
 
 
+def test_one_reject_ends_it_after_the_last_yes_too_until_it_begins() -> None:
+    asked = request()
+    granted = answered(asked, said(asked, "alice"))
+    assert granted.state is RequestState.APPROVED
+    for who in ("alice", "bob"):
+        assert answered(granted, said(asked, who, "reject")).state is RequestState.REJECTED
+    assert answered(granted, said(asked, "bob", "reject", after_s=4000)).state is RequestState.REJECTED, (
+        "a no is not late"
+    )
+    assert refused(granted, said(asked, "dave", "reject")) == "not_in_group"
+    assert refused(granted, said(asked, "bob", "reject", reason=" ")) == "reason_missing"
+    assert refused(granted, said(asked, "bob")) == "not_pending"
+    begun = granted.model_copy(update={"state": RequestState.CONSUMED})
+    assert refused(begun, said(asked, "bob", "reject")) == "begun"
+
+
 def test_what_does_not_count() -> None:
     asked = request()
     assert refused(asked, said(asked, "dave")) == "not_in_group"

@@ -100,6 +100,26 @@ def test_on_the_record_like_any_answer(opened: Opened) -> None:
     assert desk.listed() == before
 
 
+def test_of_a_rejection_and_a_beginning_one_is_first(opened: Opened, another: Callable[[], Opened]) -> None:
+    """Rejected, it does not begin; begun, it is not rejected; and the log bears either out."""
+    other = another()
+    for number in range(ROUNDS):
+        asked = request(f"inc-{number}/1")
+        on_record(opened, asked)
+        opened.store.desk.open(asked)
+        opened.store.desk.answer(asked.id, said(asked, "alice"), PEOPLE["alice"])
+
+        def rejects(asked: ApprovalRequest = asked) -> str:
+            try:
+                return other.store.desk.answer(asked.id, said(asked, "bob", "reject"), PEOPLE["bob"]).state.value
+            except AnswerRefused as refusal:
+                return refusal.code
+
+        outcomes = sorted(map(str, at_once(rejects, lambda a=asked: opened.store.desk.consume(a.id))))  # type: ignore[misc]
+        assert outcomes in (["False", "rejected"], ["True", "begun"]), number
+        assert not isinstance(opened.store.desk.proven(asked.id), Refusal)
+
+
 def test_of_a_withdrawal_and_a_beginning_one_is_first(opened: Opened, another: Callable[[], Opened]) -> None:
     """Withdrawn, it does not begin; begun, it is not withdrawn. Never both, never neither."""
     other = another()

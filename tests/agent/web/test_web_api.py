@@ -72,6 +72,22 @@ def test_an_answer_counts_once_and_for_what_was_seen(site: WebSite) -> None:
     assert (late.status_code, code(late)) == (409, "stale_tier")
 
 
+def test_a_no_after_the_last_yes_ends_it(site: WebSite) -> None:
+    asked = site.asks()
+    assert site.answer(asked).json()["state"] == "approved"
+    assert 'value="reject"' in site.http.get(f"/requests/{asked.id}", headers=site.as_()).text
+    assert site.answer(asked, decision="reject", reason="demo at noon").json()["state"] == "rejected"
+    assert 'value="reject"' not in site.http.get(f"/requests/{asked.id}", headers=site.as_()).text
+
+
+def test_a_field_that_comes_twice_counts_for_nothing(site: WebSite) -> None:
+    asked = site.asks()
+    body = f'{{"decision": "reject", "decision": "approve", "digest": "{asked.digest}"}}'
+    headers = {**site.as_(), "Content-Type": "application/json"}
+    answer = site.http.post(f"/v1/requests/{asked.id}/answer", content=body, headers=headers)
+    assert answer.status_code == 400 and "twice" in answer.text and site.state(asked) is RequestState.PENDING
+
+
 def test_a_yes_is_taken_back_before_it_is_used(site: WebSite) -> None:
     asked = site.asks()
     assert site.answer(asked).json()["state"] == "approved"
