@@ -50,7 +50,7 @@ def policy_input(  # noqa: PLR0913 - one for each part of what a policy may look
             },
             "target": _marks(proposal.target, view),
             "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in spaces},
-            "touched": [{"ref": str(ref), "annotations": _marks(ref, view)["annotations"]} for ref in touched],
+            "touched": [_touch(ref, view) for ref in touched],
             "gangs": _gangs(proposal, view),
             "workload": _workload(proposal.target, view),
             "budgets": _budgets(proposal, view),
@@ -86,6 +86,12 @@ def _touched(proposal: Proposal, view: ClusterView) -> list[ObjectRef]:
         or str(pod.gang) in named
     ]
     return sorted({proposal.target, *(step.target for step in proposal.steps), *refs, *pods}, key=str)
+
+
+def _touch(ref: ObjectRef, view: ClusterView) -> JsonObject:
+    pod = view.pods.get((ref.namespace or "", ref.name)) if ref.kind == "Pod" else None
+    owner = pod.owner if pod is not None else None
+    return {"ref": str(ref), "owner": str(owner) if owner else None, "annotations": _marks(ref, view)["annotations"]}
 
 
 def _namespaces(proposal: Proposal, touched: Sequence[ObjectRef]) -> list[str]:

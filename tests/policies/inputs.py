@@ -124,7 +124,7 @@ def requeue(name: str = "llama", *, running: int = 8, touched: int = 8, healthy:
     gang = {"ref": ref, "minimum": 8, "running": running, "touched": touched, "whole": touched == running}
     target = namespaced("kueue.x-k8s.io/v1beta2", "Workload", "law", name)
     given = _given("requeue_gang", target, destructive=True, gangs=[ref])
-    return given.seen(gangs=[{**gang, "healthy": healthy}], touched=[{"ref": ref, "annotations": {}}])
+    return given.seen(gangs=[{**gang, "healthy": healthy}], touched=[{"ref": ref, "owner": None, "annotations": {}}])
 
 
 def reclaim(name: str = "notebook", *, idle_s: int = 7200, workload_class: str = "notebook", **idle: Any) -> Given:

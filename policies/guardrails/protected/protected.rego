@@ -30,6 +30,22 @@ acted_on contains namespace if {
 	namespace := data.watchkeeper.lib.namespace_of(ref)
 }
 
+# What nobody's blast radius names may be touched all the same: a pod of no workload, the target of a step.
+acted_on contains namespace if {
+	some touched in input.facts.touched
+	not runs_on_every_node(touched)
+	namespace := data.watchkeeper.lib.namespace_of(touched.ref)
+}
+
+runs_on_every_node(touched) if startswith(touched.ref, "DaemonSet/")
+
+# Or a static pod: the node's own kubelet runs it.
+runs_on_every_node(touched) if {
+	is_string(touched.owner)
+	some kind in ["DaemonSet/", "Node/"]
+	startswith(touched.owner, kind)
+}
+
 opted_out contains ref if {
 	opts_out(input.facts.target.annotations)
 	ref := data.watchkeeper.lib.target_ref

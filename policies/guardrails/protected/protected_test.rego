@@ -25,6 +25,24 @@ test_a_node_whose_drain_stops_a_protected_workload if {
 	deny(stops("Deployment/law/web"), limits) == set()
 }
 
+touches(fact) := object.union(
+	data.watchkeeper.examples.cordon_with({}),
+	{"facts": {"touched": [object.union({"annotations": {}}, fact)]}},
+)
+
+test_a_protected_pod_that_is_only_touched if {
+	deny(touches({"ref": "Pod/kube-system/etcd-tool"}), limits) == {"protected.namespace"}
+	deny(touches({"ref": "Pod/kube-system/etcd-tool", "owner": null}), limits) == {"protected.namespace"}
+	deny(touches({"ref": "Pod/kube-system/x", "owner": "ReplicaSet/kube-system/x"}), limits) == {"protected.namespace"}
+	deny(touches({"ref": "Pod/law/web"}), limits) == set()
+}
+
+test_what_runs_on_every_node_is_no_reason_to_leave_a_node_alone if {
+	deny(touches({"ref": "Pod/kube-system/p", "owner": "DaemonSet/kube-system/kube-proxy"}), limits) == set()
+	deny(touches({"ref": "Pod/kube-system/p", "owner": "Node/gpu-7"}), limits) == set()
+	deny(touches({"ref": "DaemonSet/kube-system/kube-proxy"}), limits) == set()
+}
+
 test_an_opt_out_on_the_target_its_namespace_or_what_is_touched if {
 	deny(object.union(requeue, {"facts": {"target": opts_out("true")}}), limits) == {"protected.opt_out"}
 	deny(object.union(requeue, {"facts": {"namespaces": {"law": opts_out("true")}}}), limits) == {"protected.opt_out"}

@@ -18,8 +18,10 @@ EDGES_S = (0, 1, 299, 300, 301, 899, 900, 901, 1799, 1800, 1801, 3599, 3600, 360
 STRANGERS: tuple[Any, ...] = (None, "", "7", -1, 0, 1.5, True, [], {}, ["x"], {"x": 1}, "not a time")
 NAMES = ("gpu-1", "gpu-2", "gpu-7", "llama", "notebook")
 NAMESPACES = ("research", "law", "kube-system", "gpu-operator")
+OWNERS = (None, "DaemonSet/kube-system/kube-proxy", "Node/gpu-7", "Deployment/law/web")
 KINDS = ("object", "object", "metric", "forecast", "signal")
 AGES_S = (*EDGES_S[:4], 0, 60, 301, 3600, 86_400, 86_401, -60, -61)
+OPERATIONS = ("reboot", "reset_gpu", "replace", "support", "diagnose")
 BROKEN_PERCENT = 25
 
 
@@ -73,6 +75,9 @@ def _proposed(chance: Random) -> Given:
         target = {"apiVersion": "apps/v1", "kind": chance.choice(("Deployment", "DaemonSet", "Pod")), "name": name}
         given = given.proposed(target={**target, "namespace": chance.choice(NAMESPACES)})
     until = (NOW + timedelta(seconds=chance.choice((-1, 0, 1, 14_399, 14_400, 14_401)))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    drawn = given.document["proposal"]["parameters"]
+    if given.document["proposal"]["action"] == "request_node_repair":  # without one there is no verdict
+        drawn = {"operation": chance.choice(OPERATIONS)}
     return given.proposed(
         destructive=destructive if chance.random() < 0.8 else not destructive,
         confidence=chance.choice((0.0, 0.49, 0.5, 0.51, 0.95, 1.0)),
@@ -82,10 +87,10 @@ def _proposed(chance: Random) -> Given:
         notice_s=chance.choice((0, 0, 60, 899, 900, 901)),
         parameters=chance.choice(
             (
-                given.document["proposal"]["parameters"],
-                {"operation": chance.choice(("reboot", "reset_gpu", "replace", "support", "diagnose"))},
-                {"until": until},
-                {"moves": [{"pod": f"p{number}"} for number in range(chance.choice((0, 2, 3, 4, 5)))]},
+                drawn,
+                {**drawn, "operation": chance.choice(OPERATIONS)},
+                {**drawn, "until": until},
+                {**drawn, "moves": [{"pod": f"p{number}"} for number in range(chance.choice((0, 2, 3, 4, 5)))]},
             )
         ),
         blast_radius={
@@ -125,7 +130,12 @@ def _seen(chance: Random, given: Given) -> Given:
     return given.in_a_cluster_of(total, eligible=chance.choice((total, max(total - 1, 0)))).seen(
         target={"labels": {}, "annotations": marks},
         namespaces={n: {"annotations": chance.choice(({}, marks))} for n in NAMESPACES if chance.random() < 0.2},
-        touched=[{"ref": f"Pod/law/{n}", "annotations": chance.choice(({}, marks))} for n in NAMES[:2]],
+        touched=[
+            {"ref": f"Pod/{space}/{n}", "owner": owner, "annotations": chance.choice(({}, marks))}
+            for n, space, owner in zip(
+                NAMES[:2], ("law", chance.choice(NAMESPACES)), ("Job/law/x", chance.choice(OWNERS)), strict=True
+            )
+        ],
         gangs=[{**gang, "healthy": chance.random() < 0.5}] * chance.choice((0, 0, 1)),
         workload=chance.choice(
             (
