@@ -33,6 +33,9 @@ REQUIRED = (
 """What the shipped guardrails fall silent without. A site that wants none of one says so, with an empty list or map:
 what is merely gone may be a file that was forgotten, or a schema of its own that does not ask."""
 
+_OF_THE_WHOLE = ("required", "anyOf")  # what a part may lack
+_TOLD = ("maxItems", "anyOf", "pattern")  # the schema's own words for it say more than the number or the pattern
+
 
 def read_limits(source: Source, overlay: Mapping[str, Any] | None) -> dict[str, Any]:
     """The merged limits of a bundle. Raises BundleRefused naming the file and the key."""
@@ -52,6 +55,7 @@ def read_limits(source: Source, overlay: Mapping[str, Any] | None) -> dict[str, 
     name = f"data/ with {OVERLAY}" if overlay else "data/"
     _check(validator, name, merged, whole=True)
     _check_required(name, merged)
+    _check_shipped_form(name, merged)
     _check_freezes(name, merged)
     _check_windows(name, merged)
     _check_tenants(name, merged)
@@ -93,6 +97,13 @@ def shipped_form() -> dict[str, Any]:
     form: dict[str, Any] = _json(SCHEMA, (shipped / SCHEMA).read_bytes())
     form["properties"][ADMISSION] = _json(SCHEMA, (shipped / ADMISSION / SCHEMA).read_bytes())
     return form
+
+
+def _check_shipped_form(name: str, limits: Mapping[str, Any]) -> None:
+    """A bundle's own schema may ask for more and name more; it loosens nothing that the shipped guardrails read."""
+    form = shipped_form()
+    ours = {key: value for key, value in limits.items() if key in form["properties"]}
+    _check(jsonschema.Draft202012Validator(form), name, ours, whole=True)
 
 
 def schemas(source: Source) -> dict[str, str]:
@@ -159,14 +170,14 @@ def _check(validator: jsonschema.Draft202012Validator, name: str, limits: Mappin
     """A part may lack what another part has; the whole may not."""
     try:
         refuse_unlike_json(limits)
-        errors = [e for e in validator.iter_errors(limits) if whole or e.validator != "required"]
+        errors = [e for e in validator.iter_errors(limits) if whole or e.validator not in _OF_THE_WHOLE]
     except (Unresolvable, RecursionError) as fault:
         raise BundleRefused(f"{SCHEMA}: it refers to what is not there, or to itself: {str(fault)[:200]}") from fault
     except NotPlain as fault:
         raise BundleRefused(f"{name}: {fault}") from fault
     for error in sorted(errors, key=lambda e: [str(step) for step in e.absolute_path]):
         key = ".".join(str(step) for step in error.absolute_path)
-        if error.validator == "maxItems" and "description" in error.schema:
+        if error.validator in _TOLD and "description" in error.schema:
             raise BundleRefused(f"{name}: {key}: {error.schema['description']}")
         raise BundleRefused(f"{name}: {key + ': ' if key else ''}{error.message}")
 

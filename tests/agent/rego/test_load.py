@@ -252,3 +252,35 @@ def test_nobody_loosens_the_form_of_the_shipped_limits(tmp_path: Path) -> None:
     folder = shipped(tmp_path)
     (folder / "guardrails" / "idle" / "data.schema.json").write_text("{}")
     assert refusal(folder) == "guardrails/idle/data.schema.json: idle has its form in data.schema.json already"
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"autonomy": {"default": "always"}}, "autonomy.default: 'always' is not one of"),
+        (
+            {"blast_radius": {"nodes": {"percent": "many"}}},
+            "blast_radius.nodes.percent: 'many' is not of type",
+        ),
+        ({"protected": {"namespace": ["kube-system"]}}, "protected: Additional properties are not allowed"),
+    ],
+)
+def test_a_schema_of_the_bundles_own_loosens_nothing(tmp_path: Path, limits: dict[str, Any], said: str) -> None:
+    folder = shipped(tmp_path)
+    (folder / "data.schema.json").write_text("{}")
+    assert said in refusal(folder, limits)
+
+
+def test_nodes_without_any_limit_are_refused(tmp_path: Path) -> None:
+    none: dict[str, Any] = {"blast_radius": {"nodes": {"percent": None, "absolute": None}}}
+    assert "blast_radius.nodes: A percent, an absolute number or both" in refusal(shipped(tmp_path), none)
+    for kept in ({"percent": None}, {"absolute": None}, {"window": "10m"}):
+        EmbeddedPolicyEngine(tmp_path / "policies", {"blast_radius": {"nodes": kept}})
+
+
+@pytest.mark.parametrize("year", ["9999", "2262", "1969"])
+def test_a_freeze_beyond_what_rego_can_count_is_refused(tmp_path: Path, year: str) -> None:
+    freeze = {"name": "x", "from": "2026-12-20T00:00:00Z", "to": f"{year}-01-01T00:00:00Z"}
+    assert "freezes.0.to: A moment like" in refusal(shipped(tmp_path), {"freezes": [freeze]})
+    freeze["to"] = "2261-12-31T23:59:59Z"
+    EmbeddedPolicyEngine(tmp_path / "policies", {"freezes": [freeze]})
