@@ -26,8 +26,8 @@ class Admission:
         from agent.adapters.kueue.check_policy import RegoAdmissionPolicy
         from agent.assembly import refused_by
 
-        ports = agent.ports
-        self._switch, self._gate = ports.switch, gate
+        self._ports = ports = agent.ports
+        self._gate = gate
         self._policy = RegoAdmissionPolicy(lambda: agent.policies.bundle)
         self._controller = AdmissionCheckController(
             GatedApplier(cluster, gate),
@@ -55,7 +55,10 @@ class Admission:
         self._policy.close()
 
     def _frozen(self) -> str | None:
-        """Asked once a look, however many wait."""
+        """What stops every other action stops this one: a freeze wherever it was said, or the breaker. Asked once a
+        look, however many wait."""
+        from agent.trust import stopped_by
+
         if self._asked is None:
-            self._asked = (self._switch.frozen(),)
+            self._asked = (stopped_by(self._ports),)
         return self._asked[0]

@@ -145,7 +145,7 @@ hold contains {"code": "admission.freeze", "params": {"name": name, "to": to}} i
 # title: The agent is switched off
 # custom:
 #   code: admission.kill_switch
-#   message: "The agent acts on nothing ({by}), so it lets nobody in either"
+#   message: "The agent is stopped by {by}, so it lets nobody in either"
 #   remedy: Reset the switch, or take the check off the ClusterQueue to admit without it
 hold contains {"code": "admission.kill_switch", "params": {"by": by}} if {
 	by := input.facts.frozen

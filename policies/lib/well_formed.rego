@@ -43,11 +43,9 @@ text_or_none(value) if is_null(value)
 text_or_none(value) if is_string(value)
 
 # What is asked of a repair decides which guardrails ask back.
-operation_well_formed(proposal) if proposal.action != "request_node_repair"
-
 operation_well_formed(proposal) if {
-	proposal.action == "request_node_repair"
-	proposal.parameters.operation in {"diagnose", "reset_gpu", "reboot", "replace", "support"}
+	asked := {object.get(proposal.parameters, "operation", null) | proposal.action == "request_node_repair"}
+	asked - {"diagnose", "reset_gpu", "reboot", "replace", "support"} == set()
 }
 
 # A freeze that cannot be read must not look like none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,9 @@ import pytest
 from control_plane import ControlPlane
 from kube import Api, Json, condition, reference
 from kueue_server import Kueue
-from running_agent import Running
+from running_agent import COMMAND, Running
 
 VERSION, GPU = "kueue.x-k8s.io/v1beta2", "nvidia.com/gpu"
-NAME = "answered-by-run"
 LOOKED_S = 12.0  # two looks of the running agent
 
 
@@ -23,26 +23,27 @@ def made(kind: str, name: str, spec: Json, namespace: str = "") -> Json:
 
 @pytest.fixture
 def waiting(plane: ControlPlane, kueue: Kueue, cluster: Api, namespace: str) -> Iterator[Json]:
-    """A workload in a queue with a check of ours."""
+    """A workload in a queue with a check of ours; what has no namespace bears its name, for what goes goes slowly."""
+    name = namespace
     plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "watchkeeper"}})
-    flavors = [{"name": NAME, "resources": [{"name": GPU, "nominalQuota": "16"}]}]
+    flavors = [{"name": name, "resources": [{"name": GPU, "nominalQuota": "16"}]}]
     queue = {
         "namespaceSelector": {},
         "resourceGroups": [{"coveredResources": [GPU], "flavors": flavors}],
-        "admissionChecksStrategy": {"admissionChecks": [{"name": NAME}]},
+        "admissionChecksStrategy": {"admissionChecks": [{"name": name}]},
     }
     laid = (
-        made("ResourceFlavor", NAME, {}),
-        made("AdmissionCheck", NAME, {"controllerName": "watchkeeper.dev/gpu-slo"}),
-        made("ClusterQueue", NAME, queue),
-        made("LocalQueue", NAME, {"clusterQueue": NAME}, namespace),
+        made("ResourceFlavor", name, {}),
+        made("AdmissionCheck", name, {"controllerName": "watchkeeper.dev/gpu-slo"}),
+        made("ClusterQueue", name, queue),
+        made("LocalQueue", name, {"clusterQueue": name}, namespace),
     )
     for each in laid:
         cluster.apply(each)
     container = {"name": "c", "image": "pause", "resources": {"requests": {GPU: "8"}, "limits": {GPU: "8"}}}
     template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    spec = {"queueName": NAME, "podSets": [{"name": "main", "count": 1, "template": template}]}
-    yield cluster.create(made("Workload", NAME, spec, namespace))
+    spec = {"queueName": name, "podSets": [{"name": "main", "count": 1, "template": template}]}
+    yield cluster.create(made("Workload", name, spec, namespace))
     for each in reversed(laid):
         cluster.delete(each)
 
@@ -50,20 +51,40 @@ def waiting(plane: ControlPlane, kueue: Kueue, cluster: Api, namespace: str) -> 
 def test_who_acts_lets_in_and_who_observes_does_not(
     plane: ControlPlane, cluster: Api, waiting: Json, tmp_path: Path
 ) -> None:
-    namespace = waiting["metadata"]["namespace"]
+    name = namespace = waiting["metadata"]["name"]
     observing = Running(tmp_path, plane.admin, "observing", observe=True)
     try:
         observing.leads()
         time.sleep(LOOKED_S)
     finally:
         observing.stop()
-    assert cluster.get(VERSION, "AdmissionCheck", NAME).get("status", {}).get("conditions", []) == []
+    assert cluster.get(VERSION, "AdmissionCheck", name).get("status", {}).get("conditions", []) == []
     acting = Running(tmp_path, plane.admin, "acting")
     try:
         cluster.wait(
-            "it is let in", VERSION, "Workload", NAME, namespace, until=lambda w: condition(w, "Admitted") == "True"
+            "it is let in", VERSION, "Workload", name, namespace, until=lambda w: condition(w, "Admitted") == "True"
         )
         (record,) = acting.ask("audit", "query", "--kind", "admission_check")["records"]
         assert "allow" in str(record)
+    finally:
+        acting.stop()
+
+
+def test_a_freeze_in_the_log_holds_here_too(plane: ControlPlane, cluster: Api, waiting: Json, tmp_path: Path) -> None:
+    name = namespace = waiting["metadata"]["name"]
+    observing = Running(tmp_path, plane.admin, observe=True)
+    try:
+        observing.leads()
+        freeze = [str(COMMAND), "policy", "levels", "freeze", "--reason", "the cluster moves"]
+        subprocess.run([*freeze, "--config", str(observing.settings)], check=True, capture_output=True, cwd=tmp_path)
+    finally:
+        observing.stop()
+    acting = Running(tmp_path, plane.admin)
+    try:
+        held = cluster.wait(
+            "it is held", VERSION, "Workload", name, namespace, until=lambda w: "a freeze (log)" in str(w.get("status"))
+        )
+        (check,) = held["status"]["admissionChecks"]
+        assert check["state"] == "Pending" and condition(held, "Admitted") != "True"
     finally:
         acting.stop()
