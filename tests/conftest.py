@@ -1,16 +1,21 @@
-"""What no test may inherit from another: a command that is run in here sets the log's level for its whole process."""
+"""What no test may inherit from another: a command that is run in here sets the log's levels for its whole process, and
+so may a library."""
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def logs_as_a_new_process_has_them() -> Iterator[None]:
-    ours, root = logging.getLogger("watchkeeper"), logging.getLogger()
-    levels = ours.level, root.level
-    yield
+def logs_as_a_new_process_has_them() -> None:
     logging.disable(logging.NOTSET)
-    ours.setLevel(levels[0])
-    root.setLevel(levels[1])
+    _level(logging.getLogger(), logging.WARNING)
+    for each in logging.getLogger().manager.loggerDict.values():
+        if isinstance(each, logging.Logger):
+            each.disabled, each.propagate = False, True
+            _level(each, logging.NOTSET)
+
+
+def _level(logger: logging.Logger, level: int) -> None:
+    if logger.level != level:  # setting it asks every logger to forget what it knows
+        logger.setLevel(level)

@@ -60,6 +60,7 @@ def test_asked_told_waited_looked_again_and_only_then_stopped(begin: Begin) -> N
         "approval reclaim_idle_gpu",
         "notice",
         "verdict reclaim_idle_gpu",
+        "approval reclaim_idle_gpu",  # what the yes was used for
         "intent reclaim_idle_gpu",
         "outcome reclaim_idle_gpu",
         "incident",  # it holds none any more
