@@ -15,6 +15,7 @@ KEYS = {"decision", "reasons", "obligations", "approval"}
 OBLIGATIONS = {"dry_run": bool, "notice_s": int, "verify_within_s": int}
 MORE_OBLIGATIONS = {"canary": bool, "eviction_only": bool, "rollback": bool}  # a bundle may leave them out
 APPROVAL_S = ("approve_within_s", "execute_within_s")
+EXACT_BELOW = 2**53  # from here on a double does not know one whole number from the next
 
 
 def completed(verdict: Any, texts: Mapping[str, ReasonText]) -> JsonObject:
@@ -39,9 +40,20 @@ def reason_of(reason: Any, decision: str, texts: Mapping[str, ReasonText]) -> Js
         raise PolicyUnavailable("policy.ill_typed", f"no rule declares the reason {reason['code']!r}")
     _check(text.decision == decision, f"{text.code} is a reason to {text.decision}, not to {decision}")
     _check(isinstance(reason["params"], dict), f"the params of {text.code} are no map")
-    shown = {name: _shown(value) for name, value in reason["params"].items()}
+    params = {name: _one_form(value) for name, value in reason["params"].items()}
+    shown = {name: _shown(value) for name, value in params.items()}
     said = {"message": _filled(text.message, shown), "remedy": _filled(text.remedy, shown)}
-    return {"code": text.code, **said, "params": dict(reason["params"])}
+    return {"code": text.code, **said, "params": params}
+
+
+def _one_form(value: Any) -> Any:
+    """JSON knows one kind of number, and the engines write a whole one either way: 0 and 0.0."""
+    if isinstance(value, list):
+        return [_one_form(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _one_form(item) for key, item in value.items()}
+    whole = isinstance(value, float) and abs(value) < EXACT_BELOW and value.is_integer()
+    return int(value) if whole else value
 
 
 def _filled(sentence: str, params: Mapping[str, str]) -> str:
