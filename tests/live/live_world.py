@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from kube import Api
 from servers import wait_for
 
 from agent.adapters.kubernetes.fields import MalformedObject
@@ -52,6 +53,14 @@ def pod(namespace: str, name: str, **spec: Any) -> Json:
     container = {"name": "main", "image": "registry.internal/app:1"}
     metadata = {"name": name, "namespace": namespace, "labels": {"app": name}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container], **spec}}
+
+
+def settled(api: Api, name: str, replicas: int, namespace: str = "default") -> None:
+    """Its controller has written what it makes of it, and no write of ours meets that one."""
+    api.wait(
+        "it has settled", "apps/v1", "Deployment", name, namespace,
+        until=lambda d: d.get("status", {}).get("unavailableReplicas") == replicas,
+    )  # fmt: skip
 
 
 def deployment(namespace: str, name: str, replicas: int = 1) -> Json:

@@ -139,7 +139,9 @@ def test_healthy_nodes_let_it_in(cluster: Api, at_work: AtWork, namespace: str, 
     assert _entry(found)["state"] == "Ready"
     managers = {each["manager"] for each in found["metadata"]["managedFields"] if "subresource" in each}
     assert FIELD_MANAGER in managers
-    assert condition(cluster.get(VERSION, "ClusterQueue", queue), "Active") == "True"
+    cluster.wait(
+        "its queue is in use", VERSION, "ClusterQueue", queue, until=lambda q: condition(q, "Active") == "True"
+    )
     assert [each.payload["decision"] for each in at_work.log.query(kind=RECORD)] == ["allow"]  # type: ignore[index,call-overload]
     assert at_work.refused == []
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from control_plane import ControlPlane
 from kube import reference
-from live_world import Json, Seen, deployment, node, pod, ref
+from live_world import Json, Seen, deployment, node, pod, ref, settled
 from servers import free_port, wait_for
 
 from agent.acting import Deed, acting
@@ -52,6 +52,7 @@ def test_our_rights_are_enough_to_see_and_to_act(plane: ControlPlane, agent: See
     plane.api.create(deployment("default", "scaled", 2))
     web = ref("apps/v1", "Deployment", "scaled", "default")
     agent.until("the node", lambda view: "cordoned" in view.nodes and web in view.workloads)
+    settled(plane.api, "scaled", 2)
     agent.cluster.patch(ref("v1", "Node", "cordoned"), {"spec": {"unschedulable": True}})
     assert agent.views.take().nodes["cordoned"].unschedulable
     assert agent.cluster.scale(web, 0)["spec"]["replicas"] == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from control_plane import ControlPlane
 from kube import Json, reference
-from live_world import Seen, WallClock, deployment, node, pod, ref
+from live_world import Seen, WallClock, deployment, node, pod, ref, settled
 from servers import wait_for
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "agent" / "stages"))
@@ -160,6 +160,7 @@ def test_a_server_that_goes_away_leaves_the_step_open_and_it_is_found_out(plane:
 
 def test_a_scale_by_its_subresource_and_back(plane: ControlPlane, steps: Steps) -> None:
     uid = plane.api.create(deployment("default", "served", 2))["metadata"]["uid"]
+    settled(plane.api, "served", 2)
     web = ref("apps/v1", "Deployment", "served", "default")
     assert steps.run(Step(verb=Verb.SCALE, target=web, body={"replicas": 0}, uid=uid)).state is StepState.DONE
     assert plane.api.get("apps/v1", "Deployment", "served", "default")["spec"]["replicas"] == 0
