@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from kube import Api, Json
 from kueue_cases import TOPOLOGY, Case, cases
-from kueue_trial import Held, Trial, all_at_once
+from kueue_trial import Held, Trial, all_at_once, one_after_another
 
 from agent.adapters.kubernetes.kinds import KINDS
 from agent.adapters.kubernetes.translate import translate
@@ -21,7 +21,7 @@ from agent.domain.cluster import ClusterView
 
 SEED = 7
 COUNT = 40
-AGREE_AT_LEAST = 36  # of 40: what came within one second comes in no order that can be foreseen
+AGREE_AT_LEAST = 30
 
 # Where Kueue does otherwise, and why. A case that is not named here must agree.
 OTHERWISE: dict[str, str] = {
@@ -35,10 +35,10 @@ def trials(cluster: Api) -> list[Trial]:
     """All cases, each with its queues shut and gangs waiting before them."""
     laid = [Trial(cluster, case) for case in cases(SEED, COUNT)]
     all_at_once(Trial.lay_out, laid)
-    all_at_once(lambda trial: trial.send(trial.case.first), laid)
+    one_after_another(laid, lambda trial: trial.case.first)
     all_at_once(Trial.settle, laid)
     all_at_once(Trial.shut, laid)
-    all_at_once(lambda trial: trial.send(trial.case.then), laid)
+    one_after_another(laid, lambda trial: trial.case.then)
     all_at_once(Trial.settle, laid)
     return laid
 
@@ -63,6 +63,7 @@ def test_our_forecast_is_what_kueue_does(cluster: Api, trials: list[Trial]) -> N
     print(f"{places[0]} of {places[1]} pod sets that a topology places stand on the very hosts")
     for name, told in sorted(differ.items()):
         print(f"{name} ({OTHERWISE.get(name, 'not explained')}): {told}")
+    assert set(differ) <= set(OTHERWISE)
     assert len(trials) - len(differ) >= AGREE_AT_LEAST
 
 
