@@ -13,21 +13,25 @@ from agent.adapters.inbound.observing import Observer
 from agent.adapters.kubernetes.fields import MalformedObject
 from agent.adapters.kubernetes.mirror import events_of
 from agent.adapters.kubernetes.views import ClusterViews
+from agent.adapters.kueue.configuration import KueueConfiguration
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.ledger.read_notes import take_over
 from agent.adapters.llm import reasoner_for
 from agent.adapters.playbooks.library import load_playbooks
 from agent.adapters.prometheus.detect import Surveyor
-from agent.adapters.scheduler.forecaster import SchedulerForecaster
+from agent.adapters.refusals import Refusals
+from agent.adapters.scheduler.forecaster import SchedulerForecaster, scenarios_kueue
 from agent.adapters.store import Store
 from agent.adapters.store.chat import SqlChat
 from agent.adapters.store.inbox import SqlInbox
+from agent.adapters.succession import Succession
 from agent.adapters.switch import FreezeSwitch
+from agent.adapters.telemetry.outages import Outages
 from agent.blindness import Blindness
 from agent.chance import InOrder, NoBoundaries
 from agent.config import Settings
 from agent.domain.base import digest_of, rfc3339
-from agent.domain.cluster import ClusterView
+from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.signal import Signal
 from agent.evidence.holders import idle_minimum_s
 from agent.ports import (
@@ -35,7 +39,6 @@ from agent.ports import (
     Clock,
     Cluster,
     Fault,
-    Ledger,
     Metrics,
     MetricsUnavailable,
     Notifier,
@@ -56,6 +59,7 @@ _NOT_ACTED_BY = {
     *("policy_key_file", "opa_token_file", "opa_ca_file", "opa_certificate_file", "opa_key_file"),
 }
 logger = logging.getLogger("watchkeeper.assembly")
+Refused = Callable[[str, str, str], None]
 Durability = Literal["full", "memory"]
 T = TypeVar("T")
 Looked = Callable[[str, Fault | None], None]
@@ -88,11 +92,15 @@ class Agent:
     log: Log
     chat: SqlChat
     policies: PoliciesInForce
+    kueue: KueueConfiguration | None  # of a live cluster
+    refused: Refusals
     _observer: Observer
     _surveyor: Surveyor
     _blindness: Blindness
     _looked: Looked
+    _outages: Outages
     _inbox: SqlInbox
+    _succession: Succession
     _close: tuple[Callable[[], None], ...]
 
     def receive(self, signals: Sequence[Signal]) -> int:
@@ -102,6 +110,7 @@ class Agent:
     def look(self) -> None:
         """One look of the agent's own at objects and metrics. A world that does not answer is looked at again later."""
         self.watch.heartbeat()
+        self.refused.close_windows()
         take_over(self.log, self.ports.ledger)
         self._reload()
         self.look_at_objects()
@@ -118,8 +127,10 @@ class Agent:
             self.watch.receive(look(self.ports.views.take(), self.ports.clock.now()))
         except Fault as fault:
             logger.info("no look at this time: %s: %s", fault.place, fault)
+            self.watch.absence.fails("a look at the cluster", None, fault, self.ports.clock.now())
             self._looked(fault.place, fault)
         else:
+            self.watch.absence.works("a look at the cluster")
             self._looked(at, None)
 
     def _survey(self, view: ClusterView, now: datetime) -> Sequence[Signal]:
@@ -163,9 +174,18 @@ class Agent:
             "pending": len(self.ports.desk.pending()),
         }
 
+    def note_what_is_known(self, still: Callable[[], bool]) -> None:
+        """That all of the log is known here up to now, if it is `still` us who lead."""
+        self._succession.note(still)
+
     def close(self) -> None:
+        self.refused.close()
         for close in self._close:
             close()
+
+
+def _always_heeded(_target: ObjectRef) -> str:
+    return ""
 
 
 def assemble(
@@ -189,8 +209,16 @@ def assemble(
     ledger = interpose("log", AuditLedger(log, world.clock, ACTOR, seal=durability == "full"))
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)
-    refused = refused_by(ledger, world.clock)
-    forecaster = SchedulerForecaster(settings.reservations, odd=lambda ref, why: refused("objects", str(ref), why))
+    succession = Succession(store, log, checkpointer.delete_thread)
+    if settings.log is not None and not settings.observes:  # in one file they are always of one moment
+        succession.take_over(elected=settings.leader_election)
+    refused = Refusals(ledger, world.clock)
+    kueue = _kueue_of(settings, world, refused)
+    forecaster = SchedulerForecaster(
+        settings.reservations,
+        kueue.rules if kueue else scenarios_kueue,
+        odd=lambda ref, why: refused("objects", str(ref), why),
+    )
     reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger, in_turn=in_turn)
     ports = Ports(
         clock=world.clock,
@@ -214,6 +242,7 @@ def assemble(
         idle_minimum_s=Live(lambda: idle_minimum_s(engine.bundle.limits)),
         call_when_away_s=settings.call_when_away_s,
         thresholds=settings.thresholds,
+        unheeded=interpose("unheeded", _always_heeded),
     )
     _record_start(settings, engine, ports)
     return Agent(
@@ -222,13 +251,24 @@ def assemble(
         log=log,
         chat=store.chat,
         policies=engine,
+        kueue=kueue,
+        refused=refused,
         _observer=Observer(world.cluster, refused, events_of(world.cluster)),
         _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger, settings.thresholds),
         _blindness=Blindness(notifier, ledger, settings.call_when_away_s),
         _looked=interpose("looks", _unheeded),
+        _outages=Outages(world.clock),
         _inbox=store.inbox,
+        _succession=succession,
         _close=(lambda: close_checkpointer(checkpointer), engine.close, store.close, log.close),
     )
+
+
+def _kueue_of(settings: Settings, world: World, refused: Refused) -> KueueConfiguration | None:
+    """A live cluster's Kueue goes by its configuration, and reads its objects to the letter."""
+    if settings.world != "live":
+        return None
+    return KueueConfiguration(world.cluster, world.clock, refused, settings.kueue_configuration)
 
 
 def _views(world: World, refused: Callable[[str, str, str], None]) -> ClusterViews:
@@ -244,17 +284,6 @@ def _unheeded(_at: str, _fault: Fault | None) -> None:
 
 def _tenants(limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(tenant.get("namespaces", ())) for name, tenant in (limits.get("tenants") or {}).items()}
-
-
-def refused_by(ledger: Ledger, clock: Clock) -> Callable[[str, str, str], None]:
-    """Puts on the record what a door (door, place, reason) could not read. A log that is down stops no door."""
-
-    def refused(door: str, place: str, reason: str) -> None:
-        payload = {"door": door, "place": place, "reason": reason, "at": rfc3339(clock.now())}
-        with suppress(Fault):
-            ledger.record("refused", payload)
-
-    return refused
 
 
 def _record_start(settings: Settings, policies: PoliciesInForce, ports: Ports) -> None:

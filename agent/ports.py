@@ -3,7 +3,7 @@
 Faults are the exceptions of `agent.faults`, with the cause chained. A refusal is data (domain.Refusal).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from agent.desk import AnswerRefused as AnswerRefused, ApprovalDesk as ApprovalDesk
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
+from agent.domain.entry import Entry
 from agent.domain.incident import Incident, IncidentState
 from agent.domain.outcome import PastAction
 from agent.domain.proposal import Prediction
@@ -18,6 +19,8 @@ from agent.domain.signal import Signal
 from agent.domain.standing import Standing
 from agent.domain.thresholds import Thresholds
 from agent.faults import (
+    Altered as Altered,
+    Changed as Changed,
     ClusterFault as ClusterFault,
     ClusterUnavailable as ClusterUnavailable,
     Conflict as Conflict,
@@ -30,6 +33,7 @@ from agent.faults import (
     LedgerUnavailable as LedgerUnavailable,
     MetricsUnavailable as MetricsUnavailable,
     NotFound as NotFound,
+    NotServed as NotServed,
     PolicyUnavailable as PolicyUnavailable,
     RepairUnavailable as RepairUnavailable,
     ServerError as ServerError,
@@ -100,7 +104,11 @@ class Cluster(Protocol):
         """RFC 7386 merge patch. metadata.resourceVersion in `body` is a precondition, `uid` another: Conflict."""
         ...
 
-    def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject: ...
+    def scale(
+        self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None, seen: int | None = None
+    ) -> JsonObject:
+        """`seen`: how many it must be told to have now. Raises Changed where that is another number."""
+        ...
 
     def evict(self, ref: ObjectRef, *, dry_run: bool = False, uid: str | None = None) -> None: ...
 
@@ -282,6 +290,8 @@ class Ledger(Protocol):
 
     def ours(self, intent_key: str) -> bool: ...  # begun by this worker, or by one that is no more
 
+    def story(self, incident: str) -> list[Entry]: ...  # all records about it, in the log's order
+
     def past_actions(self, since: datetime) -> list[PastAction]: ...
 
     def standing(self) -> Standing:
@@ -378,3 +388,4 @@ class Ports:
     idle_minimum_s: Mapping[str, int]  # by class of workload, from the policies' own data
     call_when_away_s: int  # how long policies or metrics may be away before a person is called
     thresholds: Thresholds
+    unheeded: Callable[[ObjectRef], str]  # why nobody would act on what is written to this object now; or empty

@@ -9,14 +9,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from agent.absence import Absence
 from agent.domain.base import rfc3339
+from agent.domain.cluster import ObjectRef
 from agent.domain.incident import IncidentState
 from agent.domain.signal import Signal
 from agent.evidence.echoes import Closed
 from agent.ports import AlreadyRecorded, Fault, Ports, TaskOrder
 from agent.recording import tell
 from agent.stages.sense import Change, ChangeKind, sense
-from agent.workflow import Workflow
+from agent.workflow import RESTART, Workflow
 
 BATCH = 500  # signals sensed together: one view of the cluster serves them all
 RETRY_FIRST_S = 10
@@ -34,10 +36,11 @@ class Watch:
         self._ports = ports
         self._workflow = workflow
         self._order = order
-        self._nudged: dict[str, str] = {i.id: "restart" for i in ports.incidents.open()}
+        self._nudged: dict[str, str] = {i.id: RESTART for i in ports.incidents.open()}
         self._asked: dict[str, str] = {}  # pending requests: incident by request id
         self._retry_at: dict[str, datetime] = {}  # by task; a fault put it off
         self._failures: dict[str, int] = {}
+        self.absence = Absence(ports.notifier, ports.ledger, ports.call_when_away_s)
 
     def receive(self, signals: Sequence[Signal]) -> int:
         """Stores signals; returns how many were new. Raises when the inbox cannot store: the sender must repeat."""
@@ -120,12 +123,21 @@ class Watch:
         else:
             self._retry_at.pop(task, None)
             self._failures.pop(task, None)
+            self.absence.works(task)
 
     def _put_off(self, task: str, fault: Fault) -> None:
         failures = self._failures[task] = self._failures.get(task, 0) + 1
         delay_s = min(RETRY_FIRST_S * 2 ** (failures - 1), RETRY_AT_MOST_S)
         self._retry_at[task] = self._ports.clock.now() + timedelta(seconds=delay_s)
         log.info("%s put off by %d s: %s: %s", task, delay_s, fault.place, fault)
+        self.absence.fails(task, self._subject(task), fault, self._ports.clock.now())
+
+    def _subject(self, incident: str) -> ObjectRef | None:
+        """None for a task that is no incident, and while the store does not answer."""
+        with suppress(Fault):
+            found = self._ports.incidents.get(incident)
+            return found.subject if found is not None else None
+        return None
 
     # --- signals to incidents ---------------------------------------------------------------------------------------
 

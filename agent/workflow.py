@@ -10,6 +10,7 @@
     execute           intent record, step, outcome record; undo when a later step fails
     verify            did the cluster get better? then the next proposal, until none is left
     close             how it ended
+    resume            in place of all that was, where the thread is lost: by the log
 
 Each stage is a function `(Thread, Ports) -> Move`. A wait is an interrupt with a durable wake-up; no stage sleeps. A
 stage may run again from its start, so effects stand behind the intent record and decisions behind their own.
@@ -34,6 +35,7 @@ from agent.stages.execute import execute, undo
 from agent.stages.judge import judge, judge_again
 from agent.stages.notice import notice
 from agent.stages.propose import propose
+from agent.stages.resume import resume
 from agent.stages.verify import verify
 
 # Stage, and where it may lead to. A stage that waits comes back to itself.
@@ -48,7 +50,11 @@ STAGES: tuple[tuple[Callable[[Thread, Ports], Move], tuple[str, ...]], ...] = (
     (undo, ("undo", "propose")),
     (verify, ("propose", "undo")),
     (cancel, ("propose",)),
+    (resume, ("diagnose", "propose", "approve", "execute", "verify")),
 )
+RESTART = "restart"
+"""The cause to take up an incident that was open when the agent began."""
+
 STEPS_AT_MOST = 1_000  # supersteps of one resume; a thread that needs more is in a loop
 
 
@@ -57,6 +63,7 @@ Around = Callable[[str, str], AbstractContextManager[None]]
 
 
 class State(TypedDict, total=False):
+    begin: str  # the stage to begin with
     thread: dict[str, Any]
     wait: dict[str, str]  # the stage that waits, until when and why
 
@@ -81,7 +88,8 @@ class Workflow:
         now = self._graph.get_state(config)
         start: Any
         if not now.values:
-            start = State(thread=Thread(incident=incident).json_object())
+            begin = resume if cause == RESTART else diagnose
+            start = State(thread=Thread(incident=incident).json_object(), begin=begin.__name__)
         else:
             start = Command(resume=cause) if now.interrupts else None
         state = self._graph.invoke(start, config, durability="sync")
@@ -98,7 +106,7 @@ def _graph(ports: Ports, around: Around) -> StateGraph[State, None, State, State
         graph.add_node(stage.__name__, _node(stage, ports, around), destinations=("wait", *destinations))
     graph.add_node("wait", _wait(ports), destinations=tuple(stage.__name__ for stage, _ in STAGES))
     graph.add_node("close", _close(ports, around))
-    graph.add_edge(START, "diagnose")
+    graph.add_conditional_edges(START, lambda state: state["begin"], [diagnose.__name__, resume.__name__])
     graph.add_edge("close", END)
     return graph
 

@@ -24,7 +24,6 @@ class Admission:
         from agent.adapters.kueue.check_controller import AdmissionCheckController
         from agent.adapters.kueue.check_facts import NodeFacts
         from agent.adapters.kueue.check_policy import RegoAdmissionPolicy
-        from agent.assembly import refused_by
 
         self._ports = ports = agent.ports
         self._gate = gate
@@ -36,7 +35,7 @@ class Admission:
             self._policy,
             NodeFacts(ports.incidents.open, self._frozen),
             ports.ledger,
-            refused=refused_by(ports.ledger, ports.clock),
+            refused=agent.refused,
         )
         self._asked: tuple[str | None] | None = None
 

@@ -41,13 +41,12 @@ class Turn:
 
     def app(self) -> ASGIApp:
         from agent.adapters.inbound.server import Doors
-        from agent.assembly import refused_by
 
         doors = Doors(
             inbox=self.agent.ports.inbox,
             clock=self.agent.ports.clock,
             wake=self.post.bell.set,
-            on_refused=refused_by(self.agent.ports.ledger, self.agent.ports.clock),
+            on_refused=self.agent.refused,
             not_ready=self.not_ready,
             details=self.details,
             dead=self.post.health.dead,
@@ -103,6 +102,8 @@ class Turn:
                 elif self.ground.has_news():
                     self.agent.look_at_objects()
                 self.agent.run_until_idle(lambda: not self.post.may_act())
+                if looked:
+                    self.agent.note_what_is_known(self.post.may_act)
                 if looked or self.ground.asks_for_admission():
                     self.admission.step()
             self._count()

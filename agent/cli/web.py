@@ -20,7 +20,6 @@ def people_door(settings: Settings, agent: Agent, wake: Callable[[], None]) -> P
         return None
     from agent.adapters.oidc import Tokens
     from agent.answering import Answering
-    from agent.assembly import refused_by
     from agent.cli.house import WallClock
     from agent.cli.output import clean
     from agent.cli.request_page import page
@@ -30,9 +29,8 @@ def people_door(settings: Settings, agent: Agent, wake: Callable[[], None]) -> P
     from agent.web.visitors import Visitors
 
     clock, desk, directory = WallClock(), agent.ports.desk, settings.directory
-    refused = refused_by(agent.ports.ledger, clock)
     return PeopleDoor(
-        Visitors(Tokens(settings.issuers), directory, clock, refused),
+        Visitors(Tokens(settings.issuers), directory, clock, agent.refused),
         Answering(desk, directory, clock),
         desk,
         clock,

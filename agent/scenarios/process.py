@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from agent.adapters.inbound.delivery import Delivery
-from agent.assembly import Agent, refused_by
+from agent.assembly import Agent
 from agent.domain.signal import Signal
 from agent.ports import Fault
 from agent.scenarios.crash import AgentKilled
@@ -38,7 +38,7 @@ class Process:
     def deliver(self, door: str, delivery: Delivery) -> None:
         """Stores the signals of one delivery, or keeps them for the sender's next try."""
         self._undelivered.extend(delivery.signals)
-        note = refused_by(self.agent.ports.ledger, self.agent.ports.clock)
+        note = self.agent.refused
         for refused in delivery.refused:
             note(door, refused.place, refused.reason)
         self._send()

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 
 from agent.domain.approval import REQUESTER, ApprovalRequest, RequestState
 from agent.domain.base import digest_of, rfc3339
-from agent.domain.counting import account_of
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal, Refusal
-from agent.domain.thread import Edit, Move, Next, Thread, Wait
+from agent.domain.thread import Move, Next, Thread, Wait
 from agent.domain.verdict import Verdict
 from agent.look import remedy_key
 from agent.ports import JsonObject, Ports
 from agent.recording import call, once, tell
 from agent.rejecting import rejection, taken_back
+from agent.resuming import edited
 
 
 def approve(thread: Thread, ports: Ports) -> Move:
@@ -120,20 +120,9 @@ def _request(thread: Thread, proposal: Proposal, verdict: Verdict, now: datetime
 
 def _edited(thread: Thread, request: ApprovalRequest) -> Thread:
     """The same remedy is proposed anew, with what the person changed: a new digest, a new verdict, new approvals."""
-    proposal, said = request.proposal, request.edit
-    if said is None:
-        raise ValueError(f"request {request.id} was edited by nobody")
-    here = account_of(said.door, said.account)
-    before = thread.edit if proposal.edited_by else None
-    remedy = before.remedy if before else remedy_key(proposal)
-    edit = Edit(
-        remedy=remedy,
-        changes={**(before.changes if before else {}), **said.changes},
-        editors=(*(name for name in request.editors if name != said.by), said.by),
-        accounts=tuple(dict.fromkeys((*request.editor_accounts, *([here] if said.account else [])))),
-        requirement=request.requirement,
-    )
-    tried = tuple(key for key in thread.tried if key not in (remedy, remedy_key(proposal)))
+    proposal = request.proposal
+    edit = edited(thread.edit if proposal.edited_by else None, request, remedy_key(proposal))
+    tried = tuple(key for key in thread.tried if key not in (edit.remedy, remedy_key(proposal)))
     return thread.but(proposal=None, request=None, edit=edit, tried=tried)
 
 

@@ -15,6 +15,7 @@ from agent.domain.thread import Move, Next, Thread, Wait
 from agent.look import TAKES_BACK, Look, explained, look_at, proposals, remedies_of, remedy_key, with_edit
 from agent.ports import Ports, Remedy
 from agent.recording import once
+from agent.resuming import CALLS
 
 TWIN_LOOK_S = 60
 _ONLY_SAVES = (Symptom.IDLE_GPU, Symptom.RESTORE_NEEDED, Symptom.SERVICE_OVERSIZED)
@@ -150,7 +151,7 @@ def _tell(thread: Thread, look: Look) -> Remedy:
         action="notify",
         target=incident.subject,
         parameters={"audience": "oncall", "message": message},
-        statement="call the person on duty",
+        statement=CALLS,
         on_refusal="stop",
     )
 

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from agent.adapters.inbound.server import Doors
 from agent.adapters.simulated.world import World
 from agent.answering import Answering, Decision, Said
-from agent.assembly import Agent, assemble, refused_by
+from agent.assembly import Agent, assemble
 from agent.config import Settings
 from agent.domain.approval import Answer, ApprovalRequest, Person
 from agent.domain.cluster import ObjectRef, node_ref
@@ -260,7 +260,7 @@ class Story:
     def posts(self, door: str, body: Any, kind: str = "application/json") -> httpx.Response:
         """What comes in over HTTP; a text is posted as it is."""
         ports = self.agent.ports
-        doors = Doors(ports.inbox, ports.clock, lambda: None, refused_by(ports.ledger, ports.clock))
+        doors = Doors(ports.inbox, ports.clock, lambda: None, self.agent.refused)
         content = body if isinstance(body, str) else json.dumps(body)
         with TestClient(doors.app()) as client:
             return client.post(f"/v1/{door}", content=content, headers={"Content-Type": kind})

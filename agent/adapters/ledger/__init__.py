@@ -14,12 +14,13 @@ from agent.adapters.ledger.past import PastActions
 from agent.adapters.ledger.sensitive import sensitive_places
 from agent.adapters.ledger.standing import StandingFold
 from agent.domain.cluster import ObjectRef
+from agent.domain.entry import Entry
 from agent.domain.outcome import PastAction
 from agent.domain.standing import Standing
 from agent.ports import AlreadyRecorded, Clock, JsonObject, LedgerUnavailable
 from audit import log as audit_log
 from audit.log import Log
-from audit.record import MAX_ATTRIBUTE_VALUE_BYTES
+from audit.record import MAX_ATTRIBUTE_VALUE_BYTES, Record
 from audit.sealing import filled
 
 __all__ = ["AuditLedger", "attributes_of"]
@@ -103,6 +104,14 @@ class AuditLedger:
             raise LedgerUnavailable(f"{intent_key} cannot be looked up: {error}") from error
         return found is not None and found.index < self._size_at_start
 
+    def story(self, incident: str) -> list[Entry]:
+        """What was erased reads as that."""
+        try:
+            records = [filled(record, REDACTED) for record in self._log.query(incident=incident)]
+        except audit_log.LogError as error:
+            raise LedgerUnavailable(f"the records of {incident} cannot be read: {error}") from error
+        return [_entry(record) for record in records]
+
     def past_actions(self, since: datetime) -> list[PastAction]:
         """From this process's last look on, only new records are read."""
         with self._past_lock:
@@ -141,6 +150,11 @@ class AuditLedger:
             else:
                 self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
         self._past_next = size
+
+
+def _entry(record: Record) -> Entry:
+    payload: Any = record.payload
+    return Entry(record.kind, datetime.fromisoformat(record.at), payload, record.unique_key or "")
 
 
 def _size(log: Log) -> int:

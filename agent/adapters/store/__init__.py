@@ -16,15 +16,16 @@ from agent.adapters.store.database import Database, Durability
 from agent.adapters.store.desk import SqlApprovalDesk
 from agent.adapters.store.inbox import SqlInbox
 from agent.adapters.store.incidents import IncidentRow, SqlIncidents
-from agent.adapters.store.projections import Recorded
+from agent.adapters.store.projections import KINDS, Recorded
+from agent.adapters.store.seen import Seen, SqlSeen
 from agent.adapters.store.timers import SqlTimers
 from agent.ports import Clock, Ledger
 
-__all__ = ["Durability", "IncidentRow", "Recorded", "Store"]
+__all__ = ["KINDS", "Durability", "IncidentRow", "Recorded", "Seen", "Store"]
 
 
 class Store:
-    """One file's `inbox`, `timers`, `incidents`, `desk` and `chat`."""
+    """One file's `inbox`, `timers`, `incidents`, `desk`, `chat` and `seen`."""
 
     def __init__(self, database: Database, clock: Clock, ledger: Ledger) -> None:
         self._database = database
@@ -33,6 +34,7 @@ class Store:
         self.incidents = SqlIncidents(database, clock)
         self.desk = SqlApprovalDesk(database, ledger, clock)
         self.chat = SqlChat(database)
+        self.seen = SqlSeen(database)
 
     @classmethod
     def open(cls, path: str | Path, *, clock: Clock, ledger: Ledger, durability: Durability = "full") -> Store:
@@ -42,6 +44,10 @@ class Store:
     def rebuild_projections(self, log: Iterable[Recorded]) -> None:
         """Replaces incidents and approvals by what the log says."""
         projections.rebuild(self._database, log)
+
+    def add_projections(self, log: Iterable[Recorded]) -> int:
+        """Brings what these records tell of up to them, and leaves all else; how many incidents they are about."""
+        return projections.add(self._database, log)
 
     def rewrite_projections(self, incident: str, log: Iterable[Recorded]) -> None:
         """Replaces what is projected of one incident by what its records say now."""

@@ -70,6 +70,18 @@ def rebuild(database: Database, log: Iterable[Recorded]) -> Projected:
     return projected
 
 
+def add(database: Database, log: Iterable[Recorded]) -> int:
+    """Writes what the log says over what is projected of the same incidents and requests."""
+    projected = _folded(log)
+    with database.writing() as connection:
+        for incident in projected.incidents:
+            connection.execute(delete(incident_table).where(incident_table.c.id == incident))
+        for request in projected.requests:
+            connection.execute(delete(request_table).where(request_table.c.id == request))
+        _write(connection, projected)
+    return len(projected.incidents)
+
+
 def rewrite(database: Database, incident: str, log: Iterable[Recorded]) -> None:
     """Replaces what is projected of one incident: what was erased from its records goes here, too."""
     projected = _folded(log)
@@ -167,3 +179,6 @@ _READERS = {
     "break_glass": _approval,
     "intent": _intent,
 }
+
+KINDS = tuple(_READERS)
+"""Of the records that are projected."""

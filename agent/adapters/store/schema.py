@@ -79,6 +79,14 @@ chat_cursor = Table(
     Column("next_index", Integer, nullable=False),  # of the log: what is before it was told
 )
 
+seen = Table(
+    "agent_log_seen",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row
+    Column("next_index", Integer, nullable=False),
+    Column("leaf", Text, nullable=False),
+)
+
 PROJECTIONS = (incidents, requests)
 """What can be rebuilt from the log; the inbox and the timers cannot."""
 

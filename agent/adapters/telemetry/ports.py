@@ -12,6 +12,7 @@ from typing import Any
 from agent.adapters.telemetry.current import note_action, working_on
 from agent.adapters.telemetry.instruments import Instruments
 from agent.adapters.telemetry.tracing import Traces
+from agent.domain.entry import Entry
 from agent.domain.outcome import PastAction
 from agent.domain.signal import Signal
 from agent.domain.standing import Standing
@@ -115,7 +116,7 @@ class Telemetry:
         self._courses.pop(str(payload.get("incident")), None)
 
     def _refused(self, payload: JsonObject) -> None:
-        self.instruments.refused.labels(str(payload.get("door"))).inc()
+        self.instruments.refused.labels(str(payload.get("door"))).inc(int(payload.get("count", 1)))
 
 
 _READERS: Mapping[str, Callable[[Telemetry, JsonObject], None]] = {
@@ -151,6 +152,9 @@ class MeasuredLedger:
 
     def ours(self, intent_key: str) -> bool:
         return self._ledger.ours(intent_key)
+
+    def story(self, incident: str) -> list[Entry]:
+        return self._ledger.story(incident)
 
     def past_actions(self, since: datetime) -> list[PastAction]:
         return self._ledger.past_actions(since)

@@ -11,11 +11,11 @@ from slack_server import CHANNEL, SECRET, TEAM, Slack, post, pressed, submitted
 
 from agent.adapters.inbound.server import Doors
 from agent.adapters.inbound.serving import Serving
+from agent.adapters.refusals import Refusals
 from agent.adapters.slack import Publisher, SlackDoor
 from agent.adapters.slack.http import slack_route
 from agent.adapters.slack.publisher import Words
 from agent.answering import Answering
-from agent.assembly import refused_by
 from agent.cli.request_page import page
 from agent.cli.slack import sections_of
 from agent.compliance.timeline import sentence
@@ -44,7 +44,7 @@ class Site:
             opened.store.inbox,
             opened.clock,
             lambda: None,
-            refused_by(opened.ledger, opened.clock),
+            Refusals(opened.ledger, opened.clock),
             more_routes=[slack_route(self.door.app)],
         )
         self.serving = Serving(doors.app(), "127.0.0.1", 0)

@@ -10,8 +10,8 @@ import httpx
 from agent.adapters.inbound.server import Doors
 from agent.adapters.inbound.serving import Serving
 from agent.adapters.oidc import Tokens
+from agent.adapters.refusals import Refusals
 from agent.answering import Answering
-from agent.assembly import refused_by
 from agent.cli.output import clean
 from agent.cli.request_page import page
 from agent.domain.approval import ApprovalRequest, Person, RequestState
@@ -43,7 +43,7 @@ class WebSite:
         trusted = Issuer(issuer=NAME, audience=AUDIENCE, jwks_uri=issuer.jwks_uri, **trust)
         self.outages = Outages(self.clock)
         directory, desk = Directory(people=PEOPLE), self.outages.interpose("approvals", self.opened.store.desk)
-        refused = refused_by(self.opened.ledger, self.clock)
+        refused = Refusals(self.opened.ledger, self.clock)
         self.door = PeopleDoor(
             Visitors(Tokens([trusted], seconds=lambda: self.seconds), directory, self.clock, refused),
             Answering(desk, directory, self.clock),
