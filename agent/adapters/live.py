@@ -8,6 +8,7 @@ from agent.adapters.kubernetes.live.access import Access
 from agent.adapters.kubernetes.live.cluster import LiveCluster
 from agent.adapters.kubernetes.repairs import NoRepairs, RepairResources
 from agent.adapters.prometheus.client import PrometheusMetrics
+from agent.adapters.prometheus.shared import SharedMetrics
 from agent.config import Settings
 from agent.ports import Clock, Metrics, MetricsUnavailable, RepairSystem, Series
 
@@ -59,4 +60,4 @@ def metrics_of(settings: Settings) -> Metrics:
         return NoMetrics()
     file = settings.prometheus_token_file
     headers = {"Authorization": f"Bearer {file.read_text('utf-8').strip()}"} if file else {}
-    return PrometheusMetrics(settings.prometheus_url, headers)
+    return SharedMetrics(PrometheusMetrics(settings.prometheus_url, headers))

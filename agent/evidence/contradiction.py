@@ -93,10 +93,10 @@ def _has_left(metrics: Metrics, node: Node, fault: NodeFault, gpus: Gpus) -> boo
 
 
 def _gpu_works(metrics: Metrics, fault: NodeFault, since: datetime, now: datetime) -> list[str]:
-    energy, power = (_of_gpu(metrics, name, fault.gpu, since, now) for name in (ENERGY, POWER))
+    power = _of_gpu(metrics, POWER, fault.gpu, since, now) if fault.gpu else None
     if power is None or METRICS[POWER].says(power.points[-1][1], power.labels) is not Saying.BUSY:
         return []
-    if _said(energy) < 2 and _said(power) < LIVELY:
+    if _said(power) < LIVELY and _said(_of_gpu(metrics, ENERGY, fault.gpu, since, now)) < 2:
         return []
     return [f"GPU {fault.gpu} draws {power.points[-1][1]:.0f} W and goes on measuring it"]
 
@@ -108,7 +108,7 @@ def _said(series: Series | None) -> int:
 
 def _of_gpu(metrics: Metrics, name: str, gpu: str, since: datetime, now: datetime) -> Series | None:
     """The one series of this GPU; none where it has several (instances, or a pod that has just left)."""
-    found = [s for s in metrics.range(name, since, now, STEP) if gpu and gpu_name(s.labels) == gpu and s.points]
+    found = [s for s in metrics.range(name, since, now, STEP) if gpu_name(s.labels) == gpu and s.points]
     return found[0] if len(found) == 1 else None
 
 
@@ -140,7 +140,7 @@ def _has_moved(scene: Scene, pod: Pod, moved: Mapping[PodKey, bool]) -> bool:
 def _moved(metrics: Metrics, since: datetime, now: datetime, keys: set[PodKey]) -> dict[PodKey, bool]:
     """Of these pods, those with a counter of steps: has any of theirs gone forward?"""
     found: dict[PodKey, bool] = {}
-    for name in PROGRESS:
+    for name in PROGRESS if keys else ():
         for one in metrics.range(name, since, now, STEP):
             key = pod_of(one.labels)
             if key in keys and one.points:

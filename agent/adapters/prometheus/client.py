@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.ports import MetricsUnavailable, Series
+
+if TYPE_CHECKING:
+    from requests import Session
 
 TIMEOUT_S = 10  # a read that takes longer is no basis for an action; the next look tries again
 RETRIES, RETRY_PAUSE_S = 2, 0.1  # for one that starts anew; a look waits for nobody longer, since the next comes soon
@@ -22,7 +25,9 @@ class PrometheusMetrics:
 
         self._url = url
         again = Retry(total=RETRIES, backoff_factor=RETRY_PAUSE_S, status_forcelist=PASSING)
-        self._connection = PrometheusConnect(url=url, headers=dict(headers or {}), timeout=TIMEOUT_S, retry=again)
+        self._connection = PrometheusConnect(
+            url=url, headers=dict(headers or {}), timeout=TIMEOUT_S, retry=again, session=_session(url)
+        )
 
     def instant(self, query: str, at: datetime) -> list[Series]:
         when = {"time": f"{at.timestamp():.3f}"}
@@ -44,6 +49,18 @@ class PrometheusMetrics:
             raise MetricsUnavailable(f"{self._url}: {query}: {error}") from error
         except (KeyError, TypeError, ValueError, OverflowError) as error:  # or a time of 1e300
             raise MetricsUnavailable(f"{self._url}: {query}: the answer is not Prometheus': {error!r}") from error
+
+
+def _session(url: str) -> "Session":
+    """What the environment says (proxies, certificates, netrc) is read once: requests reads it for every question."""
+    from requests import Session
+    from requests.utils import get_netrc_auth
+
+    session = Session()
+    said = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify, session.auth = said["proxies"], said["verify"], get_netrc_auth(url)
+    session.trust_env = False
+    return session
 
 
 def _series(one: Mapping[str, Any]) -> Series:
