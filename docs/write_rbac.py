@@ -1,20 +1,28 @@
-"""Writes deploy/kubernetes/rbac.yaml from what the agent follows and what its actions declare. `make docs` runs it."""
+"""Writes deploy/kubernetes/*/rbac.yaml from what the agent follows and what its actions declare, for `make docs`."""
 
 from pathlib import Path
 
 import yaml
 
-from agent.adapters.kubernetes.rbac import ACTS, manifests, rule_json, rules
+from agent.adapters.kubernetes.rbac import FOLDERS, manifests, rule_json, rules
 
-PAGE = Path(__file__).parents[1] / "deploy" / "kubernetes" / "rbac.yaml"
-HEAD = f"""\
+PLACE = Path(__file__).parents[1] / "deploy" / "kubernetes"
+HEAD = """\
 # Written by `make docs` from the action catalogue (agent/adapters/kubernetes/rbac.py): change it there.
-# An agent that only observes needs no {ACTS}: leave that role's binding out. Beside a rule stands who needs it.
 """
+SAID = {
+    "observing": "# All that an agent needs to observe; it allows no change. Beside a rule stands who needs it.\n",
+    "kueue": "# Where Kueue is, besides: how it is configured. Without this right its defaults are assumed.\n",
+    "acting": "# What an agent needs that acts, besides ../observing. Beside a rule stands who needs it.\n",
+}
 
 
-def written() -> str:
-    return HEAD + "".join(f"---\n{_document(each)}" for each in manifests())
+def page(folder: str) -> Path:
+    return PLACE / folder / "rbac.yaml"
+
+
+def written(folder: str) -> str:
+    return HEAD + SAID[folder] + "".join(f"---\n{_document(each)}" for each in manifests(folder))
 
 
 def _document(manifest: dict[str, object]) -> str:
@@ -34,5 +42,6 @@ def _flow(rule: dict[str, object]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(written(), encoding="utf-8")
+    for folder in FOLDERS:
+        page(folder).parent.mkdir(exist_ok=True)
+        page(folder).write_text(written(folder), encoding="utf-8")

@@ -90,7 +90,8 @@ def post_of(settings: Settings) -> Post:
     telemetry = Telemetry(instruments, traces_for(release), monotonic_s)
     health = Health(WallClock(), monotonic_s, instruments)
     post = Post(settings, telemetry, health, Gate(observing=settings.observes), identity(datetime.now(UTC)), token)
-    if settings.world == "live" and settings.leader_election:
+    # Who only observes takes no lease: it changes nothing, not even a Lease, and nobody who acts waits for it.
+    if settings.world == "live" and settings.leader_election and not settings.observes:
         post.election = _election(settings, post)
         post.gate.held = post.election.held
     return post

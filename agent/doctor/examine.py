@@ -1,11 +1,12 @@
 """All checks, in the order in which a person would mend what they find."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from agent.adapters.kubernetes.examination import Examination
 from agent.adapters.live import access_of
 from agent.config import Settings
-from agent.doctor import apiserver, monitoring, own, people, queues
+from agent.doctor import apiserver, monitoring, own, people, queues, repairs
 from agent.doctor.finding import Finding, fail, ok
 from agent.ports import ClusterFault
 
@@ -25,9 +26,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _cluster(settings: Settings) -> Iterator[Finding]:
     try:
         server = Examination(access_of(settings).api_client())
-        yield from apiserver.reached(server)
+        yield from apiserver.reached(server, lambda: datetime.now(UTC))
         yield from apiserver.rights(server, settings)
         yield from apiserver.lease(server, settings)
-        yield from queues.kueue(server)
+        yield from queues.kueue(server, settings)
+        yield from repairs.repair(server, settings)
     except ClusterFault as fault:
         yield fail("API server", str(fault), "check kubeconfig, context, network and credentials, then ask again")

@@ -1,6 +1,7 @@
 """What the agent has on its own machine: policies, playbooks, the store and the log, and what it is set to."""
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from agent.ports import PolicyUnavailable
 from agent.resources import bundled
 from audit.errors import LogError
 from audit.log import Log
+
+FREE_MIB = 512  # some weeks of records of a busy cluster; then somebody has to look
 
 
 def policies(settings: Settings) -> Iterator[Finding]:
@@ -61,6 +64,10 @@ def store(settings: Settings) -> Iterator[Finding]:
     if not os.access(file, os.R_OK | os.W_OK):
         yield fail("store", f"{file} cannot be written", "give it to the agent's user")
         return
+    free_mib = shutil.disk_usage(folder).free // 2**20
+    if free_mib < FREE_MIB:
+        yield warn("store", f"{free_mib} MiB are free at {folder}", "make room: without a record nothing is executed")
+        return
     others = stat.S_IMODE(file.stat().st_mode) & 0o022
     if others:
         yield warn("store", f"others than its owner can write {file}", f"chmod go-w {file}")
@@ -74,11 +81,15 @@ def log(settings: Settings) -> Iterator[Finding]:
         yield ok("log", f"{place} is made at the first start")
         return
     try:
-        opened = Log.open(place)
-        try:
-            yield ok("log", f"{opened.store.name}: {opened.size()} records")
-        finally:
-            opened.close()
+        with Log.open(place) as opened:
+            with opened.store.writing() as transaction:  # as every append begins; nothing is appended
+                size = transaction.size()
+            if opened.store.may_append():
+                yield ok("log", f"{opened.store.name}: {size} records, and more can be written")
+            else:
+                said = f"{opened.store.name}: {size} records, and this account may append none"
+                remedy = "watchkeeper audit migrate postgresql://OWNER@… --writer ACCOUNT"
+                yield fail("log", said, remedy if settings.log else "give the file to the agent's user")
     except LogError as error:
         yield fail("log", str(error), "nothing is executed without it; `watchkeeper audit fsck` looks at it")
 

@@ -85,6 +85,10 @@ class PostgresqlStore:
             self._must_have_guards_of_now(connection)
             yield Transaction(connection)
 
+    def may_append(self) -> bool:
+        """A writer. Readers leave notes instead."""
+        return self._may("log_records", "INSERT")
+
     def may_erase(self) -> bool:
         """The redactor, who is not the owner: the triggers refuse that one."""
         return not self._is_owner() and self._may("log_parts", "DELETE")

@@ -62,6 +62,9 @@ class ReadOnlyStore:
         raise LogUnavailable(self.name, "it is open to be read alone")
         yield
 
+    def may_append(self) -> bool:
+        return False
+
     def may_erase(self) -> bool:
         return False
 

@@ -70,6 +70,10 @@ class SqliteStore:
                 raise LogUnavailable(self.name, "the file was replaced since it was opened; open the log again")
             yield Transaction(connection)
 
+    def may_append(self) -> bool:
+        """Whoever could begin to write a file can write it."""
+        return True
+
     def may_erase(self) -> bool:
         """A file knows no roles."""
         return True

@@ -27,6 +27,10 @@ class Store(Protocol):
         """The only writer's view, of all processes. What it inserts is durable when the block has been left."""
         ...
 
+    def may_append(self) -> bool:
+        """Whether whoever opened it may add records."""
+        ...
+
     def may_erase(self) -> bool:
         """Whether whoever opened it may erase what is sealed: asked before a record says that it is erased."""
         ...

@@ -1,15 +1,16 @@
 """What any world behind the Cluster port does: only the port's verbs, and only manifests that a real server takes.
 
 Run on the simulated world by tests/agent/simulated, on a real API server by tests/live; each brings two fixtures:
-`cluster` and `namespace`.
+`cluster` and `namespace`. Where controllers are at work besides, `settle` waits until they have nothing left to write.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agent.domain.cluster import ObjectRef
-from agent.ports import Cluster, Conflict, Invalid, NotFound, TooManyRequests
+from agent.ports import Cluster, Conflict, Invalid, NotFound, TooManyRequests, WatchEvent
 
 Json = dict[str, Any]
 
@@ -19,8 +20,10 @@ def _ref(api_version: str, kind: str, namespace: str | None, name: str) -> Objec
 
 
 def _template(app: str) -> Json:
+    """No scheduler of a real cluster knows it for its own: the tests bind what is bound."""
     container = {"name": "main", "image": "registry.internal/app:1"}
-    return {"metadata": {"labels": {"app": app}}, "spec": {"containers": [container]}}
+    spec = {"containers": [container], "schedulerName": "tests.watchkeeper.dev"}
+    return {"metadata": {"labels": {"app": app}}, "spec": spec}
 
 
 def _deployment(namespace: str, name: str = "web", replicas: int = 2) -> Json:
@@ -49,9 +52,17 @@ def _node(name: str) -> Json:
 
 
 @pytest.fixture
-def web(cluster: Cluster, namespace: str) -> ObjectRef:
+def settle() -> Callable[[ObjectRef], None]:
+    """Nobody else writes."""
+    return lambda ref: None
+
+
+@pytest.fixture
+def web(cluster: Cluster, namespace: str, settle: Callable[[ObjectRef], None]) -> ObjectRef:
     cluster.create(_deployment(namespace))
-    return _ref("apps/v1", "Deployment", namespace, "web")
+    made = _ref("apps/v1", "Deployment", namespace, "web")
+    settle(made)
+    return made
 
 
 @pytest.fixture
@@ -68,8 +79,10 @@ def node(cluster: Cluster, namespace: str) -> str:
     return name
 
 
-def test_a_created_object_has_uid_version_and_generation(cluster: Cluster, web: ObjectRef) -> None:
-    metadata = cluster.get(web)["metadata"]
+def test_a_created_object_has_uid_version_and_generation(cluster: Cluster, namespace: str) -> None:
+    metadata = cluster.create(_deployment(namespace))["metadata"]
+    found = cluster.get(_ref("apps/v1", "Deployment", namespace, "web"))["metadata"]
+    assert (found["uid"], found["creationTimestamp"]) == (metadata["uid"], metadata["creationTimestamp"])
     assert metadata["uid"] and metadata["resourceVersion"] and metadata["creationTimestamp"]
     assert metadata["generation"] == 1
 
@@ -109,25 +122,30 @@ def test_list_by_namespace_and_labels(cluster: Cluster, web: ObjectRef, namespac
 def test_a_merge_patch_merges_replaces_and_removes(cluster: Cluster, web: ObjectRef) -> None:
     cluster.patch(web, {"metadata": {"annotations": {"a": "1", "b": "2"}}})
     patched = cluster.patch(web, {"metadata": {"annotations": {"a": None, "c": "3"}}})
-    assert patched == cluster.get(web)
+    assert patched["metadata"]["annotations"] == cluster.get(web)["metadata"]["annotations"]
     annotations = patched["metadata"]["annotations"]
     assert "a" not in annotations and annotations["b"] == "2" and annotations["c"] == "3"
     assert patched["spec"]["replicas"] == 2
 
 
+def test_what_a_patch_answers_is_what_is_there(cluster: Cluster, pod: ObjectRef) -> None:
+    assert cluster.patch(pod, {"metadata": {"labels": {"a": "1"}}}) == cluster.get(pod)
+
+
 def test_the_generation_counts_changes_of_the_spec(cluster: Cluster, web: ObjectRef) -> None:
-    assert cluster.patch(web, {"metadata": {"labels": {"a": "1"}}})["metadata"]["generation"] == 1
-    assert cluster.patch(web, {"spec": {"replicas": 3}})["metadata"]["generation"] == 2
+    before = cluster.get(web)["metadata"]["generation"]
+    assert cluster.patch(web, {"metadata": {"labels": {"a": "1"}}})["metadata"]["generation"] == before
+    assert cluster.patch(web, {"spec": {"replicas": 3}})["metadata"]["generation"] == before + 1
 
 
 def test_a_deployments_annotations_count_too_and_a_replica_sets_do_not(
     cluster: Cluster, web: ObjectRef, namespace: str
 ) -> None:
     marks: Json = {"metadata": {"annotations": {"a": "1"}}}
-    assert cluster.patch(web, marks)["metadata"]["generation"] == 2
-    replica_set = {**_deployment(namespace), "kind": "ReplicaSet"}
-    cluster.create(replica_set)
-    assert cluster.patch(_ref("apps/v1", "ReplicaSet", namespace, "web"), marks)["metadata"]["generation"] == 1
+    before = cluster.get(web)["metadata"]["generation"]
+    assert cluster.patch(web, marks)["metadata"]["generation"] == before + 1
+    cluster.create({**_deployment(namespace, "alone"), "kind": "ReplicaSet"})
+    assert cluster.patch(_ref("apps/v1", "ReplicaSet", namespace, "alone"), marks)["metadata"]["generation"] == 1
 
 
 def test_a_patch_that_changes_nothing_keeps_the_version(cluster: Cluster, web: ObjectRef) -> None:
@@ -135,14 +153,14 @@ def test_a_patch_that_changes_nothing_keeps_the_version(cluster: Cluster, web: O
     assert cluster.patch(web, {"spec": {"replicas": 2}})["metadata"]["resourceVersion"] == before
 
 
-def test_a_stale_version_is_a_conflict(cluster: Cluster, web: ObjectRef) -> None:
-    stale = cluster.get(web)["metadata"]["resourceVersion"]
-    fresh = cluster.patch(web, {"spec": {"replicas": 3}})["metadata"]["resourceVersion"]
+def test_a_stale_version_is_a_conflict(cluster: Cluster, pod: ObjectRef) -> None:
+    stale = cluster.get(pod)["metadata"]["resourceVersion"]
+    fresh = cluster.patch(pod, {"metadata": {"labels": {"a": "3"}}})["metadata"]["resourceVersion"]
     with pytest.raises(Conflict):
-        cluster.patch(web, {"metadata": {"resourceVersion": stale}, "spec": {"replicas": 4}})
-    assert cluster.get(web)["spec"]["replicas"] == 3
-    cluster.patch(web, {"metadata": {"resourceVersion": fresh}, "spec": {"replicas": 5}})
-    assert cluster.get(web)["spec"]["replicas"] == 5
+        cluster.patch(pod, {"metadata": {"resourceVersion": stale, "labels": {"a": "4"}}})
+    assert cluster.get(pod)["metadata"]["labels"]["a"] == "3"
+    cluster.patch(pod, {"metadata": {"resourceVersion": fresh, "labels": {"a": "5"}}})
+    assert cluster.get(pod)["metadata"]["labels"]["a"] == "5"
 
 
 def test_another_uid_is_a_conflict(cluster: Cluster, web: ObjectRef) -> None:
@@ -174,8 +192,8 @@ def test_nonsense_is_invalid(cluster: Cluster, web: ObjectRef, body: Json) -> No
 def test_status_and_spec_have_doors_of_their_own(cluster: Cluster, web: ObjectRef) -> None:
     cluster.patch(web, {"status": {"observedGeneration": 77}})
     assert cluster.get(web).get("status", {}).get("observedGeneration") != 77
-    cluster.patch(web, {"status": {"observedGeneration": 77}, "spec": {"replicas": 9}}, subresource="status")
-    assert cluster.get(web)["status"]["observedGeneration"] == 77
+    said: Json = {"status": {"observedGeneration": 77}, "spec": {"replicas": 9}}
+    assert cluster.patch(web, said, subresource="status")["status"]["observedGeneration"] == 77
     assert cluster.get(web)["spec"]["replicas"] == 2
 
 
@@ -195,14 +213,20 @@ def test_what_has_no_replicas_cannot_be_scaled(cluster: Cluster, pod: ObjectRef)
         cluster.scale(pod, 0)
 
 
-def test_a_watch_tells_what_happened_since(cluster: Cluster, web: ObjectRef) -> None:
-    since = cluster.get(web)["metadata"]["resourceVersion"]
-    cluster.patch(web, {"spec": {"replicas": 3}})
-    cluster.patch(web, {"spec": {"replicas": 4}})
-    events = list(cluster.watch("apps/v1", "Deployment", resource_version=since))
-    assert [(each.type, each.object["spec"]["replicas"]) for each in events] == [("MODIFIED", 3), ("MODIFIED", 4)]
-    seen = events[-1].object["metadata"]["resourceVersion"]
-    assert list(cluster.watch("apps/v1", "Deployment", resource_version=seen)) == []
+def test_a_watch_tells_what_happened_since(cluster: Cluster, pod: ObjectRef) -> None:
+    def told(since: str) -> list[WatchEvent]:
+        events = cluster.watch("v1", "Pod", resource_version=since)
+        return [each for each in events if each.object["metadata"].get("namespace") == pod.namespace]
+
+    since = cluster.get(pod)["metadata"]["resourceVersion"]
+    cluster.patch(pod, {"metadata": {"labels": {"a": "3"}}})
+    cluster.patch(pod, {"metadata": {"labels": {"a": "4"}}})
+    events = told(since)
+    assert [(each.type, each.object["metadata"]["labels"]["a"]) for each in events] == [
+        ("MODIFIED", "3"),
+        ("MODIFIED", "4"),
+    ]
+    assert told(events[-1].object["metadata"]["resourceVersion"]) == []
 
 
 def test_a_jobs_template_is_free_only_while_it_is_suspended(cluster: Cluster, namespace: str) -> None:

@@ -1,4 +1,8 @@
-"""What each live test gets; everything that was started is taken down again, whatever happens."""
+"""What each live test gets; everything that was started is taken down again, whatever happens.
+
+With `--kubeconfig` the tests that ask for `anywhere` or `cluster` run on that cluster, in namespaces of their own, and
+those that ask for `plane` do not run: they kill, freeze or set back servers, or want a cluster to themselves.
+"""
 
 import itertools
 import shutil
@@ -11,6 +15,13 @@ from kube import Api, reference
 from kueue_server import Kueue
 from monitoring import Site
 from servers import Server
+from theirs import Theirs, Tidy
+
+OURS_ALONE = {
+    "plane": "it kills, freezes or sets back servers, or wants a cluster to itself",
+    "kueue": "it kills Kueue, or wants it set up its own way",
+}
+_left_out: dict[str, list[str]] = {}
 
 
 @pytest.fixture
@@ -38,8 +49,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kubeconfig",
         metavar="FILE",
-        help="a cluster of one's own for the tests that ask for `cluster`: kwok and Kueue must be there already",
+        help="a cluster of one's own for the tests that ask for `anywhere` or `cluster` (there kwok and Kueue must be"
+        " already); the others are left out",
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whoever asks for servers of our own has no business at somebody else's cluster."""
+    if config.getoption("--kubeconfig") is None:
+        return
+    kept = []
+    for item in items:
+        wants = next((name for name in OURS_ALONE if name in getattr(item, "fixturenames", ())), None)
+        if wants is None:
+            kept.append(item)
+        else:
+            _left_out.setdefault(wants, []).append(item.nodeid)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, tests in _left_out.items():
+        terminalreporter.section(f"left out with --kubeconfig: {OURS_ALONE[name]}")
+        for test in tests:
+            terminalreporter.line(test)
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +92,41 @@ def kueue(plane: ControlPlane) -> Kueue:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Api:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Api]:
     """By an administrator's kubeconfig: any cluster with kwok and Kueue, ours where none is named."""
     theirs: str | None = request.config.getoption("--kubeconfig")
     if theirs is not None:
-        return Api(Path(theirs))
+        tidy = Tidy(Path(theirs))
+        yield tidy
+        tidy.tidy()
+        return
     request.getfixturevalue("kueue")
     ours: ControlPlane = request.getfixturevalue("plane")
-    return ours.api
+    yield ours.api
+
+
+@pytest.fixture(scope="module")
+def anywhere(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane | Theirs]:
+    """Any API server: the one of `--kubeconfig`, else the module's own `plane`."""
+    kubeconfig: str | None = request.config.getoption("--kubeconfig")
+    if kubeconfig is None:
+        yield request.getfixturevalue("plane")
+        return
+    theirs = Theirs(Path(kubeconfig), tmp_path_factory.mktemp("theirs"))
+    yield theirs
+    theirs.api.tidy()
+
+
+@pytest.fixture
+def room(anywhere: ControlPlane | Theirs) -> str:
+    """A namespace for one test, with the account that pods run as. What lies in none is named after it."""
+    about = {"generateName": f"watchkeeper-room-{next(_numbers)}-"}
+    made = anywhere.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": about})
+    name = str(made["metadata"]["name"])
+    anywhere.api.wait("the account of pods", "v1", "ServiceAccount", "default", name, until=lambda found: True)
+    return name
 
 
 _numbers = itertools.count(1)

@@ -76,6 +76,11 @@ class ControlPlane:
 
     # --- who may come in
 
+    @property
+    def accounts(self) -> str:
+        """The namespace of the accounts that `as_account` makes."""
+        return ACCOUNTS
+
     def kubeconfig(self, user: str, token: str = "", certificate: tuple[bytes, bytes] | None = None) -> Path:
         if certificate:
             names = (f"{user}.crt", f"{user}.key")

@@ -15,6 +15,7 @@ from agent.adapters.kubernetes.views import ClusterViews
 from agent.domain.cluster import ClusterView, ObjectRef
 
 Json = dict[str, Any]
+NOBODY = "tests.watchkeeper.dev"  # as a scheduler
 
 
 class WallClock:
@@ -50,9 +51,11 @@ def ref(api_version: str, kind: str, name: str, namespace: str | None = None) ->
 
 
 def pod(namespace: str, name: str, **spec: Any) -> Json:
+    """No scheduler knows it for its own: on no cluster is anything pulled or started."""
     container = {"name": "main", "image": "registry.internal/app:1"}
     metadata = {"name": name, "namespace": namespace, "labels": {"app": name}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container], **spec}}
+    spec = {"containers": [container], "schedulerName": NOBODY, **spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def settled(api: Api, name: str, replicas: int, namespace: str = "default") -> None:

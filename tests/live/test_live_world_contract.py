@@ -1,15 +1,20 @@
 """The contract of the Cluster port, held by a real API server: the same tests as the simulated one's, and some more.
 
-Nobody else works here: the controllers would write what the tests compare, the scheduler would bind what they bind.
+On a control plane of our own nobody else works: no controllers, no scheduler. At somebody else's (`--kubeconfig`) they
+do, and are waited for.
 """
 
 import itertools
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 from cluster_contract import *  # noqa: F403 - the contract's tests and their fixtures
 from control_plane import ControlPlane
+from kube import reference
+from servers import wait_for
+from theirs import Theirs
 
 from agent.adapters.kubernetes.live.access import Access
 from agent.adapters.kubernetes.live.cluster import LiveCluster
@@ -18,7 +23,7 @@ from agent.domain.cluster import ObjectRef
 from agent.ports import Conflict, FieldConflict, Invalid, NotFound
 
 _numbers = itertools.count(1)
-READ_ELSEWHERE = ("kueue.x-k8s.io",)
+QUIET_S = 1.0  # controllers answer a change within some hundred milliseconds
 
 
 class WallClock:
@@ -27,7 +32,7 @@ class WallClock:
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     running = ControlPlane(tmp_path_factory.mktemp("bare"), scheduler=False, kwok=False)
     running.controllers.stop()
     yield running
@@ -35,19 +40,47 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def cluster(bare: ControlPlane) -> Iterator[LiveCluster]:
-    made = LiveCluster(Access(bare.admin), WallClock())
+def cluster(anywhere: ControlPlane) -> Iterator[LiveCluster]:
+    made = LiveCluster(Access(anywhere.admin), WallClock())
     yield made
     made.close()
 
 
 @pytest.fixture
-def namespace(cluster: LiveCluster) -> str:
-    """With the account that pods run as, which the controllers would have made."""
-    name = f"contract-{next(_numbers)}"
-    cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    cluster.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}})
-    return name
+def namespace(anywhere: ControlPlane) -> Iterator[str]:
+    """With the account that pods run as, which the controllers make where there are any."""
+    about = {"generateName": f"watchkeeper-contract-{next(_numbers)}-"}
+    name = anywhere.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": about})["metadata"]["name"]
+    account = ("v1", "ServiceAccount", "default", name)
+    if isinstance(anywhere, Theirs):
+        anywhere.api.wait("the account of pods", *account, until=lambda found: True)
+    else:
+        anywhere.api.create(reference(*account))
+    yield name
+    if isinstance(anywhere, Theirs):  # what the agent's client made there besides
+        for found in anywhere.api.list("v1", "Node"):
+            if found["metadata"]["name"].startswith(f"{name}-"):
+                anywhere.api.adopt(("v1", "Node", found["metadata"]["name"], ""))
+
+
+@pytest.fixture
+def settle(anywhere: ControlPlane) -> Callable[[ObjectRef], None]:
+    """At somebody else's cluster: until the controllers have nothing more to write on it."""
+
+    def wait(ref: ObjectRef) -> None:
+        if not isinstance(anywhere, Theirs):
+            return
+        seen: list[tuple[str, float]] = [("", 0.0)]
+
+        def quiet() -> bool:
+            version = anywhere.api.get(ref.api_version, ref.kind, ref.name, ref.namespace or "")["metadata"]
+            if version["resourceVersion"] != seen[0][0]:
+                seen[0] = (version["resourceVersion"], time.monotonic())
+            return time.monotonic() - seen[0][1] > QUIET_S
+
+        wait_for(f"nobody writes on {ref} any more", quiet)
+
+    return wait
 
 
 def _map(namespace: str, **data: str) -> dict[str, object]:
@@ -98,6 +131,7 @@ def test_lists_longer_than_a_page_are_whole(
         manifest = _map(namespace)
         cluster.create({**manifest, "metadata": {"name": f"m-{number}", "namespace": namespace}})
     found = cluster.list("v1", "ConfigMap", namespace=namespace)
+    found = [each for each in found if each["metadata"]["name"] != "kube-root-ca.crt"]  # of the controllers
     assert [each["metadata"]["name"] for each in found] == [f"m-{number}" for number in range(10)]
     assert all((each["apiVersion"], each["kind"]) == ("v1", "ConfigMap") for each in found)
 
@@ -115,12 +149,12 @@ def test_what_is_no_manifest_is_invalid(cluster: LiveCluster, manifest: dict[str
         cluster.create(manifest)
 
 
-def test_every_right_of_ours_is_on_a_resource_that_this_server_knows_by_that_name(bare: ControlPlane) -> None:
+def test_every_right_of_ours_is_on_a_resource_that_this_server_knows_by_that_name(anywhere: ControlPlane) -> None:
     """CRDs are somebody else's to install; what Kubernetes serves itself must be spelled as it spells it."""
     served = set()
-    for path in ("api/v1", *(f"apis/{group}" for group in _versions(bare))):
+    for path in ("api/v1", *(f"apis/{group}" for group in _versions(anywhere))):
         group = "" if path == "api/v1" else path.split("/")[1]
-        served |= {(group, each["name"]) for each in bare.api.ask("GET", f"/{path}")["resources"]}
+        served |= {(group, each["name"]) for each in anywhere.api.ask("GET", f"/{path}")["resources"]}
     groups = {group for group, _ in served}
     ours = {(rule.right.group, rule.right.resource) for rule in rules() if rule.right.group in groups}
     assert len(ours) > 15 and ours - served == set()

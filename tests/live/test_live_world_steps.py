@@ -19,8 +19,9 @@ from agent.adapters.kubernetes.live.connection import user_agent
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.simulated.world import World
 from agent.chance import NoBoundaries
+from agent.doing import MARK, Effectors
 from agent.domain.proposal import Step, Verb
-from agent.effects import MARK, Effectors, StepCall, StepResult, StepState, run_step
+from agent.effects import StepCall, StepResult, StepState, run_step
 from agent.ports import ClusterUnavailable, Unauthorized
 from agent.scenarios.witness import Pager
 from audit.log import Log
@@ -61,58 +62,60 @@ class Steps:
 
 
 @pytest.fixture
-def steps(plane: ControlPlane, tmp_path: Path) -> Iterator[Steps]:
-    made = Steps(plane.admin, tmp_path)
+def steps(anywhere: ControlPlane, tmp_path: Path) -> Iterator[Steps]:
+    made = Steps(anywhere.admin, tmp_path)
     yield made
     made.close()
 
 
-def _cordon(plane: ControlPlane, name: str) -> Step:
-    uid = plane.api.create(node(name))["metadata"]["uid"]
+def _cordon(anywhere: ControlPlane, name: str) -> Step:
+    uid = anywhere.api.create(node(name))["metadata"]["uid"]
     return Step(verb=Verb.PATCH, target=ref("v1", "Node", name), body=CORDON, uid=uid)
 
 
-def test_a_step_is_done_once_and_leaves_its_mark(plane: ControlPlane, steps: Steps) -> None:
-    step = _cordon(plane, "plain")
+def test_a_step_is_done_once_and_leaves_its_mark(anywhere: ControlPlane, room: str, steps: Steps) -> None:
+    step = _cordon(anywhere, f"{room}-plain")
     assert steps.run(step).state is StepState.DONE
     assert steps.run(step).state is StepState.DONE
-    found = plane.api.get("v1", "Node", "plain")
+    found = anywhere.api.get("v1", "Node", f"{room}-plain")
     assert found["spec"]["unschedulable"] and found["metadata"]["annotations"][MARK] == "inc-1/0/0"
     assert steps.outcomes() == ["succeeded: "]
 
 
-def test_an_object_that_was_deleted_after_the_decision(plane: ControlPlane, steps: Steps) -> None:
-    step = _cordon(plane, "deleted")
-    plane.api.delete(reference("v1", "Node", "deleted"))
+def test_an_object_that_was_deleted_after_the_decision(anywhere: ControlPlane, room: str, steps: Steps) -> None:
+    step = _cordon(anywhere, f"{room}-deleted")
+    anywhere.api.delete(reference("v1", "Node", f"{room}-deleted"))
     refused = steps.run(step)
     assert refused.state is StepState.FAILED and "not found" in refused.detail
 
 
-def test_an_object_that_was_made_again_after_the_decision_is_left_alone(plane: ControlPlane, steps: Steps) -> None:
-    step = _cordon(plane, "again")
-    plane.api.delete(reference("v1", "Node", "again"))
-    plane.api.create(node("again"))
+def test_an_object_that_was_made_again_after_the_decision_is_left_alone(
+    anywhere: ControlPlane, room: str, steps: Steps
+) -> None:
+    step = _cordon(anywhere, f"{room}-again")
+    anywhere.api.delete(reference("v1", "Node", f"{room}-again"))
+    anywhere.api.create(node(f"{room}-again"))
     refused = steps.run(step)
     assert refused.state is StepState.FAILED and "another one by now" in refused.detail
-    assert not plane.api.get("v1", "Node", "again")["spec"].get("unschedulable")
+    assert not anywhere.api.get("v1", "Node", f"{room}-again")["spec"].get("unschedulable")
 
 
-def test_a_budget_that_forbids_it_is_waited_for(plane: ControlPlane, steps: Steps) -> None:
-    uid = plane.api.create(pod("default", "guarded"))["metadata"]["uid"]
-    plane.api.create(node("carrier"))
-    target = {"apiVersion": "v1", "kind": "Node", "name": "carrier"}
-    binding = {**reference("v1", "Binding", "guarded", "default"), "target": target}
-    plane.api.ask("POST", "/api/v1/namespaces/default/pods/guarded/binding", binding)
+def test_a_budget_that_forbids_it_is_waited_for(anywhere: ControlPlane, room: str, steps: Steps) -> None:
+    uid = anywhere.api.create(pod(room, "guarded"))["metadata"]["uid"]
+    anywhere.api.create(node(f"{room}-carrier"))
+    target = {"apiVersion": "v1", "kind": "Node", "name": f"{room}-carrier"}
+    binding = {**reference("v1", "Binding", "guarded", room), "target": target}
+    anywhere.api.ask("POST", f"/api/v1/namespaces/{room}/pods/guarded/binding", binding)
     running = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-    plane.api.merge(reference("v1", "Pod", "guarded", "default"), {"status": running}, "status")
+    anywhere.api.merge(reference("v1", "Pod", "guarded", room), {"status": running}, "status")
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "guarded"}}}
-    budget = {**reference("policy/v1", "PodDisruptionBudget", "keep", "default"), "spec": spec}
-    plane.api.create(budget)
-    step = Step(verb=Verb.EVICT, target=ref("v1", "Pod", "guarded", "default"), uid=uid)
+    budget = {**reference("policy/v1", "PodDisruptionBudget", "keep", room), "spec": spec}
+    anywhere.api.create(budget)
+    step = Step(verb=Verb.EVICT, target=ref("v1", "Pod", "guarded", room), uid=uid)
     held = steps.run(step)
     assert held.state is StepState.WAITING and "disruption budget" in held.detail
     assert steps.outcomes() == []
-    plane.api.delete(budget)
+    anywhere.api.delete(budget)
     wait_for("the budget lets go", lambda: steps.run(step).state is StepState.DONE)
     assert steps.outcomes() == ["succeeded: "]
 
@@ -158,10 +161,10 @@ def test_a_server_that_goes_away_leaves_the_step_open_and_it_is_found_out(plane:
     assert steps.outcomes() == ["succeeded: "]
 
 
-def test_a_scale_by_its_subresource_and_back(plane: ControlPlane, steps: Steps) -> None:
-    uid = plane.api.create(deployment("default", "served", 2))["metadata"]["uid"]
-    settled(plane.api, "served", 2)
-    web = ref("apps/v1", "Deployment", "served", "default")
+def test_a_scale_by_its_subresource_and_back(anywhere: ControlPlane, room: str, steps: Steps) -> None:
+    uid = anywhere.api.create(deployment(room, "served", 2))["metadata"]["uid"]
+    settled(anywhere.api, "served", 2, room)
+    web = ref("apps/v1", "Deployment", "served", room)
     assert steps.run(Step(verb=Verb.SCALE, target=web, body={"replicas": 0}, uid=uid)).state is StepState.DONE
-    assert plane.api.get("apps/v1", "Deployment", "served", "default")["spec"]["replicas"] == 0
+    assert anywhere.api.get("apps/v1", "Deployment", "served", room)["spec"]["replicas"] == 0
     assert user_agent() == "watchkeeper", "nothing is done for anybody any more"

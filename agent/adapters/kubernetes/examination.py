@@ -31,9 +31,20 @@ class Access:
     namespace: str | None = None
     name: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
         where = f" in {self.namespace}" if self.namespace else ""
-        return f"{self.verb} {self.resource}{f'.{self.group}' if self.group else ''}{where}"
+        name = f" {self.name}" if self.name else ""
+        return f"{self.resource}{f'.{self.group}' if self.group else ''}{name}{where}"
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    plural: str
+    namespaced: bool
 
 
 class Examination:
@@ -72,6 +83,12 @@ class Examination:
     def resources(self, group: str, version: str) -> Sequence[str]:
         listed = self._ask("GET", f"/apis/{group}/{version}").get("resources") or ()
         return [str(each.get("name")) for each in listed]
+
+    def resource_of(self, group: str, version: str, kind: str) -> Served | None:
+        """What a kind is called in paths; None where this version has none."""
+        listed = self._ask("GET", f"/apis/{group}/{version}").get("resources") or ()
+        found = (each for each in listed if each.get("kind") == kind and "/" not in str(each.get("name")))
+        return next((Served(str(each["name"]), bool(each.get("namespaced"))) for each in found), None)
 
     def deployments(self, labels: Mapping[str, str]) -> Sequence[JsonObject]:
         selector = ",".join(f"{name}={value}" for name, value in labels.items())

@@ -1,11 +1,12 @@
 """The rights that the agent needs in a cluster, written from what it follows and from what its actions declare.
 
-Two cluster roles, so that an agent that only observes has no right to change anything: one to read, one to act. What it
-needs for itself lies in its own namespace. `rules` is for whoever asks the server what is allowed (`watchkeeper
-doctor`), `manifests` for whoever installs.
+Two folders, so that an agent that only observes has no right to change anything: `observing` has what it reads,
+`acting` what it changes, in the cluster and in its own namespace. What it reads of Kueue's settings lies in Kueue's
+namespace, which need not be there: a file of its own. `rules` is for whoever asks the server what is allowed
+(`watchkeeper doctor`), `manifests` for whoever installs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,14 @@ from agent.ports import JsonObject
 
 NAMESPACE = ACCOUNT = "watchkeeper"
 API = "rbac.authorization.k8s.io"
-READS, ACTS, OWN, KUEUE_CONFIG = "watchkeeper-reads", "watchkeeper-acts", "watchkeeper-own", "watchkeeper-kueue-config"
+READS, READS_OWN, KUEUE_CONFIG = "watchkeeper-reads", "watchkeeper-reads-own", "watchkeeper-kueue-config"
+ACTS, OWN = "watchkeeper-acts", "watchkeeper-own"
+FOLDERS: Mapping[str, Sequence[str]] = {
+    "observing": (READS, READS_OWN),
+    "kueue": (KUEUE_CONFIG,),
+    "acting": (ACTS, OWN),
+}
+"""Where the manifest of each role lies, below deploy/kubernetes."""
 _FOLLOW = ("get", "list", "watch")
 
 
@@ -38,22 +46,34 @@ def rules() -> tuple[Rule, ...]:
     return tuple(sorted((*_reading(), *_acting(), *_own())))
 
 
-def manifests() -> list[JsonObject]:
-    """The account, its roles and their bindings."""
-    made: list[JsonObject] = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": NAMESPACE}},
-    ]
-    for role in (READS, ACTS, OWN, KUEUE_CONFIG):
-        mine = [each for each in rules() if each.role == role]
-        made += [_role(role, mine), _binding(role, mine[0].namespace)]
+def manifests(*folders: str) -> list[JsonObject]:
+    """The roles of these folders and their bindings, of all without one; `observing` has the account, too."""
+    made: list[JsonObject] = []
+    for folder in folders or FOLDERS:
+        made += _account() if folder == "observing" else []
+        for role in FOLDERS[folder]:
+            mine = [each for each in rules() if each.role == role]
+            made += [_role(role, mine), _binding(role, mine[0].namespace)]
     return made
+
+
+def folder_of(role: str) -> str:
+    return next(folder for folder, roles in FOLDERS.items() if role in roles)
 
 
 def rule_json(rule: Rule) -> JsonObject:
     names = {"resourceNames": list(rule.names)} if rule.names else {}
     right = rule.right
     return {"apiGroups": [right.group], "resources": [right.resource], **names, "verbs": list(right.verbs)}
+
+
+def _account() -> list[JsonObject]:
+    """Its pods keep the strictest of Kubernetes' own standards: the namespace admits no others."""
+    strict = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": strict}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": NAMESPACE}},
+    ]
 
 
 def _reading() -> list[Rule]:
@@ -93,7 +113,7 @@ def _own() -> list[Rule]:
     return [
         Rule(OWN, Right(group, leases, ("create",)), lease, NAMESPACE),
         Rule(OWN, Right(group, leases, ("get", "update")), lease, NAMESPACE, ("watchkeeper",)),
-        Rule(OWN, Right("", maps, ("get",)), ("the freeze switch",), NAMESPACE, ("watchkeeper",)),
+        Rule(READS_OWN, Right("", maps, ("get",)), ("the freeze switch",), NAMESPACE, ("watchkeeper",)),
         Rule(OWN, Right("", maps, ("create",)), anchor, NAMESPACE),
         Rule(OWN, Right("", maps, ("get", "patch")), anchor, NAMESPACE, ("audit-anchor",)),
         Rule(KUEUE_CONFIG, Right("", maps, ("get",)), ("Kueue's settings",), "kueue-system", ("kueue-manager-config",)),

@@ -2,6 +2,8 @@
 at the publisher's next look.
 """
 
+from dataclasses import dataclass
+
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
@@ -39,10 +41,28 @@ class SlackAway(Exception):
     """Slack does not answer, or does not know us."""
 
 
-def identity(token: str, api_url: str) -> str:
-    """Who the token is, as Slack says. Raises SlackAway."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who a token is, and what it may; `scopes` is None where Slack does not say."""
+
+    name: str
+    scopes: frozenset[str] | None
+
+
+def identity(token: str, api_url: str) -> Known:
+    """As Slack says. Raises SlackAway."""
     try:
         said = web_client(token, api_url).auth_test()
     except (SlackClientError, OSError) as error:
         raise SlackAway(" ".join(str(error).split())[:300]) from error
-    return f"{said.get('user')} of {said.get('team')}"
+    told = {str(name).lower(): str(value) for name, value in (said.headers or {}).items()}.get("x-oauth-scopes")
+    scopes = None if told is None else frozenset(filter(None, (scope.strip() for scope in told.split(","))))
+    return Known(f"{said.get('user')} of {said.get('team')}", scopes)
+
+
+def opens_a_socket(token: str, api_url: str) -> None:
+    """Whether Slack would let this app token connect; it is not used. Raises SlackAway."""
+    try:
+        web_client(token, api_url).apps_connections_open(app_token=token)
+    except (SlackClientError, OSError) as error:
+        raise SlackAway(" ".join(str(error).split())[:300]) from error

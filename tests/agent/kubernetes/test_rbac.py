@@ -10,19 +10,27 @@ from agent.actions.catalogue import ACTIONS
 from agent.actions.rights import Right, plural, undeclared
 from agent.adapters.kubernetes.kinds import KINDS
 from agent.adapters.kubernetes.owners import group_of
-from agent.adapters.kubernetes.rbac import ACTS, NAMESPACE, READS, manifests, rules
+from agent.adapters.kubernetes.rbac import ACTS, FOLDERS, NAMESPACE, READS, folder_of, manifests, rules
 from agent.domain.cluster import ObjectRef
 from agent.domain.proposal import Step, Verb
 
 ROOT = Path(__file__).parents[3]
-FILE = ROOT / "deploy" / "kubernetes" / "rbac.yaml"
 CHANGING = {"create", "update", "patch", "delete", "deletecollection"}
 
 
-def test_the_file_is_what_the_catalogue_says() -> None:
-    written = runpy.run_path(str(ROOT / "docs" / "write_rbac.py"))["written"]()
-    assert FILE.read_text(encoding="utf-8") == written, "run `make docs`"
-    assert list(yaml.safe_load_all(written)) == manifests()
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_files_are_what_the_catalogue_says(folder: str) -> None:
+    writing = runpy.run_path(str(ROOT / "docs" / "write_rbac.py"))
+    written = writing["written"](folder)
+    assert writing["page"](folder).read_text(encoding="utf-8") == written, "run `make docs`"
+    assert list(yaml.safe_load_all(written)) == manifests(folder)
+
+
+def test_every_rule_lies_in_one_folder_and_who_observes_can_change_nothing() -> None:
+    roles = [role for roles in FOLDERS.values() for role in roles]
+    assert sorted(roles) == sorted({rule.role for rule in rules()})
+    observing = [rule.right for rule in rules() if folder_of(rule.role) != "acting"]
+    assert observing and not any(CHANGING & set(right.verbs) for right in observing)
 
 
 def test_every_declared_right_is_given_and_every_given_one_has_somebody_who_needs_it() -> None:

@@ -33,6 +33,7 @@ class Slack:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     fails: int | str | None = None
+    scopes: str = "chat:write"
     acknowledged: list[dict[str, Any]] = field(default_factory=list)
     _waiting: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     _sent: int = 0
@@ -48,6 +49,9 @@ class Slack:
             ts = f"1762074000.{len(self.messages):06d}"
             self.messages[ts] = arguments
             return JSONResponse({"ok": True, "ts": ts, "channel": arguments["channel"]})
+        if method == "auth.test":
+            known = {"ok": True, "user": "watchkeeper", "team": "GPU site"}
+            return JSONResponse(known, headers={"x-oauth-scopes": self.scopes})
         if method == "apps.connections.open":
             return JSONResponse({"ok": True, "url": self.url.replace("http://", "ws://").replace("/api/", "/link")})
         if method == "chat.update":

@@ -30,9 +30,9 @@ class Access:
         if self.kubeconfig is None and self.context is None:
             try:
                 config.load_incluster_config(client_configuration=found)  # type: ignore[no-untyped-call]
-            except ConfigException:
+            except ConfigException as no_pod:
                 found = client.Configuration()
-                self._of_file(found)
+                self._of_file(found, f"; as a pod: {no_pod}")
         else:
             self._of_file(found)
         found.retries = False  # what may be asked twice is known here, not in urllib3
@@ -45,7 +45,8 @@ class Access:
         made.user_agent = USER_AGENT
         return made
 
-    def _of_file(self, into: client.Configuration) -> None:
+    def _of_file(self, into: client.Configuration, besides: str = "") -> None:
+        """`besides`: what was tried before."""
         try:
             config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=str(self.kubeconfig) if self.kubeconfig else None,
@@ -53,7 +54,7 @@ class Access:
                 client_configuration=into,
             )
         except (ConfigException, OSError) as error:
-            said = " ".join(str(error).split())
+            said = " ".join(f"{error}{besides}".split())
             raise ClusterUnavailable(f"no cluster is known here: {said}") from error
 
 
