@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from test_behaviours import playing
-from world_builders import at, deployment, job, node, pod, pod_ref, ref, running, unschedulable, world
+from world_builders import at, deployment, job, node, pod, pod_names, pod_ref, ref, running, unschedulable, world
 
 from agent.adapters.simulated.world import World
 
@@ -99,6 +99,14 @@ def test_what_has_ended_counts_no_more() -> None:
                 "status": {"phase": "Succeeded"}})  # fmt: skip
     later(made, 5, 10)
     assert used(made) == "1"
+
+
+def test_a_job_counts_only_the_pods_that_it_could_make() -> None:
+    made = world(node("n1"), quota(2))
+    made.apply(job("train", 3, gpus=2))
+    made.advance_to(at(60))
+    found = made.object(ref("batch/v1", "Job", "train")) or {}
+    assert (found["status"]["active"], len(pod_names(made))) == (1, 1)
 
 
 def test_a_quota_for_a_class_counts_only_its_pods() -> None:

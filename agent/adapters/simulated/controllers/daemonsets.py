@@ -11,6 +11,7 @@ from agent.adapters.simulated.control import Control
 from agent.adapters.simulated.keys import controller_key, key_of
 from agent.adapters.simulated.revisions import Revisions, hash_label, template_of
 from agent.adapters.simulated.store import Change, Origin
+from agent.adapters.simulated.taints import taints_of, tolerates
 from agent.ports import JsonObject
 
 KIND = ("apps", "DaemonSet")
@@ -111,19 +112,8 @@ def _eligible(daemon_set: JsonObject, node: JsonObject) -> bool:
     labels = node["metadata"].get("labels") or {}
     if not (spec.get("nodeSelector") or {}).items() <= labels.items():
         return False
-    taints = [each for each in (node.get("spec") or {}).get("taints") or () if each.get("effect") != "PreferNoSchedule"]
-    return all(_tolerates(spec.get("tolerations") or (), taint) for taint in taints)
-
-
-def _tolerates(tolerations: Iterable[JsonObject], taint: JsonObject) -> bool:
-    if taint.get("key") in TOLERATED:
-        return True
-    return any(
-        each.get("key") in (None, "", taint.get("key"))
-        and each.get("effect") in (None, "", taint.get("effect"))
-        and (each.get("operator") == "Exists" or each.get("value", "") == taint.get("value", ""))
-        for each in tolerations
-    )
+    taints = [each for each in taints_of(node) if each.get("effect") != "PreferNoSchedule"]
+    return all(each.get("key") in TOLERATED or tolerates(spec.get("tolerations") or (), each) for each in taints)
 
 
 def _offers(node: JsonObject | None) -> object:

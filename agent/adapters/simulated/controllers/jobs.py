@@ -73,9 +73,10 @@ class Jobs:
         for pod in sorted(running, key=_last_to_go)[max(0, wanted) :]:
             self._control.delete(pod)
         made = [self._make(job, mine, index) for index in range(len(running), wanted)]
-        return sorted(running, key=_last_to_go)[: max(0, wanted)] + made
+        return sorted(running, key=_last_to_go)[: max(0, wanted)] + [pod for pod in made if pod is not None]
 
-    def _make(self, job: JsonObject, mine: list[JsonObject], place: int) -> JsonObject:
+    def _make(self, job: JsonObject, mine: list[JsonObject], place: int) -> JsonObject | None:
+        """None where a quota had no room for it: what is not there is not active."""
         name, template = job["metadata"]["name"], job["spec"].get("template") or {}
         indexed = job["spec"].get("completionMode") == "Indexed"
         number = self._free_index(job) if indexed else None
@@ -84,7 +85,7 @@ class Jobs:
         if indexed:
             made["metadata"]["annotations"][INDEX_ANNOTATION] = str(number)
             made["metadata"]["labels"][INDEX_ANNOTATION] = str(number)
-        return self._control.create(made) or made
+        return self._control.create(made)
 
     def _free_index(self, job: JsonObject) -> int:
         """The lowest that no pod works at or has finished. Pods without an index take the first ones."""

@@ -26,6 +26,7 @@ from agent.adapters.simulated.controllers.rayjobs import RayClusters, RayJobs
 from agent.adapters.simulated.controllers.replicasets import ReplicaSets
 from agent.adapters.simulated.controllers.scheduling import PodScheduler
 from agent.adapters.simulated.controllers.statefulsets import StatefulSets
+from agent.adapters.simulated.controllers.tainting import TaintEviction
 from agent.adapters.simulated.controllers.trainjobs import TrainJobs
 from agent.adapters.simulated.controllers.workloads import Workloads
 from agent.adapters.simulated.plane import Controller
@@ -36,6 +37,7 @@ def controllers(control: Control) -> tuple[Controller, ...]:
         GarbageCollection(control),
         Flapping(control),
         NodeLifecycle(control),
+        TaintEviction(control),
         Queueing(control),
         Workloads(control),
         Admitting(control),
