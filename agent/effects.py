@@ -11,29 +11,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from agent.acting import Deed, acting
+from agent.doing import Effectors, do, is_done, same_object
 from agent.domain.base import parse_rfc3339, rfc3339
 from agent.domain.cluster import ClusterView
 from agent.domain.proposal import Proposal, Step, Verb
 from agent.ports import (
     AlreadyRecorded,
-    Boundaries,
-    Cluster,
+    Changed,
     ClusterFault,
     Conflict,
+    Fault,
     JsonObject,
     Ledger,
-    NotFound,
-    Notifier,
-    Ports,
-    RepairSystem,
+    ServerError,
     TooManyRequests,
     Unauthorized,
 )
 
-MARK = "watchkeeper.dev/action"
 GIVE_UP_AFTER_S = 900  # an intent this old without an effect is given up: the view it was judged on is stale by then
 REPAIR_GIVE_UP_AFTER_S = 12 * 3600  # a repair system has outages of hours, and the node waits cordoned; then a person
 RIVAL_S = 120  # a worker that lives has said what came of its step long before: a call times out after 30 s
@@ -50,21 +46,6 @@ class StepState(StrEnum):
 class StepResult:
     state: StepState
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Effectors:
-    """What a step acts through."""
-
-    cluster: Cluster
-    repairs: RepairSystem
-    notifier: Notifier
-    ledger: Ledger
-    boundaries: Boundaries
-
-    @classmethod
-    def of(cls, ports: Ports) -> "Effectors":
-        return cls(ports.cluster, ports.repairs, ports.notifier, ports.ledger, ports.boundaries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +147,7 @@ def begun_at(call: StepCall, ledger: Ledger) -> datetime | None:
 
 def has_happened(call: StepCall, through: Effectors) -> bool:
     """Is the effect of a step that was begun there, whoever waits for its outcome?"""
-    return _applied(call, through)
+    return is_done(call.step, call.mark, through)
 
 
 def abandon(call: StepCall, through: Effectors, why: str) -> StepResult:
@@ -175,21 +156,31 @@ def abandon(call: StepCall, through: Effectors, why: str) -> StepResult:
 
 
 def _reconcile(call: StepCall, through: Effectors, started: datetime) -> StepResult:
-    if _applied(call, through):
+    if is_done(call.step, call.mark, through):
         return _outcome(call, through, ok=True, detail="found done after an interruption")
     if (call.now - started).total_seconds() > call.give_up_after_s:
-        given_up = f"not done within {call.give_up_after_s} s of its intent; given up"
+        given_up = f"not done within {call.give_up_after_s} s of its intent; given up{_why_not(call, through)}"
         return _outcome(call, through, ok=False, detail=given_up)
     return _act(call, through, started=started)
 
 
+def _why_not(call: StepCall, through: Effectors) -> str:
+    """What the server says to it now, for whoever is called."""
+    try:
+        _effect(call, through, dry_run=True)
+    except Fault as fault:
+        return f": {fault}"
+    return ""
+
+
 def _act(call: StepCall, through: Effectors, *, started: datetime) -> StepResult:
     try:
-        _effect(call, through, dry_run=False)
-    except (TooManyRequests, Conflict) as busy:
-        if isinstance(busy, Conflict) and not _same_object(call.step, through):
+        how = _effect(call, through, dry_run=False)
+    except (TooManyRequests, Conflict, ServerError) as busy:
+        if isinstance(busy, Conflict) and not same_object(call.step, through):
             return _outcome(call, through, ok=False, detail=f"the object is another one by now: {busy}")
-        if isinstance(busy, Conflict) and call.step.version is not None:  # trying again would not make the look newer
+        if isinstance(busy, Changed) or (isinstance(busy, Conflict) and call.step.version is not None):
+            # trying again would not make the look newer
             return _outcome(call, through, ok=False, detail=f"changed since the look, nothing was written: {busy}")
         if (call.now - started).total_seconds() <= call.give_up_after_s:
             return StepResult(StepState.WAITING, f"held off: {busy}")
@@ -199,15 +190,17 @@ def _act(call: StepCall, through: Effectors, *, started: datetime) -> StepResult
             raise
         return _outcome(call, through, ok=False, detail=f"{type(refused).__name__}: {refused}")
     through.boundaries.reached("effect")
-    return _outcome(call, through, ok=True)
+    return _outcome(call, through, ok=True, detail=how)
 
 
 def _dry_run(call: StepCall, through: Effectors) -> StepResult | None:
     try:
         _effect(call, through, dry_run=True)
-    except (TooManyRequests, Conflict) as busy:
-        if isinstance(busy, Conflict) and not _same_object(call.step, through):
+    except (TooManyRequests, Conflict, ServerError) as busy:
+        if isinstance(busy, Conflict) and not same_object(call.step, through):
             return StepResult(StepState.FAILED, f"the object is another one by now: {busy}")
+        if isinstance(busy, Changed) and call.index > 0:  # what was begun is not judged anew
+            return StepResult(StepState.FAILED, f"changed since the look, nothing was written: {busy}")
         wait = call.step.wait_for
         held_off_s = (call.now - call.since).total_seconds() - (wait.timeout_s + wait.delay_s if wait else 0)
         if held_off_s > call.give_up_after_s:
@@ -221,70 +214,17 @@ def _dry_run(call: StepCall, through: Effectors) -> StepResult | None:
 
 
 def _is_refusal(fault: ClusterFault) -> bool:
-    """The server understood and said no. Without an answer, or with a fault of its own, nothing is said yet.
+    """The server understood and said no. Without an answer nothing is said yet; a fault of its own may be over soon.
 
     Credentials that it does not accept are no answer to what was asked: tokens expire, and are read again.
     """
     return 400 <= fault.status < 500 and not isinstance(fault, Unauthorized)
 
 
-def _same_object(step: Step, through: Effectors) -> bool:
-    """Is the target still the object that was judged? A conflict on it is then only a matter of trying again."""
-    try:
-        metadata: Any = through.cluster.get(step.target).get("metadata", {})
-    except NotFound:
-        return False
-    return step.uid is None or metadata.get("uid") == step.uid
-
-
-def _effect(call: StepCall, through: Effectors, *, dry_run: bool) -> None:
+def _effect(call: StepCall, through: Effectors, *, dry_run: bool) -> str:
+    """Returns what is to be said of how it came about."""
     with acting(Deed(call.proposal.incident, call.proposal.action, call.mark)):
-        _do(call, through, dry_run=dry_run)
-
-
-def _do(call: StepCall, through: Effectors, *, dry_run: bool) -> None:
-    step, body = call.step, call.step.body
-    match step.verb:
-        case Verb.PATCH:
-            said = _at_version(_marked(body, call.mark), step.version)
-            through.cluster.patch(step.target, said, uid=step.uid, dry_run=dry_run)
-        case Verb.SCALE:
-            through.cluster.scale(step.target, _replicas(body), uid=step.uid, dry_run=dry_run)
-        case Verb.EVICT:
-            through.cluster.evict(step.target, uid=step.uid, dry_run=dry_run)
-        case Verb.CREATE:
-            through.cluster.create(_marked(body, call.mark), dry_run=dry_run)
-        case Verb.REQUEST_REPAIR if not dry_run:
-            gpu = body.get("gpu_uuid")
-            through.repairs.request(
-                step.target.name, str(body["operation"]), gpu_uuid=str(gpu) if gpu else None, key=call.mark
-            )
-        case Verb.WITHDRAW_REPAIR if not dry_run:
-            through.repairs.withdraw(str(body["key"]))
-        case Verb.NOTIFY if not dry_run:
-            through.notifier.notify(str(body["audience"]), step.target, str(body["message"]), key=call.mark)
-
-
-def _applied(call: StepCall, through: Effectors) -> bool:
-    """Is the effect of this very step in the world already?"""
-    step = call.step
-    try:
-        match step.verb:
-            case Verb.PATCH | Verb.CREATE:
-                metadata: Any = through.cluster.get(step.target).get("metadata", {})
-                return bool((metadata.get("annotations") or {}).get(MARK) == call.mark)
-            case Verb.SCALE:
-                spec: Any = through.cluster.get(step.target).get("spec", {})
-                return bool(spec.get("replicas") == _replicas(step.body))
-            case Verb.EVICT:
-                metadata = through.cluster.get(step.target)["metadata"]
-                return bool(metadata.get("deletionTimestamp")) or metadata.get("uid") != step.uid
-            case Verb.REQUEST_REPAIR:
-                return through.repairs.state(call.mark) != "unknown"
-            case _:
-                return False  # withdrawals and notices are harmless when repeated: their keys see to it
-    except NotFound:
-        return step.verb is Verb.EVICT
+        return do(call.step, call.mark, through, dry_run=dry_run)
 
 
 def _outcome(call: StepCall, through: Effectors, *, ok: bool, detail: str = "") -> StepResult:
@@ -342,21 +282,6 @@ def _attributes(call: StepCall) -> dict[str, str]:
 def _undo_of(step: Step) -> Step:
     if step.undo is None:
         raise ValueError(f"a step on {step.target} has no undo")
-    return step.model_copy(update={"body": step.undo, "undo": None, "wait_for": None, "version": None})
-
-
-def _marked(body: dict[str, object], mark: str) -> JsonObject:
-    metadata: Any = body.get("metadata") or {}
-    annotations = {**(metadata.get("annotations") or {}), MARK: mark}
-    return {**body, "metadata": {**metadata, "annotations": annotations}}
-
-
-def _at_version(body: JsonObject, version: str | None) -> JsonObject:
-    return body if version is None else {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
-
-
-def _replicas(body: dict[str, object]) -> int:
-    replicas = body["replicas"]
-    if not isinstance(replicas, int):
-        raise ValueError(f"replicas is {replicas!r}, not a whole number")
-    return replicas
+    wrote = None if step.seen is None else {name: step.body[name] for name in step.seen if name in step.body}
+    changed = {"body": step.undo, "undo": None, "wait_for": None, "version": None, "seen": wrote}
+    return step.model_copy(update=changed)

@@ -36,10 +36,18 @@ class NotFound(ClusterFault):
     status = 404
 
 
+class NotServed(NotFound):
+    """Not the object is missing but the whole kind, in this version: a CRD that is not there, or not any more."""
+
+
 class Conflict(ClusterFault):
     """A stale resourceVersion, a failed precondition, or an object that exists already."""
 
     status = 409
+
+
+class Changed(Conflict):
+    """What the change rests on reads otherwise than when it was looked at: trying again would not mend that."""
 
 
 class FieldConflict(Conflict):
@@ -58,6 +66,10 @@ class Gone(ClusterFault):
 
 class Invalid(ClusterFault):
     status = 422
+
+
+class Altered(Invalid):
+    """The server took what was asked for and wrote something else."""
 
 
 class TooManyRequests(ClusterFault):

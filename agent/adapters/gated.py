@@ -1,7 +1,8 @@
 """Between the agent and whatever it can change: nothing passes that this process may not do now.
 
-Three reasons close the gate: the lease is not held (by our own clock), the agent only observes, or it is stopping. The
-first two hold for every write; a stop lets the step in hand finish, whose intent is on the record already. Reads pass.
+Four reasons close the gate: the lease is not held (by our own clock), the agent only observes, our clock and the API
+server's are too far apart, or the agent is stopping. The first three hold for every write; a stop lets the step in hand
+finish, whose intent is on the record already. Reads pass.
 A closed gate is a fault and no refusal: nothing has been said about the step, it is taken up again by whoever may.
 """
 
@@ -14,6 +15,10 @@ from agent.ports import Boundaries, Cluster, Fault, JsonObject, RepairSystem, Wa
 
 if TYPE_CHECKING:
     from agent.adapters.kueue.check_controller import Applier
+
+SKEW_AT_MOST_S = (
+    60.0  # what is new and what is old is told by times of both; clocks that are kept differ by milliseconds
+)
 
 T = TypeVar("T")
 
@@ -31,8 +36,18 @@ class OnlyObserving(GateClosed):
     passes = False
 
 
+class ClockAstray(GateClosed):
+    """Of what is judged by its age nothing can be believed."""
+
+    place = "clock"
+
+
 def _always() -> bool:
     return True
+
+
+def _alike() -> float:
+    return 0.0
 
 
 @dataclass
@@ -40,6 +55,7 @@ class Gate(Boundaries):
     """`held`: is the lease ours at this very moment? Told of boundaries, it knows whether a step is in hand."""
 
     held: Callable[[], bool] = _always
+    skew_s: Callable[[], float] = _alike  # how far our clock is ahead of the API server's, as it last said
     observing: bool = False
     stopping: bool = False
     _in_hand: bool = field(default=False, init=False)
@@ -53,6 +69,10 @@ class Gate(Boundaries):
             raise OnlyObserving("the agent only observes (`observe`): nothing is changed")
         if not self.held():
             raise GateClosed("the lease is not held: another agent may be acting")
+        skew_s = self.skew_s()
+        if abs(skew_s) > SKEW_AT_MOST_S:
+            way = "ahead of" if skew_s > 0 else "behind"
+            raise ClockAstray(f"this machine's clock is {abs(skew_s):.0f} s {way} the API server's: nothing is changed")
         if self.stopping and not self._in_hand:
             raise GateClosed("the agent is stopping: nothing new is begun")
 
@@ -98,8 +118,10 @@ class GatedCluster:
             )
         )
 
-    def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject:
-        return self._gate.through(lambda: self._cluster.scale(ref, replicas, dry_run=dry_run, uid=uid))
+    def scale(
+        self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None, seen: int | None = None
+    ) -> JsonObject:
+        return self._gate.through(lambda: self._cluster.scale(ref, replicas, dry_run=dry_run, uid=uid, seen=seen))
 
     def evict(self, ref: ObjectRef, *, dry_run: bool = False, uid: str | None = None) -> None:
         self._gate.through(lambda: self._cluster.evict(ref, dry_run=dry_run, uid=uid))

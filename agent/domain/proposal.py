@@ -41,6 +41,7 @@ class Step(Noun):
     body: dict[str, object] = {}
     uid: str | None = None  # the object must still be this one
     version: str | None = None  # and unchanged since the look (resourceVersion): the body replaces a whole list of it
+    seen: dict[str, object] | None = None  # what the parts that it writes read then; its undo asks for what it wrote
     undo: dict[str, object] | None = None  # body that takes it back, for patch and scale
     wait_for: WaitFor | None = None
 
@@ -81,6 +82,9 @@ class Prediction(Noun):
         return self.gpus.after.free if self.gpus else 0
 
 
+_OF_ITS_LOOK = ("version", "seen")  # which look a step was made from: what must still hold, not what is done
+
+
 class Proposal(Noun):
     id: str  # <incident>/<round>
     incident: str
@@ -112,7 +116,7 @@ class Proposal(Noun):
                 "action": self.action,
                 "target": self.target.json_object(),
                 "parameters": self.parameters,
-                "steps": [{k: v for k, v in s.json_object().items() if k != "version"} for s in self.steps],
+                "steps": [{k: v for k, v in s.json_object().items() if k not in _OF_ITS_LOOK} for s in self.steps],
                 "rests_on": self.rests_on,
                 "undoes": self.undoes,
             }

@@ -1,7 +1,8 @@
 """Withdrawing what is pending: the request is closed, the owner told if they had notice, and the next look decides."""
 
+from agent.doing import Effectors
 from agent.domain.thread import Move, Next, Thread
-from agent.effects import Effectors, StepCall, abandon, begun_at
+from agent.effects import StepCall, abandon, begun_at
 from agent.ports import Ports
 from agent.recording import once, tell
 

@@ -9,13 +9,13 @@ more seldom and each time on a fresh look, while the node waits.
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent.doing import Effectors
 from agent.domain.covering import stands
 from agent.domain.incident import IncidentState
 from agent.domain.proposal import Proposal, Refusal, Step, Verb
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.domain.verdict import Obligations
 from agent.effects import (
-    Effectors,
     StepCall,
     StepResult,
     StepState,

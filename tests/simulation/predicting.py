@@ -18,12 +18,13 @@ from agent.adapters.ledger import AuditLedger
 from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.simulated.world import World
 from agent.chance import NoBoundaries
+from agent.doing import Effectors
 from agent.domain.cluster import ClusterView, ObjectRef, node_ref
 from agent.domain.diagnosis import Diagnosis
 from agent.domain.incident import Incident, Symptom
 from agent.domain.outcome import Foreseen
 from agent.domain.proposal import Proposal
-from agent.effects import Effectors, StepCall, StepState, run_step, waiting_for
+from agent.effects import StepCall, StepState, run_step, waiting_for
 from agent.evidence.foreseen import foreseen
 from agent.evidence.foresight import foretold
 from agent.look import action_changes

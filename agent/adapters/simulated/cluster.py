@@ -21,6 +21,7 @@ from agent.adapters.simulated.store import Change, ObjectStore, Origin
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.ports import (
+    Changed,
     ClusterUnavailable,
     Conflict,
     Invalid,
@@ -138,11 +139,16 @@ class SimulatedCluster:
         self._note(field_manager, "apply", ref, manifest)
         return as_seen(self._store.replace(key_of(ref), after, Origin.AGENT))
 
-    def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject:
+    def scale(
+        self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None, seen: int | None = None
+    ) -> JsonObject:
         self._gate(writing=True)
         before = self._found(ref, uid)
         if ref.kind not in SCALABLE and not isinstance((before.get("spec") or {}).get("replicas"), int):
             raise NotFound(f"{ref} has no scale subresource")
+        told = (before.get("spec") or {}).get("replicas", 1)
+        if seen is not None and told != seen:
+            raise Changed(f"{ref} is to have {told} replicas now, not {seen}")
         after = _managed(merged(before, {"spec": {"replicas": replicas}}), MANAGER, rfc3339(self._clock.now()))
         check_update(before, after)
         if not dry_run:

@@ -12,8 +12,9 @@ from step_field import START, manifests, proposal
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.simulated.world import World
 from agent.chance import NoBoundaries
+from agent.doing import Effectors
 from agent.domain.proposal import Step, Verb
-from agent.effects import Effectors, StepCall, StepState, run_step
+from agent.effects import StepCall, StepState, run_step
 from agent.scenarios.crash import AgentKilled, Kills
 from agent.scenarios.witness import Pager
 from audit.log import Log

@@ -8,9 +8,10 @@ from typing import Any
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.simulated.world import World
 from agent.chance import NoBoundaries
+from agent.doing import Effectors
 from agent.domain.cluster import ObjectRef, node_ref
 from agent.domain.proposal import BlastRadius, Proposal, Step, Verb
-from agent.effects import Effectors, StepCall, StepResult, run_step
+from agent.effects import StepCall, StepResult, run_step
 from agent.ports import Boundaries
 from agent.scenarios.crash import AgentKilled, Kills
 from agent.scenarios.witness import Pager

@@ -12,7 +12,7 @@ from agent.adapters.kubernetes.views import ClusterViews
 from agent.domain.cluster import ClusterView
 from agent.domain.proposal import Step, Verb, WaitFor
 from agent.effects import GIVE_UP_AFTER_S, UNDO_GIVE_UP_AFTER_S, StepState, waiting_for
-from agent.ports import ClusterFault, ClusterUnavailable
+from agent.ports import ClusterUnavailable
 
 Make = Callable[..., Field]
 DONE, WAITING, FAILED = StepState.DONE, StepState.WAITING, StepState.FAILED
@@ -101,16 +101,26 @@ def test_a_fault_that_leaves_it_open_is_raised_and_found_out_at_the_next_try(fie
     assert here.done == {"patch": 1}
 
 
-@pytest.mark.parametrize("kind", ["down", "error"])
-def test_a_server_without_an_answer_has_refused_nothing(field: Make, kind: str) -> None:
+def test_a_server_without_an_answer_has_refused_nothing(field: Make) -> None:
     """Not even in a dry run: the step is neither begun nor failed."""
     here = field()
-    here.breaks(kind, 30)
-    with pytest.raises(ClusterFault):
+    here.breaks("down", 30)
+    with pytest.raises(ClusterUnavailable):
         here.run(STEPS["patch"])
     assert here.kinds() == []
     here.later(31)
     assert here.run(STEPS["patch"]).state is DONE
+
+
+def test_a_server_that_fails_at_a_dry_run_is_asked_again_for_as_long_as_one_that_holds_it_off(field: Make) -> None:
+    """A webhook that is away, two budgets over one pod: the server answers 500, and may do so for ever."""
+    here = field()
+    here.breaks("error", GIVE_UP_AFTER_S + 60)
+    assert here.run(STEPS["patch"]).state is WAITING
+    here.later(GIVE_UP_AFTER_S + 1)
+    result = here.run(STEPS["patch"])
+    assert result.state is FAILED and "answers 500" in result.detail
+    assert here.kinds() == []
 
 
 # --- what the server says -------------------------------------------------------------------------------------------

@@ -16,10 +16,10 @@ from agent.adapters.kubernetes.live.deeds import DeedWriter
 from agent.adapters.kubernetes.live.discovery import Catalogue, Resource
 from agent.adapters.kubernetes.live.feed import LiveFeed
 from agent.adapters.kubernetes.live.paging import Pages
-from agent.adapters.kubernetes.live.refusals import NotServed
 from agent.adapters.kubernetes.live.watching import watched
 from agent.domain.cluster import ObjectRef
 from agent.ports import (
+    Changed,
     Clock,
     ClusterFault,
     ClusterUnavailable,
@@ -28,6 +28,7 @@ from agent.ports import (
     Invalid,
     JsonObject,
     NotFound,
+    NotServed,
     WatchEvent,
 )
 
@@ -76,6 +77,10 @@ class LiveCluster:
     def lag_s(self) -> Mapping[str, float]:
         """By followed kind: for how many seconds the server has said nothing of it, not even that nothing changed."""
         return {kind: lag for feed in self._feeds for kind, lag in feed.lag_s().items()}
+
+    def served(self, group: str) -> Mapping[str, frozenset[str]]:
+        """The kinds of an API group by version, as the server said last."""
+        return self._catalogue.kinds(group)
 
     def close(self) -> None:
         """Ends what follows the cluster; what was done is still told first."""
@@ -163,7 +168,10 @@ class LiveCluster:
         after = self._write("PATCH", begun, resource.path(ref, subresource or ""), query, manifest, _APPLY)
         return self._done(after, ref, "apply", dry_run)
 
-    def scale(self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None) -> JsonObject:
+    def scale(
+        self, ref: ObjectRef, replicas: int, *, dry_run: bool = False, uid: str | None = None, seen: int | None = None
+    ) -> JsonObject:
+        """Written as it was read: what somebody else writes in between is a Conflict."""
         resource, begun = self._begin(ref)
         if "scale" not in resource.subresources:
             self.get(ref)
@@ -172,6 +180,7 @@ class LiveCluster:
         scale = self._connection.read(path)
         if uid is not None:
             _check_uid(ref, scale, uid)
+        _check_replicas(ref, scale, seen)
         wanted = {**scale, "spec": {**(scale.get("spec") or {}), "replicas": replicas}}
         query = [*_dry(dry_run), ("fieldManager", MANAGER)]
         after = self._write("PUT", begun, path, query, wanted)
@@ -282,6 +291,12 @@ def _check_uid(ref: ObjectRef, found: JsonObject, uid: str) -> None:
     now = found["metadata"].get("uid")
     if now != uid:
         raise Conflict(f"{ref} is {now} now, not {uid}")
+
+
+def _check_replicas(ref: ObjectRef, scale: JsonObject, seen: int | None) -> None:
+    told = (scale.get("spec") or {}).get("replicas", 0)  # none is written as nothing
+    if seen is not None and told != seen:
+        raise Changed(f"{ref} is to have {told} replicas now, not {seen}")
 
 
 def _dry(dry_run: bool) -> list[tuple[str, str]]:

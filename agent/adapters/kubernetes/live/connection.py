@@ -1,16 +1,19 @@
 """One request to the API server and its answer, as JSON or as a fault. The only place that speaks HTTP.
 
 What only reads is asked again, a few times, where a second try may succeed; what changes something never is: whether it
-happened is for the workflow to find out. Credentials that are no longer accepted are read again, once.
+happened is for the workflow to find out. Credentials that are no longer accepted are read again, once, and so is the
+authority that we know the server by, where it shows a certificate of another.
 """
 
 import json
 import logging
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
@@ -22,6 +25,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from agent.acting import current
 from agent.adapters.kubernetes.live.access import USER_AGENT, Configure
+from agent.adapters.kubernetes.live.reading import parsed
 from agent.adapters.kubernetes.live.refusals import fault_of
 from agent.ports import Clock, ClusterFault, ClusterUnavailable, JsonObject, TooManyRequests, Unauthorized
 
@@ -41,6 +45,25 @@ Told = Callable[[str, str, str], None]
 """Told (door, place, reason) of what somebody should know."""
 
 log = logging.getLogger("watchkeeper.apiserver")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    timeout: urllib3.Timeout
+    query: Sequence[tuple[str, str]] = ()
+    body: JsonObject | None = None
+    accept: str = "application/json"
+    content_type: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        said = {"Accept": self.accept, "User-Agent": user_agent()}
+        return {**said, "Content-Type": self.content_type} if self.content_type else said
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
 class Connection:
@@ -65,7 +88,16 @@ class Connection:
             reraise=True,
         )
         timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
-        return tries(self._asked, "GET", path, query, None, {"Accept": accept}, timeout)
+        return tries(self._asked, _Request("GET", path, timeout, query, accept=accept))
+
+    def ready(self) -> bool:
+        """Does the server say that it has read all its CRDs, and whatever else it serves by? No word counts as yes."""
+        asked = _Request("GET", "/readyz", urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S))
+        with _faults(str(asked)):
+            response = self._sent(asked)
+            response.read()
+            response.release_conn()
+        return response.status < 500
 
     def write(
         self,
@@ -76,17 +108,16 @@ class Connection:
         content_type: str = "application/json",
         timeout_s: float = WRITE_TIMEOUT_S,
     ) -> JsonObject:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
-        return self._asked(method, path, query, body, headers, urllib3.Timeout(total=timeout_s))
+        timeout = urllib3.Timeout(total=timeout_s)
+        return self._asked(_Request(method, path, timeout, query, body, content_type=content_type))
 
     @contextmanager
     def stream(self, path: str, query: Sequence[tuple[str, str]], read_timeout_s: float) -> Iterator[Iterator[bytes]]:
         """The lines of an answer that goes on. Raises ClusterFault, then or while it is read."""
-        headers = {"Accept": "application/json"}
         asked = f"GET {path} (watch)"
         with _faults(asked):
             timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s)
-            response = self._sent("GET", path, query, None, headers, timeout)
+            response = self._sent(_Request("GET", path, timeout, query))
             try:
                 if response.status != 200:
                     raise fault_of(response.status, response.read(), response.headers, asked)
@@ -98,66 +129,45 @@ class Connection:
     def close(self) -> None:
         self._client.close()  # type: ignore[no-untyped-call]
 
-    def _asked(
-        self,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]],
-        body: JsonObject | None,
-        headers: dict[str, str],
-        timeout: urllib3.Timeout,
-    ) -> JsonObject:
-        asked = f"{method} {path}"
-        with _faults(asked):
-            response = self._sent(method, path, query, body, headers, timeout)
+    def _asked(self, request: _Request) -> JsonObject:
+        with _faults(str(request)):
+            response = self._sent(request)
             data = response.read()
             response.release_conn()
         if not 200 <= response.status < 300:
-            raise fault_of(response.status, data, response.headers, asked)
+            raise fault_of(response.status, data, response.headers, str(request))
         try:
-            found = json.loads(data)
+            found = parsed(data)
         except ValueError as error:
-            raise ClusterUnavailable(f"{asked}: the answer is no JSON: {error}") from error
+            raise ClusterUnavailable(f"{request}: the answer is no JSON: {error}") from error
         if not isinstance(found, dict):
-            raise ClusterUnavailable(f"{asked}: the answer is no object")
+            raise ClusterUnavailable(f"{request}: the answer is no object")
         return found
 
-    def _sent(
-        self,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]],
-        body: JsonObject | None,
-        headers: dict[str, str],
-        timeout: urllib3.Timeout,
-    ) -> urllib3.BaseHTTPResponse:
+    def _sent(self, request: _Request) -> urllib3.BaseHTTPResponse:
         generation, begun = self._generation, time.monotonic()
-        response = self._sent_once(method, path, query, body, headers, timeout, begun)
+        try:
+            response = self._sent_once(request, begun)
+        except urllib3.exceptions.SSLError as error:
+            if not _unknown_authority(error) or not self._renewed(generation):
+                raise
+            return self._sent_once(request, begun)  # nothing of it was sent: the server was not believed
         if response.status == Unauthorized.status and self._renewed(generation):
             response.close()
-            response = self._sent_once(method, path, query, body, headers, timeout, begun)
+            response = self._sent_once(request, begun)
         return response
 
-    def _sent_once(
-        self,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]],
-        body: JsonObject | None,
-        headers: dict[str, str],
-        timeout: urllib3.Timeout,
-        begun: float,
-    ) -> urllib3.BaseHTTPResponse:
-        api = self._client
-        sent = {**headers, "User-Agent": user_agent()}
-        api.update_params_for_auth(sent, [], ["BearerToken"], path, method, body)  # which may log in anew
-        url = api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+    def _sent_once(self, request: _Request, begun: float) -> urllib3.BaseHTTPResponse:
+        api, body = self._client, request.body
+        sent = request.headers
+        api.update_params_for_auth(sent, [], ["BearerToken"], request.path, request.method, body)  # may log in anew
+        url = api.configuration.host + request.path + (f"?{urlencode(request.query)}" if request.query else "")
         response: urllib3.BaseHTTPResponse = api.rest_client.pool_manager.request(
-            method,
+            request.method,
             url,
             body=None if body is None else json.dumps(body).encode(),
             headers=sent,
-            timeout=_left(timeout, time.monotonic() - begun, f"{method} {path}"),
+            timeout=_left(request.timeout, time.monotonic() - begun, str(request)),
             preload_content=False,
             retries=False,
             redirect=False,
@@ -176,7 +186,7 @@ class Connection:
                 log.warning("the credentials cannot be read again: %s", fault)
                 return False
             self._client, self._generation = fresh, generation + 1
-        log.info("the API server does not accept our credentials any more: read again")
+        log.info("the API server and we do not accept each other any more: the credentials are read again")
         return True
 
     def _compare_clocks(self, headers: Mapping[str, str]) -> None:
@@ -194,6 +204,10 @@ class Connection:
             self._skew_told_s = self.skew_s
         ahead = "ahead of" if self.skew_s > 0 else "behind"
         self._told("apiserver", "clock", f"this machine's clock is {abs(self.skew_s):.0f} s {ahead} the API server's")
+
+
+def _unknown_authority(error: urllib3.exceptions.SSLError) -> bool:
+    return any(isinstance(each, ssl.SSLCertVerificationError) for each in (*error.args, error.__cause__))
 
 
 def _left(timeout: urllib3.Timeout, gone_s: float, asked: str) -> urllib3.Timeout:

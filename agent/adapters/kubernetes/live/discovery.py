@@ -1,7 +1,8 @@
 """What the server serves: the path, the scope, the verbs and the subresources of each kind in each version.
 
 By aggregated discovery (Kubernetes 1.30 and newer): two requests, however many CRDs there are. Asked again when a kind
-is missing or a path has vanished, since CRDs come and go while we run.
+is missing or a path has vanished, since CRDs come and go while we run. A server that is not ready yet is not believed:
+it tells of no CRD before it has read them all.
 """
 
 import threading
@@ -12,9 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from agent.adapters.kubernetes.live.connection import Connection
-from agent.adapters.kubernetes.live.refusals import NotServed
 from agent.domain.cluster import ObjectRef
-from agent.ports import ClusterFault, Invalid, JsonObject
+from agent.ports import ClusterFault, ClusterUnavailable, Invalid, JsonObject, NotServed
 
 ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 ASK_AGAIN_S = 5.0  # a kind that is not served is asked for by many at once
@@ -72,6 +72,17 @@ class Catalogue:
     def of(self, ref: ObjectRef) -> Resource:
         return self.find(ref.api_version, ref.kind)
 
+    def kinds(self, group: str) -> dict[str, frozenset[str]]:
+        """What is served of a group, by version, as the server said last. Raises what asking it raises."""
+        if not self._served:
+            self._ask_again()
+        found: dict[str, set[str]] = {}
+        for api_version, kind in self._served:
+            named, _, version = api_version.rpartition("/")
+            if named == group:
+                found.setdefault(version, set()).add(kind)
+        return {version: frozenset(kinds) for version, kinds in found.items()}
+
     def doubt(self) -> None:
         """A path that was served answers 404 now: the next question is put to the server, not to memory."""
         with self._lock:
@@ -82,6 +93,8 @@ class Catalogue:
             now = self._clock_s()
             if self._asked_at is not None and now - self._asked_at < ASK_AGAIN_S:
                 return True  # another thread has just asked
+            if not self._connection.ready():
+                raise ClusterUnavailable("the API server is not ready: what it serves is not known yet")
             served: dict[tuple[str, str], Resource] = {}
             for path in ("/api", "/apis"):
                 document = self._connection.read(path, accept=ACCEPT)

@@ -44,3 +44,10 @@ class Pages:
     def _named(self, item: JsonObject) -> JsonObject:
         """The objects of a list do not say what they are."""
         return {"apiVersion": self._resource.api_version, "kind": self._resource.kind, **item}
+
+
+def newest(connection: Connection, resource: Resource) -> int:
+    """The version that the server is at now; 0 where it says none."""
+    page = connection.read(resource.collection(), [("limit", "1")])
+    version = str((page.get("metadata") or {}).get("resourceVersion") or "")
+    return int(version) if version.isdecimal() else 0

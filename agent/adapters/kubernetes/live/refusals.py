@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from agent.adapters.kubernetes.live.reading import parsed
 from agent.ports import (
     ClusterFault,
     ClusterUnavailable,
@@ -17,6 +18,7 @@ from agent.ports import (
     Gone,
     Invalid,
     NotFound,
+    NotServed,
     ServerError,
     TooManyRequests,
     Unauthorized,
@@ -40,9 +42,7 @@ _BY_STATUS: Mapping[int, type[ClusterFault]] = {
     504: ClusterUnavailable,
 }
 
-
-class NotServed(NotFound):
-    """Not the object is missing but the whole kind, in this version: a CRD that is not there, or not any more."""
+_NOT_A_WEBHOOKS_TO_SAY = (401, 404, 410)  # it chooses the code of its no freely: these would mean something else
 
 
 def fault_of(status: int, body: bytes, headers: Mapping[str, str], asked: str) -> ClusterFault:
@@ -51,6 +51,7 @@ def fault_of(status: int, body: bytes, headers: Mapping[str, str], asked: str) -
     message = f"{asked}: {_message(said, body) or f'status {status}'}"
     causes = _causes(said)
     fault: ClusterFault
+    status = 403 if status in _NOT_A_WEBHOOKS_TO_SAY and _denied(said) else status
     if status == 409 and any(cause.get("reason") == "FieldManagerConflict" for cause in causes):
         fault = FieldConflict(message, {str(each.get("field")): str(each.get("message")) for each in causes})
     elif status == 422 and any(cause.get("field") == "metadata.uid" for cause in causes):
@@ -74,7 +75,7 @@ def fault_in(status: Mapping[str, Any], asked: str) -> ClusterFault:
 
 def _status(body: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(body)
+        found = parsed(body)
     except ValueError:
         return {}
     return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
@@ -84,6 +85,11 @@ def _message(said: Mapping[str, Any], body: bytes) -> str:
     text = str(said.get("message") or "") or body.decode(errors="replace")
     short = " ".join(text.split())
     return short if len(short) <= MESSAGE_CHARS else f"{short[:MESSAGE_CHARS]}…"
+
+
+def _denied(said: Mapping[str, Any]) -> bool:
+    text = str(said.get("message") or "")
+    return text.startswith('admission webhook "') and " denied the request" in text
 
 
 def _causes(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:

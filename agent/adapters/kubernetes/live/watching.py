@@ -1,12 +1,12 @@
 """One watch of one kind, until the server ends it: its lines as events, bookmarks among them."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from agent.adapters.kubernetes.live.connection import Connection
 from agent.adapters.kubernetes.live.discovery import Resource
+from agent.adapters.kubernetes.live.reading import parsed
 from agent.adapters.kubernetes.live.refusals import fault_in
 from agent.ports import ClusterUnavailable, WatchEvent
 
@@ -27,7 +27,7 @@ def watched(
 
 def _event(line: bytes, path: str) -> WatchEvent:
     try:
-        told: Any = json.loads(line)
+        told: Any = parsed(line)
         kind, found = str(told["type"]), told["object"]
     except (ValueError, TypeError, KeyError) as error:
         raise ClusterUnavailable(f"watch of {path}: a line that is no event: {line[:100]!r}") from error
