@@ -1,6 +1,7 @@
 """All playbooks of a folder: `<name>/playbook.yaml` each. One that cannot be read stops start-up, by file and field."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from agent.ports import PlaybookMatch, Remedy
 
 FILE_NAME = "playbook.yaml"
 FILE_LIMIT_BYTES = 256 * 1024  # a playbook is a page; this bounds what a parser is given
+PLAYBOOKS_KNOWN = 256  # the shipped ones five times over; each is a page of text
 
 N = TypeVar("N", bound=Noun)
 
@@ -59,19 +61,34 @@ def load_playbooks(*folders: Path) -> PlaybookLibrary:
 
 
 def load_playbook(file: Path) -> Playbook:
-    return compile_playbook(read_form(file, PlaybookForm), str(file))
+    return _compiled(file, _read(file))
+
+
+@lru_cache(maxsize=PLAYBOOKS_KNOWN)
+def _compiled(file: Path, text: str) -> Playbook:
+    """Of the text alone: `evaluate` begins an agent for each scenario, and most of that was reading these again."""
+    return compile_playbook(_form(file, text, PlaybookForm), str(file))
 
 
 def read_form(file: Path, form: type[N]) -> N:
     """One YAML document as `form`. Raises PlaybookError that names file and field."""
+    return _form(file, _read(file), form)
+
+
+def _read(file: Path) -> str:
     try:
         if file.stat().st_size > FILE_LIMIT_BYTES:
             raise PlaybookError(f"{file}: larger than {FILE_LIMIT_BYTES} bytes")
-        return form.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise PlaybookError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise PlaybookError(f"{file}: is not UTF-8 at byte {error.start}") from error
+
+
+def _form(file: Path, text: str, form: type[N]) -> N:
+    try:
+        return form.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise PlaybookError(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:

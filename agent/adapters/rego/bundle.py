@@ -8,7 +8,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import regorus
@@ -25,6 +27,7 @@ from agent.domain.base import digest_of
 ENTRYPOINT_FILE = "main.rego"
 GUARDRAILS = "guardrails"
 ROOT_PACKAGE = "watchkeeper"
+BUNDLES_KNOWN = 4  # in force, on the disk, and two that somebody compares; a bundle is 140 kB of text
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,9 @@ def add_policy(engine: Any, name: str, text: str) -> None:
         raise BundleRefused(engine_words(fault)) from fault
 
 
-def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
-    """What each policy can say, once each is found fit."""
+@lru_cache(maxsize=BUNDLES_KNOWN)
+def _reasons(policies: tuple[tuple[str, str], ...]) -> Mapping[str, ReasonText]:
+    """What each policy can say, once each is found fit. Of the texts alone, so the same texts are not read again."""
     trees = {name: syntax_tree(name, text) for name, text in policies}
     own: dict[str, set[str]] = {}
     for name, tree in trees.items():
@@ -91,7 +95,7 @@ def _reasons(policies: tuple[tuple[str, str], ...]) -> dict[str, ReasonText]:
             if found.code in reasons:
                 raise BundleRefused(f"{found.place}: {found.code} is given at {reasons[found.code].place} already")
             reasons[found.code] = found
-    return reasons
+    return MappingProxyType(reasons)
 
 
 def syntax_tree(name: str, text: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ would be no limit. What the schema names but the policies cannot enforce yet is 
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,6 +24,7 @@ from agent.resources import bundled
 
 SCHEMA = "data.schema.json"
 HISTORY_D = 7  # of what was done; `agent.look` reads no further back
+SCHEMAS_KNOWN = 4  # of the bundle in force, the one on the disk, and two that somebody compares
 OVERLAY = "the settings' policy data"
 REQUIRED = (
     *("autonomy.default", "earned.granted_by", "attempts", "cooldown.default", "cost.ask_first", "freshness.evidence"),
@@ -121,10 +123,16 @@ def _validator(source: Source) -> jsonschema.Draft202012Validator:
             raise BundleRefused(f"{name}: {_slug(name)} has its form in {SCHEMA} already")
         forms[_slug(name)] = _json(name, given[name])
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
+        _check_schema(json.dumps(schema))
     except jsonschema.SchemaError as error:
         raise BundleRefused(f"{SCHEMA}: {error.json_path}: {error.message}") from error
     return jsonschema.Draft202012Validator(schema)
+
+
+@lru_cache(maxsize=SCHEMAS_KNOWN)
+def _check_schema(text: str) -> None:
+    """Raises jsonschema.SchemaError. It takes three times as long as the limits, so what was found fit is known."""
+    jsonschema.Draft202012Validator.check_schema(json.loads(text))
 
 
 def _slug(name: str) -> str:

@@ -68,13 +68,14 @@ def refuse_unfit(name: str, ast: Tree, own: Set[str]) -> None:
 
 def _with(tree: Any) -> Iterator[Tree]:
     """Every `with`: it can put another function in the place of one on the list."""
-    if isinstance(tree, Mapping):
-        yield from tree.get("with_mods") or ()
-        for branch in tree.values():
-            yield from _with(branch)
-    elif isinstance(tree, list):
-        for branch in tree:
-            yield from _with(branch)
+    waiting = [tree]
+    while waiting:
+        branch = waiting.pop()
+        if isinstance(branch, dict):
+            yield from branch.get("with_mods") or ()
+            waiting.extend(reversed(branch.values()))
+        elif isinstance(branch, list):
+            waiting.extend(reversed(branch))
 
 
 def _refuse_head(name: str, spec: Tree, own: Set[str]) -> None:
@@ -134,12 +135,16 @@ def _ref(rule: Tree) -> Tree:
 
 
 def _nodes(tree: Any) -> Iterator[tuple[str, Tree]]:
-    """Every (kind, node) of a syntax tree, from the top."""
-    if isinstance(tree, Mapping):
-        for kind, branch in tree.items():
-            if isinstance(branch, Mapping) and "span" in branch:
+    """Every (kind, node) of a syntax tree, from the top.
+
+    By a stack: where generators nest as deep as the tree, each node is handed up through all of them.
+    """
+    waiting: list[tuple[str, Any]] = [("", tree)]
+    while waiting:
+        kind, branch = waiting.pop()
+        if isinstance(branch, dict):
+            if kind and "span" in branch:
                 yield kind, branch
-            yield from _nodes(branch)
-    elif isinstance(tree, list):
-        for branch in tree:
-            yield from _nodes(branch)
+            waiting.extend(reversed(branch.items()))
+        elif isinstance(branch, list):
+            waiting.extend(("", each) for each in reversed(branch))
