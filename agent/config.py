@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     prometheus_token_file: Path | None = None
     leader_election: bool = True  # of the live world: one agent acts at a time
     lease: str = Field(default="watchkeeper/watchkeeper", pattern=r"^[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}$")
+    kueue_configuration: str = Field(  # the ConfigMap that its manager reads
+        default="kueue-system/kueue-manager-config", pattern=r"^[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253}$"
+    )
+    admission_check: bool = True  # of the live world: whether AdmissionChecks with our controller's name are answered
     repair: RepairSettings | None = None  # the site's own repair system, as custom resources
     identities: tuple[Person, ...] = ()
     slack: SlackSettings | None = None  # a door and a place to be told

@@ -157,11 +157,22 @@ def _proposal(remedy: Remedy, diagnosis: Diagnosis, look: Look, round_number: in
     made = build_proposal(action, look.incident, round_number, wish, look.view, seen_now)
     if isinstance(made, Refusal):
         return made
+    unheeded = _unheeded(made, ports)
+    if unheeded is not None:
+        return unheeded
     told = _predicted(remedy, made, look.view, ports.forecaster)
     prediction = _with_requests(told, look, ports.metrics) if told else None
     foretold_too = made.model_copy(update={"prediction": prediction, "edited_by": remedy.edited_by})
     stakes = at_stake(foretold_too, look.view, look.now, lambda ref: tenant_of(ref, ports.tenants))
     return foretold_too.model_copy(update={"at_stake": stakes})
+
+
+def _unheeded(made: Proposal, ports: Ports) -> Refusal | None:
+    """A lever that nobody would act on is not pulled. What takes something back may be written all the same."""
+    why = next((why for step in made.steps if (why := ports.unheeded(step.target))), "") if made.undoes is None else ""
+    remedy = "mend it, then the incident is looked at anew; `watchkeeper doctor` says more"
+    said = f"{made.action} would do nothing: {why}"
+    return Refusal(code="precondition.unheeded", message=said, remedy=remedy) if why else None
 
 
 def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Forecaster) -> Prediction | None:

@@ -53,17 +53,24 @@ class Autoscaler:
         }
         body: Body = {"metadata": remember(proposal, before), "spec": self._limits(max_replicas, target)}
         old = (self.max_replicas if max_replicas is not None else None, self.target_utilisation if target else None)
-        undo: Body = {"metadata": forget(), "spec": self._limits(*old)}
-        return Step(verb=Verb.PATCH, target=self.ref, body=body, uid=uid_of(self.manifest), undo=undo)
+        seen: Body = {"spec": self._limits(*old)}
+        undo: Body = {"metadata": forget(), **seen}
+        return Step(verb=Verb.PATCH, target=self.ref, body=body, uid=uid_of(self.manifest), seen=seen, undo=undo)
 
     def restore(self, max_replicas: int | None, target: int | None) -> Step:
         body: Body = {"metadata": forget(), "spec": self._limits(max_replicas, target)}
-        return Step(verb=Verb.PATCH, target=self.ref, body=body, uid=uid_of(self.manifest))
+        now = (self.max_replicas if max_replicas is not None else None, self.target_utilisation if target else None)
+        seen: Body = {"spec": self._limits(*now)}
+        return Step(verb=Verb.PATCH, target=self.ref, body=body, uid=uid_of(self.manifest), seen=seen)
 
     def shows(self, body: Mapping[str, Any]) -> bool:
         """Does its spec say what a step wanted it to say?"""
         spec = spec_of(self.manifest)
         return all(spec.get(key) == value for key, value in body["spec"].items())
+
+    def now(self) -> dict[str, object]:
+        """By the names of scale_workload's parameters."""
+        return {"max_replicas": self.max_replicas, "target_utilisation": self.target_utilisation}
 
     def rests_on(self) -> dict[str, object]:
         limits = {"min": self.min_replicas, "max": self.max_replicas, "utilisation": self.target_utilisation}

@@ -90,7 +90,9 @@ class Action(Protocol[P]):
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success: ...
 
-    def inverse(self, target: ObjectRef, params: P, view: ClusterView, undoes: str) -> tuple[Step, ...] | None:
+    def inverse(
+        self, target: ObjectRef, params: P, view: ClusterView, undoes: str
+    ) -> tuple[Step, ...] | Refusal | None:
         """Steps that restore what was before `undoes` (a proposal), from the marks on the object. None: no way back."""
         ...
 
@@ -110,7 +112,9 @@ class Plain(Generic[P]):
     def notice_s(self, params: P) -> int:
         return 0
 
-    def inverse(self, target: ObjectRef, params: P, view: ClusterView, undoes: str) -> tuple[Step, ...] | None:
+    def inverse(
+        self, target: ObjectRef, params: P, view: ClusterView, undoes: str
+    ) -> tuple[Step, ...] | Refusal | None:
         return None
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from agent.actions.base import NoParameters, Repairs, Success
+from agent.actions.levers import if_heeded
 from agent.actions.switching import Switching, members
 from agent.domain.cluster import ClusterView, GangState, ObjectRef
 from agent.domain.proposal import Proposal
@@ -28,11 +29,13 @@ class DeactivateWorkload(Switching):
         if left:
             return Success(None, f"{len(left)} pods of {proposal.target} have not stopped yet")
         out = gang.state is GangState.SUSPENDED
-        return Success(out or None, f"{proposal.target} is {'out of its queue' if out else gang.state}")
+        told = Success(out or None, f"{proposal.target} is {'out of its queue' if out else gang.state}")
+        return if_heeded(told, proposal.target, view)
 
 
 def let_in(proposal: Proposal, view: ClusterView) -> Success:
     """Running whole, or waiting whole for its turn: both are as it should be."""
     gang = find_gang(view, proposal.target)
     whole = gang is None or gang.state in (GangState.RUNNING, GangState.QUEUED, GangState.FINISHED)
-    return Success(whole or None, f"{proposal.target} is {gang.state if gang else 'gone'}")
+    told = Success(whole or None, f"{proposal.target} is {gang.state if gang else 'gone'}")
+    return told if gang is None or gang.state is not GangState.QUEUED else if_heeded(told, gang.ref, view)

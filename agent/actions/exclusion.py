@@ -15,7 +15,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Merge patches: the change and the way back."""
+    """Merge patches: the change and the way back, which is what was there."""
 
     body: JsonObject
     undo: JsonObject

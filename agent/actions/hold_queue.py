@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from agent.actions.base import ACTOR, Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
+from agent.actions.levers import if_heeded
 from agent.actions.queue_switch import (
     HELD_BY,
     HOLD_INCIDENT,
@@ -73,11 +74,13 @@ class HoldQueue(Plain[HoldParameters]):
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         policy = stop_policy(raw_object(view, proposal.target))
         if proposal.undoes is not None:
-            return Success(policy == OPEN or None, f"the stop policy of {proposal.target} is {policy}")
+            opened = Success(policy == OPEN or None, f"the stop policy of {proposal.target} is {policy}")
+            return if_heeded(opened, proposal.target, view)
         params = HoldParameters.model_validate(proposal.parameters)
         running = running_in(view, proposal.target) if params.drain else ()
         done = policy == held(params) and not running
-        return Success(done or None, f"the stop policy of {proposal.target} is {policy}; {len(running)} gangs to stop")
+        said = f"the stop policy of {proposal.target} is {policy}; {len(running)} gangs to stop"
+        return if_heeded(Success(done or None, said), proposal.target, view)
 
     def inverse(
         self, target: ObjectRef, params: HoldParameters, view: ClusterView, undoes: str

@@ -6,7 +6,9 @@ Which gang, and when, is for `requeue_gang`.
 from collections.abc import Mapping
 from typing import Any
 
-from agent.domain.cluster import Gang, ObjectRef
+from agent.actions.base import Success
+from agent.domain.cluster import ClusterView, Gang, ObjectRef
+from agent.evidence.heeded import unseen
 
 # The field of the spec that holds a gang back, and its value while it may run.
 _LEVERS: dict[tuple[str, str], tuple[str, bool]] = {
@@ -42,3 +44,9 @@ def driver_of(manifest: Mapping[str, Any]) -> str | None:
         return None
     owners = manifest.get("metadata", {}).get("ownerReferences") or ()
     return next((f"{owner['kind']}/{owner.get('name')}" for owner in owners if owner.get("kind") in _DRIVERS), None)
+
+
+def if_heeded(told: Success, target: ObjectRef, view: ClusterView) -> Success:
+    """A success only once the queue's controller has seen what was written: else nothing has come of it yet."""
+    waits = unseen(view, target) if told.done else ""
+    return Success(None, f"{told.statement}, and {waits}") if waits else told

@@ -19,7 +19,7 @@ from agent.actions.base import (
     wrong_kind,
 )
 from agent.actions.exclusion import HOSTNAME, exclusion
-from agent.actions.levers import driver_of, evicted, lever, lever_of
+from agent.actions.levers import driver_of, evicted, if_heeded, lever, lever_of
 from agent.actions.rights import EVICTING, LEVERS, TEMPLATES
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
@@ -112,7 +112,7 @@ class RequeueGang(Plain[RequeueParameters]):
             return Success(True, f"{gang.ref} runs whole again")
         if gang.state is not GangState.QUEUED:
             return Success(None, f"{gang.ref} is {gang.state}")
-        return Success(True, f"{gang.ref} waits whole in its queue")
+        return if_heeded(Success(True, f"{gang.ref} waits whole in its queue"), gang.ref, view)
 
 
 def _lever_refusal(gang: Gang, params: RequeueParameters, view: ClusterView) -> Refusal | None:
@@ -196,7 +196,13 @@ def _exclusion_step(gang: Gang, params: RequeueParameters, view: ClusterView, wa
     if change is None:
         return None
     return Step(
-        verb=Verb.PATCH, target=template, body=change.body, uid=_uid(view, template), undo=change.undo, wait_for=wait
+        verb=Verb.PATCH,
+        target=template,
+        body=change.body,
+        uid=_uid(view, template),
+        seen=change.undo,
+        undo=change.undo,
+        wait_for=wait,
     )
 
 

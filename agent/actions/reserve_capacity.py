@@ -141,14 +141,19 @@ def _let_in(gang: Gang, view: ClusterView) -> Iterator[Step]:
     """Its pods that exist already may be given tolerations, and its template where pods are still to be made of it."""
     toleration = {"key": RESERVED_TAINT, "operator": "Equal", "value": gang.uid, "effect": "NoSchedule"}
     for pod in _waiting_pods(gang, view):
-        body = {"spec": {"tolerations": _with(spec_of(raw_object(view, pod.ref)).get("tolerations"), toleration)}}
+        before = spec_of(raw_object(view, pod.ref)).get("tolerations")
+        body = {"spec": {"tolerations": _with(before, toleration)}}
+        seen: dict[str, object] = {"spec": {"tolerations": list(before or [])}}
         # A toleration can never be taken from a pod again; for nodes that nobody holds it means nothing.
-        yield Step(verb=Verb.PATCH, target=pod.ref, body=body, uid=pod.uid or None, undo=body)
+        yield Step(verb=Verb.PATCH, target=pod.ref, body=body, uid=pod.uid or None, seen=seen, undo=body)
     template = _template(gang)
     manifest = raw_object(view, template)
     change = changed_templates(template.kind, manifest, "tolerations", lambda before: _with(before, toleration))
     if change is not None and change.body != change.undo and _can_change(gang, view):
-        yield Step(verb=Verb.PATCH, target=template, body=change.body, uid=uid_of(manifest), undo=change.undo)
+        before_it = change.undo
+        yield Step(
+            verb=Verb.PATCH, target=template, body=change.body, uid=uid_of(manifest), seen=before_it, undo=before_it
+        )
 
 
 def _with(before: list[Any] | None, toleration: dict[str, str]) -> list[Any]:
@@ -160,10 +165,12 @@ def _held(node: Node, taint: dict[str, str], marks: dict[str, str]) -> Step:
     before = [dict(each) for each in node.taints]
     body: dict[str, object] = {"metadata": {"annotations": marks}, "spec": {"taints": [*before, taint]}}
     undo: dict[str, object] = {"metadata": {"annotations": UNMARKED}, "spec": {"taints": before}}
-    return Step(verb=Verb.PATCH, target=node.ref, body=body, uid=node.uid or None, undo=undo)
+    seen: dict[str, object] = {"spec": {"taints": before}}
+    return Step(verb=Verb.PATCH, target=node.ref, body=body, uid=node.uid or None, seen=seen, undo=undo)
 
 
 def _let_go(node: Node) -> Step:
     kept = [dict(each) for each in node.taints if each.get("key") != RESERVED_TAINT]
     body: dict[str, object] = {"metadata": {"annotations": UNMARKED}, "spec": {"taints": kept}}
-    return Step(verb=Verb.PATCH, target=node.ref, body=body, uid=node.uid or None)
+    seen: dict[str, object] = {"spec": {"taints": [dict(each) for each in node.taints]}}
+    return Step(verb=Verb.PATCH, target=node.ref, body=body, uid=node.uid or None, seen=seen)

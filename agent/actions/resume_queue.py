@@ -4,6 +4,7 @@ from datetime import datetime
 
 from agent.actions.base import ACTOR, Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.hold_queue import release_body
+from agent.actions.levers import if_heeded
 from agent.actions.queue_switch import HELD_BY, OPEN, UNHELD, is_queue, stop_policy
 from agent.actions.rights import KUEUE, QUEUES, patching
 from agent.actions.written import annotations_of, uid_of
@@ -53,4 +54,5 @@ class ResumeQueue(Plain[ResumeParameters]):
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         policy = stop_policy(raw_object(view, proposal.target))
-        return Success(policy == OPEN or None, f"the stop policy of {proposal.target} is {policy}")
+        opened = Success(policy == OPEN or None, f"the stop policy of {proposal.target} is {policy}")
+        return if_heeded(opened, proposal.target, view)

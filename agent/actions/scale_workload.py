@@ -12,7 +12,16 @@ from pydantic import Field, ValidationError, model_validator
 from agent.actions.autoscaling import Autoscaler, autoscaler_of
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
 from agent.actions.rights import APPS, patching, scaling
-from agent.actions.written import Manifest, driven_by_another, forget, remember, remembered, spec_of, uid_of
+from agent.actions.written import (
+    Manifest,
+    changed_since,
+    driven_by_another,
+    forget,
+    remember,
+    remembered,
+    spec_of,
+    uid_of,
+)
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
@@ -80,6 +89,7 @@ class ScaleWorkload(Plain[ScaleParameters]):
                 target=target,
                 body={"replicas": params.replicas},
                 uid=uid,
+                seen={"replicas": before},
                 undo={"replicas": before},
             ),
         )
@@ -110,16 +120,21 @@ class ScaleWorkload(Plain[ScaleParameters]):
 
     def inverse(
         self, target: ObjectRef, params: ScaleParameters, view: ClusterView, undoes: str
-    ) -> tuple[Step, ...] | None:
+    ) -> tuple[Step, ...] | Refusal | None:
         autoscaler = autoscaler_of(target, view)
         manifest = autoscaler.manifest if autoscaler else raw_object(view, target)
         before = _before(manifest, undoes)
         if before is None:
             return None
+        now = autoscaler.now() if autoscaler else {"replicas": replicas_of(manifest)}
+        moved = changed_since(autoscaler.ref if autoscaler else target, params.model_dump(exclude_none=True), now)
+        if moved is not None:
+            return moved
         if autoscaler is not None:
             return (autoscaler.restore(before.max_replicas, before.target_utilisation),)
+        set_to = {"replicas": params.replicas}
         return (
-            Step(verb=Verb.SCALE, target=target, body={"replicas": before.replicas}, uid=uid_of(manifest)),
+            Step(verb=Verb.SCALE, target=target, body={"replicas": before.replicas}, uid=uid_of(manifest), seen=set_to),
             Step(verb=Verb.PATCH, target=target, body={"metadata": forget()}, uid=uid_of(manifest)),
         )
 

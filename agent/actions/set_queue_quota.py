@@ -9,10 +9,21 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from agent.actions.base import Occasion, Plain, Repairs, Success, refused, unknown_target as unknown, wrong_kind
+from agent.actions.levers import if_heeded
 from agent.actions.queue_switch import is_queue
 from agent.actions.quotas import AMOUNTS, cohort, entry, field, list_of, quotas
 from agent.actions.rights import QUEUES
-from agent.actions.written import Manifest, forget, managed_by, remember, remembered, spec_of, uid_of, version_of
+from agent.actions.written import (
+    Manifest,
+    changed_since,
+    forget,
+    managed_by,
+    remember,
+    remembered,
+    spec_of,
+    uid_of,
+    version_of,
+)
 from agent.domain.base import Noun
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
@@ -79,8 +90,9 @@ class SetQueueQuota(Plain[QuotaParameters]):
             "spec": quotas(manifest, target, params.place, params.given()),
         }
         undo = {"metadata": forget(), "spec": quotas(manifest, target, params.place, before)}
+        seen: dict[str, object] = {"spec": quotas(manifest, target, params.place, {})}
         uid, version = uid_of(manifest), version_of(manifest)
-        return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid, version=version, undo=undo),)
+        return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid, version=version, seen=seen, undo=undo),)
 
     def blast_radius(self, target: ObjectRef, params: QuotaParameters, view: ClusterView) -> BlastRadius:
         return BlastRadius()
@@ -93,15 +105,20 @@ class SetQueueQuota(Plain[QuotaParameters]):
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         spec, wanted = spec_of(raw_object(view, proposal.target)), proposal.steps[0].body["spec"]
         shown = isinstance(wanted, dict) and all(spec.get(key) == value for key, value in wanted.items())
-        return Success(shown or None, f"{proposal.target} has {'the new' if shown else 'another'} quota")
+        told = Success(shown or None, f"{proposal.target} has {'the new' if shown else 'another'} quota")
+        return if_heeded(told, proposal.target, view)
 
     def inverse(
         self, target: ObjectRef, params: QuotaParameters, view: ClusterView, undoes: str
-    ) -> tuple[Step, ...] | None:
+    ) -> tuple[Step, ...] | Refusal | None:
         manifest = raw_object(view, target)
-        before = _noted(remembered(manifest, undoes), params)
-        if before is None or entry(spec_of(manifest), target, params.place) is None:
+        before, there = _noted(remembered(manifest, undoes), params), entry(spec_of(manifest), target, params.place)
+        if before is None or there is None:
             return None
+        now = {name: _whole(there.get(field(target, name))) for name in params.given()}
+        moved = changed_since(target, params.given(), now)
+        if moved is not None:
+            return moved
         body = {"metadata": forget(), "spec": quotas(manifest, target, params.place, before)}
         uid, version = uid_of(manifest), version_of(manifest)
         return (Step(verb=Verb.PATCH, target=target, body=body, uid=uid, version=version),)

@@ -64,6 +64,15 @@ def version_of(manifest: Manifest) -> str | None:
     return str(version) if version else None
 
 
+def changed_since(target: ObjectRef, wrote: Mapping[str, Any], now: Mapping[str, Any]) -> Refusal | None:
+    """What an action wrote is only taken back while it stands: what another wrote since is another's decision."""
+    for name, value in sorted(wrote.items()):
+        if now.get(name) != value:
+            told = f"{name} of {target} is {now.get(name)} by now, not {value} as it was set"
+            return refused("precondition.changed_since", told, "ask who changed it; nothing is taken back")
+    return None
+
+
 def driven_by_another(target: ObjectRef, view: ClusterView) -> Refusal | None:
     """What something else keeps as it wants it: a controller above it, or the queue that its gang waits in."""
     owners = raw_object(view, target).get("metadata", {}).get("ownerReferences") or ()

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from agent.actions.exclusion import exclusion
+from agent.actions.rebased import rebased
 from agent.domain.cluster import ObjectRef
-from agent.ports import Cluster, Conflict, Invalid, NotFound, TooManyRequests, WatchEvent
+from agent.ports import Changed, Cluster, Conflict, Invalid, NotFound, TooManyRequests, WatchEvent
 
 Json = dict[str, Any]
 
@@ -206,6 +208,42 @@ def test_who_wrote_is_remembered(cluster: Cluster, web: ObjectRef) -> None:
 def test_scale(cluster: Cluster, web: ObjectRef) -> None:
     assert cluster.scale(web, 5)["spec"]["replicas"] == 5
     assert cluster.get(web)["spec"]["replicas"] == 5
+
+
+def test_a_scale_goes_from_the_number_that_was_seen(cluster: Cluster, web: ObjectRef) -> None:
+    for dry_run in (True, False):
+        with pytest.raises(Changed):
+            cluster.scale(web, 5, seen=3, dry_run=dry_run)
+    assert cluster.get(web)["spec"]["replicas"] == 2
+    cluster.scale(web, 5, seen=2)
+    assert cluster.get(web)["spec"]["replicas"] == 5
+
+
+def test_a_change_is_carried_over_to_what_others_wrote_since(cluster: Cluster, namespace: str) -> None:
+    """As a step writes lists: onto the object as it is read, for just that version of it."""
+    cluster.create(_job(namespace, suspend=True))
+    job = _ref("batch/v1", "Job", namespace, "j")
+    looked_at = cluster.get(job)
+    change = exclusion("Job", looked_at, ["n1"])
+    assert change is not None
+    cluster.patch(job, {"spec": {"template": {"spec": {"nodeSelector": {"zone": "a"}}}}})  # somebody else
+    for seen, wanted, kept_off in ((change.undo, change.body, True), (change.body, change.undo, False)):
+        now = cluster.get(job)
+        version = {"metadata": {"resourceVersion": now["metadata"]["resourceVersion"]}}
+        with pytest.raises(Conflict):
+            cluster.patch(job, {**rebased(now, seen, wanted), "metadata": looked_at_in(looked_at)})
+        cluster.patch(job, {**rebased(now, seen, wanted), **version})
+        spec = cluster.get(job)["spec"]["template"]["spec"]
+        assert spec["nodeSelector"] == {"zone": "a"} and ("NotIn" in str(spec.get("affinity"))) is kept_off
+    theirs = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+        {"weight": 1, "preference": {"matchExpressions": [{"key": "zone", "operator": "Exists"}]}}]}}  # fmt: skip
+    cluster.patch(job, {"spec": {"template": {"spec": {"affinity": theirs}}}})
+    with pytest.raises(Changed, match="affinity"):
+        rebased(cluster.get(job), change.undo, change.body)
+
+
+def looked_at_in(manifest: Json) -> Json:
+    return {"resourceVersion": manifest["metadata"]["resourceVersion"]}
 
 
 def test_what_has_no_replicas_cannot_be_scaled(cluster: Cluster, pod: ObjectRef) -> None:

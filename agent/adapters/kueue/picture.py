@@ -96,7 +96,7 @@ def _keep_what_can_be(found: Picture, ref: ObjectRef, root: Fields, why: str) ->
 
 
 def _cohort(found: Picture, root: Fields, rules: KueueRules) -> None:
-    made = cohort(root)
+    made = cohort(root, rules)
     found.cohorts[made.name] = made
 
 

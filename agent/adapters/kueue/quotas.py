@@ -30,12 +30,12 @@ def cluster_queue(root: Fields, rules: KueueRules = KINDLY) -> Queue:
     checks = checks_of(spec)
     return Queue(
         name=CLUSTER_QUEUE + root.within("metadata").required_text("name"),
-        quotas=quotas(spec),
+        quotas=_charged(spec, rules),
         cohort=spec.text("cohortName") or None,
         strategy=word(spec, "queueingStrategy", Strategy, Strategy.BEST_EFFORT_FIFO),
         stop_policy=word(spec, "stopPolicy", StopPolicy, StopPolicy.NONE),
         undeclared=rules.undeclared,
-        overlooked=rules.ignored_prefixes,
+        overlooked=rules.uncharged,
         preemption=_preemption(spec.within("preemption")),
         fungibility=_fungibility(spec.within("flavorFungibility")),
         weight=_weight(spec),
@@ -44,12 +44,12 @@ def cluster_queue(root: Fields, rules: KueueRules = KINDLY) -> Queue:
     )
 
 
-def cohort(root: Fields) -> Cohort:
+def cohort(root: Fields, rules: KueueRules = KINDLY) -> Cohort:
     spec = root.within("spec")
     return Cohort(
         name=root.within("metadata").required_text("name"),
         parent=spec.text("parentName") or None,
-        quotas=quotas(spec),
+        quotas=_charged(spec, rules),
         weight=_weight(spec),
     )
 
@@ -72,6 +72,11 @@ def quotas(spec: Fields) -> tuple[Quota, ...]:
     flavors = [flavor for group in spec.objects("resourceGroups") for flavor in group.objects("flavors")]
     named = [(each.required_text("name"), each.objects("resources")) for each in flavors]
     return tuple(_quota(name, resource) for name, resources in named for resource in resources)
+
+
+def _charged(spec: Fields, rules: KueueRules) -> tuple[Quota, ...]:
+    """A quota of what nobody is charged is one that nobody uses."""
+    return tuple(each for each in quotas(spec) if not each.resource.startswith(rules.uncharged))
 
 
 def _quota(flavor: str, at: Fields) -> Quota:

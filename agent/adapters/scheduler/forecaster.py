@@ -55,7 +55,7 @@ class _Asked:
     ends: Mapping[str, float]  # when gangs that run must end
 
 
-def _kindly() -> KueueRules:
+def scenarios_kueue() -> KueueRules:
     return KINDLY
 
 
@@ -67,7 +67,7 @@ class SchedulerForecaster:
     def __init__(
         self,
         reservations: Reservations | None = None,
-        kueue: Callable[[], KueueRules] = _kindly,
+        kueue: Callable[[], KueueRules] = scenarios_kueue,
         odd: Callable[[ObjectRef, str], None] = _to_nobody,
     ) -> None:
         """`reservations`: as the queues of our own hold starts; None: they hold none. `kueue`: how Kueue is set up.

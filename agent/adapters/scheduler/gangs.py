@@ -52,7 +52,8 @@ def gang_of(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
     pod_sets = []
     for each in parts_of(view, gang):
         part = replace(each, count=max(0, each.count - done.get(each.name, 0)))
-        pod_sets.append(_pod_set(part, asked.get(each.name)))
+        pod_set = _pod_set(part, asked.get(each.name))
+        pod_sets.append(replace(pod_set, requests=queues.rules.charged(pod_set.requests)) if root else pod_set)
     return replace(
         plain_gang_of(view, gang, queues),
         pod_sets=tuple(pod_sets),

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.adapters.kueue.rules import KINDLY, KueueRules
-from agent.adapters.scheduler.amounts import asked_for
+from agent.adapters.scheduler.amounts import UNCOUNTED, asked_for
 from agent.adapters.scheduler.gangs import flavor_labels, gang_of, plain_gang_of, pod_name, pod_set_of, seconds
 from agent.adapters.scheduler.queues import Queues, queues_of
 from agent.adapters.scheduler.shapes import node_of, priority, shape_of
 from agent.adapters.scheduler.states import state_of
 from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState, ObjectRef, Pod
 from scheduler_core.errors import SchedulerError
-from scheduler_core.model import Gang, Pod as CorePod, PodShape
+from scheduler_core.model import Gang, Node as CoreNode, Pod as CorePod, PodShape
 from scheduler_core.snapshot import Snapshot
 
 _MALFORMED = (ValueError, TypeError, AttributeError)  # what a reader of strangers' JSON raises
@@ -47,7 +47,7 @@ def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
             except _MALFORMED as wrong:
                 left_out[ref] = str(wrong)
     snapshot = Snapshot(
-        nodes=[node_of(node) for _, node in sorted(view.nodes.items())],
+        nodes=[_with_made_up(node_of(node), queues) for _, node in sorted(view.nodes.items())],
         topologies=queues.topologies,
         flavors=queues.flavors,
         cohorts=queues.cohorts,
@@ -58,6 +58,12 @@ def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
         _restore(snapshot, view, view.gangs[ref], core, queues)
     left_out |= _add_pods(snapshot, view, gangs, queues)
     return Mapped(snapshot, queues, left_out)
+
+
+def _with_made_up(node: CoreNode, queues: Queues) -> CoreNode:
+    """What only quotas know is never what a node lacks."""
+    made_up = dict.fromkeys(sorted(queues.rules.made_up), UNCOUNTED)
+    return replace(node, allocatable={**node.allocatable, **made_up}) if made_up else node
 
 
 def _gang(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:

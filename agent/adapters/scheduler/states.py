@@ -18,6 +18,7 @@ from scheduler_core.desk import LOSES_ITS_PLACE
 from scheduler_core.model import Gang
 from scheduler_core.state import Admission, CheckState, DomainCount, Eviction, GangState
 
+NOT_READY_IN_TIME = "PodsReadyTimeout"
 LOCAL_QUEUE_STOPPED = "LocalQueueStopped"
 Raw = Mapping[str, Any]
 T = TypeVar("T")
@@ -36,7 +37,8 @@ def state_of(view: ClusterView, gang: DomainGang, core: Gang, queues: Queues) ->
         return _as_kueue_says(view, gang, queues, _leaving(state, evicted, requeue_at, view, gang, queues), told)
     if not back and not _is_true(evicted):
         return None
-    late = _is_true(evicted) and evicted.get("reason") in LOSES_ITS_PLACE
+    keeps_its_age = queues.rules.queues_by_creation and evicted.get("reason") == NOT_READY_IN_TIME
+    late = _is_true(evicted) and evicted.get("reason") in LOSES_ITS_PLACE and not keeps_its_age
     return GangState(
         returns=_whole(back.get("count")) or 0,
         requeue_at_s=seconds(requeue_at) if requeue_at else None,

@@ -50,6 +50,17 @@ def test_a_scale_is_taken_back_to_what_was_before_it() -> None:
     assert isinstance(other, Refusal) and other.code == "precondition.nothing_to_undo"
 
 
+def test_what_somebody_scaled_since_is_not_taken_back() -> None:
+    made = proposed("scale_workload", CHAT, chat(), replicas=5)
+    assert [step.seen for step in made.steps] == [None, {"replicas": 3}]
+    by_hand = after(made, chat())
+    by_hand.change("Deployment", "chat", {"spec": {"replicas": 9}})
+    told = propose("scale_workload", CHAT, by_hand, replicas=5, undoes=made.id)
+    assert isinstance(told, Refusal) and told.code == "precondition.changed_since"
+    back = proposed("scale_workload", CHAT, after(made, chat()), replicas=5, undoes=made.id)
+    assert back.steps[0].seen == {"replicas": 5}
+
+
 @pytest.mark.parametrize("note", ["[1]", "no json", '{"replicas": -4}', '{"replicas": 2, "image": "evil"}', "1" * 2000])
 def test_a_note_that_somebody_else_wrote_is_no_way_back(note: str) -> None:
     marks = {"watchkeeper.dev/changed-by": "inc-1/2", "watchkeeper.dev/before": note}

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from evidence.field import Cluster, cluster, ref
 
-from actions.proposing import after, proposed, refusal, success
+from actions.proposing import after, propose, proposed, refusal, success
 from agent.domain.cluster import ObjectRef
+from agent.domain.proposal import Refusal
 
 KUEUES, OURS = ref("ClusterQueue", "research", None), ref("Queue", "research", None)
 GPU = {"flavor": "h200", "resource": "nvidia.com/gpu"}
@@ -91,3 +92,29 @@ def test_the_list_is_replaced_only_as_it_was_looked_at_and_the_digest_knows_no_l
     assert made.digest == anew.digest
     (back,) = proposed("set_queue_quota", target, after(made, there), **wish, undoes=made.id).steps
     assert back.version == "7"
+
+
+def test_what_somebody_changed_since_is_not_taken_back() -> None:
+    wish = {**GPU, "nominal": 24}
+    made = proposed("set_queue_quota", OURS, queue("Queue"), **wish)
+    by_hand = after(made, queue("Queue"))
+    by_hand.change("Queue", "research", {"spec": {"quotas": [{**GPU, "nominal": 40}]}})
+    told = propose("set_queue_quota", OURS, by_hand, **wish, undoes=made.id)
+    assert isinstance(told, Refusal) and told.code == "precondition.changed_since"
+    assert "nominal of Queue/research is 40 by now, not 24" in told.message
+
+
+def seen_by_kueue(generation: int, observed: int | None) -> dict[str, Any]:
+    told = {} if observed is None else {"observedGeneration": observed}
+    conditions = [{"type": "Active", "status": "True", "reason": "Ready", "message": "", **told}]
+    return {"metadata": {"generation": generation}, "status": {"conditions": conditions}}
+
+
+@pytest.mark.parametrize(("observed", "done"), [(1, None), (2, True), (None, True)])
+def test_a_quota_that_kueue_has_not_taken_notice_of_has_not_helped(observed: int | None, done: bool | None) -> None:
+    made = proposed("set_queue_quota", KUEUES, queue(), **GPU, nominal=24)
+    where = after(made, queue())
+    where.change("ClusterQueue", "research", seen_by_kueue(2, observed))
+    told = success(made, where)
+    assert told.done is done
+    assert done or "its controller has seen generation 1 of ClusterQueue/research, which is at 2" in told.statement

@@ -1,0 +1,129 @@
+"""Whether the cluster's Kueue is whole and at work: a lever that nobody heeds is not pulled.
+
+Three things are asked. Are all the CRDs there that queues are made of, in one version that we know? Has its manager a
+ready replica, where it runs as a Deployment of the cluster? Does somebody answer for what stands in its objects: Kueue
+writes a condition `Active` on each ClusterQueue, for the generation that it has seen. What is wrong is told once, and
+once more when it is mended. Who acts on it is the reader's business.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from agent.adapters.kubernetes.gang_size import KUEUE
+from agent.adapters.kubernetes.owners import group_of
+from agent.domain.base import rfc3339
+from agent.domain.cluster import ClusterView, ObjectRef
+from agent.evidence.heeded import generations, observed
+from agent.evidence.queues import said
+
+VERSIONS = ("v1beta2", "v1beta1")  # those that versions.py reads
+NEEDED = frozenset({"Workload", "ClusterQueue", "LocalQueue", "ResourceFlavor"})
+ANSWERS_WITHIN = timedelta(seconds=120)  # Kueue writes within a second; a manager that moves to another node within two
+MANAGER = {"app.kubernetes.io/name": "kueue", "control-plane": "controller-manager"}
+
+Served = Mapping[str, frozenset[str]]  # kinds by version
+
+
+class State(StrEnum):
+    ABSENT = "absent"  # nothing of it is served
+    HALF = "half installed"
+    IDLE = "not at work"  # all is there but the one who would act
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    state: State
+    why: str = ""
+
+    @property
+    def unheeded(self) -> str:
+        return f"Kueue is {self.state}: {self.why}" if self.state in (State.HALF, State.IDLE) else ""
+
+
+@dataclass
+class KueueStanding:
+    """`look` and `unheeded` are for the loop's thread, `details` for any."""
+
+    served: Callable[[], Served]
+    changed: Callable[[Found], None]  # told of what is found first and of each change
+    found: Found | None = None
+    since: datetime | None = None
+    _unanswered: dict[ObjectRef, tuple[int, datetime]] = field(default_factory=dict)
+
+    def look(self, view: ClusterView) -> None:
+        """Raises Fault where the server does not say what it serves."""
+        now = view.taken_at
+        self._unanswered = unanswered(view, self._unanswered)
+        found = judged(self.served(), view, self._unanswered)
+        if self.found is None or found.state is not self.found.state:
+            self.found, self.since = found, now
+            self.changed(found)
+        self.found = found
+
+    def unheeded(self, target: ObjectRef) -> str:
+        """Why nobody would act on what is written to this object now; empty where somebody does."""
+        return self.found.unheeded if self.found is not None and group_of(target.api_version) == KUEUE else ""
+
+    def details(self) -> dict[str, object]:
+        found, since = self.found, self.since
+        if found is None or since is None:
+            return {"state": "not looked at yet"}
+        return {"state": str(found.state), "since": rfc3339(since), **({"why": found.why} if found.why else {})}
+
+
+def unanswered(
+    view: ClusterView, before: Mapping[ObjectRef, tuple[int, datetime]]
+) -> dict[ObjectRef, tuple[int, datetime]]:
+    """ClusterQueues of whose present generation nobody has said anything yet, and since when we know."""
+    found: dict[ObjectRef, tuple[int, datetime]] = {}
+    for ref, raw in view.objects.items():
+        if (group_of(ref.api_version), ref.kind) == (KUEUE, "ClusterQueue"):
+            wanted, seen = generations(raw), observed(raw)
+            if wanted and (seen is None or seen < wanted):
+                known = before.get(ref)
+                found[ref] = known if known is not None and known[0] == wanted else (wanted, view.taken_at)
+    return found
+
+
+def judged(served: Served, view: ClusterView, waiting: Mapping[ObjectRef, tuple[int, datetime]]) -> Found:
+    if not served:
+        return Found(State.ABSENT, f"nothing of {KUEUE} is served")
+    version = next((each for each in VERSIONS if served.get(each, frozenset()) >= NEEDED), None)
+    if version is None:
+        return Found(State.HALF, _lacking(served))
+    managers = sorted((ref for ref, raw in view.objects.items() if _is_manager(ref, raw)), key=str)
+    if managers and all(_is_down(view, ref) for ref in managers):
+        return Found(State.IDLE, f"its manager, {managers[0]}, has no ready replica")
+    late = sorted((ref for ref, (_, since) in waiting.items() if view.taken_at - since >= ANSWERS_WITHIN), key=str)
+    if late:
+        told = f"{late[0]}{f' and {len(late) - 1} more' if len(late) > 1 else ''}"
+        return Found(State.IDLE, f"nobody has answered for {told} within {ANSWERS_WITHIN.total_seconds():.0f} s")
+    return Found(State.WHOLE)
+
+
+def _lacking(served: Served) -> str:
+    known = [each for each in VERSIONS if each in served]
+    if not known:
+        return f"it serves {', '.join(sorted(served))} alone, of which none is known"
+    best = min(known, key=lambda each: (len(NEEDED - served[each]), VERSIONS.index(each)))
+    return f"{best} lacks {', '.join(sorted(NEEDED - served[best]))}"
+
+
+def _is_manager(ref: ObjectRef, raw: Mapping[str, Any]) -> bool:
+    metadata = raw.get("metadata") if (group_of(ref.api_version), ref.kind) == ("apps", "Deployment") else None
+    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+    return isinstance(labels, Mapping) and MANAGER.items() <= dict(labels).items()
+
+
+def _is_down(view: ClusterView, manager: ObjectRef) -> bool:
+    """For longer than it takes to start on another node."""
+    status = view.objects[manager].get("status")
+    ready = status.get("readyReplicas") if isinstance(status, Mapping) else None
+    if isinstance(ready, int) and ready > 0:
+        return False
+    since = available.since if (available := said(view, manager).get("Available")) is not None else None
+    return since is None or view.taken_at - since >= ANSWERS_WITHIN
