@@ -1,30 +1,21 @@
 """Steps of proposals on a real API server while something goes wrong: recorded, explained, done once at most."""
 
-import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from control_plane import ControlPlane
 from kube import Json, reference
-from live_world import Seen, WallClock, deployment, node, pod, ref, settled
+from live_steps import Steps
+from live_world import deployment, node, pod, ref, settled
 from servers import wait_for
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "agent" / "stages"))
-
-from step_field import proposal
-
 from agent.adapters.kubernetes.live.connection import user_agent
-from agent.adapters.ledger import AuditLedger
-from agent.adapters.simulated.world import World
-from agent.chance import NoBoundaries
-from agent.doing import MARK, Effectors
+from agent.doing import MARK
 from agent.domain.proposal import Step, Verb
-from agent.effects import StepCall, StepResult, StepState, run_step
+from agent.effects import StepState
 from agent.ports import ClusterUnavailable, Unauthorized
-from agent.scenarios.witness import Pager
-from audit.log import Log
 
 WRITES = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
 CORDON: Json = {"spec": {"unschedulable": True}}
@@ -36,29 +27,6 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     running.api.wait("the account of pods", "v1", "ServiceAccount", "default", "default", until=lambda found: True)
     yield running
     running.stop()
-
-
-class Steps:
-    """A real log beside a real server. Repairs are not what is tried here: the simulated system stands in."""
-
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
-        self.clock = WallClock()
-        self.seen = Seen(kubeconfig, self.clock)
-        self.log = Log.open(folder / "log.db", durability="memory")
-        repairs = World(7, datetime(2026, 11, 2, 9, tzinfo=UTC), timedelta(seconds=15)).repairs
-        ledger = AuditLedger(self.log, self.clock, "watchkeeper")
-        self._through = Effectors(self.seen.cluster, repairs, Pager(), ledger, NoBoundaries())
-
-    def run(self, step: Step) -> StepResult:
-        now = self.clock.now()
-        return run_step(StepCall(proposal(step), 0, now, since=now), self._through)
-
-    def outcomes(self) -> list[str]:
-        return [f"{r.payload['outcome']}: {r.payload['detail']}" for r in self.log.query(kind="outcome")]
-
-    def close(self) -> None:
-        self.seen.close()
-        self.log.close()
 
 
 @pytest.fixture

@@ -83,7 +83,8 @@ def _status(body: bytes) -> Mapping[str, Any]:
 
 def _message(said: Mapping[str, Any], body: bytes) -> str:
     text = str(said.get("message") or "") or body.decode(errors="replace")
-    short = " ".join(text.split())
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * MESSAGE_CHARS])
+    short = " ".join(printable.split())
     return short if len(short) <= MESSAGE_CHARS else f"{short[:MESSAGE_CHARS]}…"
 
 
