@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from agent.adapters.kueue.check_controller import Applier
+    from agent.adapters.kueue.standing import Served
     from agent.adapters.live import LiveWorld
     from agent.adapters.simulated.world import World as SimulatedWorld
     from agent.assembly import World
@@ -35,6 +36,11 @@ class Ground(Protocol):
 
     def applier(self) -> Applier: ...
 
+    @property
+    def kueue(self) -> Callable[[], Served] | None:
+        """What is served of Kueue; None where that is not asked."""
+        ...
+
     def lags_s(self) -> Mapping[str, float]: ...
 
     def close(self) -> None: ...
@@ -60,6 +66,11 @@ class SimulatedGround:
 
     def applier(self) -> Applier:
         return self.world.cluster
+
+    @property
+    def kueue(self) -> None:
+        """It is whole in every scenario."""
+        return None
 
     def lags_s(self) -> Mapping[str, float]:
         return {}
@@ -100,6 +111,10 @@ class LiveGround:
 
     def applier(self) -> Applier:
         return self.world.cluster
+
+    @property
+    def kueue(self) -> Callable[[], Served]:
+        return lambda: self.world.cluster.served("kueue.x-k8s.io")
 
     def lags_s(self) -> Mapping[str, float]:
         return self.world.cluster.lag_s()

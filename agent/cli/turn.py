@@ -6,10 +6,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.cli.admission import Admission
 from agent.cli.grounds import Ground, ground_of
+from agent.cli.kueue import KueueWatch
 from agent.cli.output import fail
 from agent.cli.post import Post
 
@@ -37,6 +38,7 @@ class Turn:
     slack: SlackParts | None
     people: PeopleDoor | None
     admission: Admission
+    kueue: KueueWatch | None  # of a live cluster
     begun: bool = False
 
     def app(self) -> ASGIApp:
@@ -78,6 +80,8 @@ class Turn:
             **standing_details(self.agent.ports),
             **({"anchors": self.anchoring.standing()} if self.anchoring else {}),
             **({"slack": self.slack.publisher.away or "told"} if self.slack else {}),
+            **({"kueue": self.kueue.details(self.agent)} if self.kueue else {}),
+            "admission_check": self.admission.details(),
         }
 
     def start(self) -> None:
@@ -97,6 +101,8 @@ class Turn:
                 self.ground.reach(now)
                 looked = now >= next_look
                 if looked:
+                    if self.kueue:
+                        self.kueue.look(self.agent)
                     self.agent.look()
                     next_look = now + timedelta(seconds=self.post.settings.look_every_s)
                 elif self.ground.has_news():
@@ -158,17 +164,18 @@ def begin(post: Post) -> Turn:
     settings = post.settings
     try:
         ground = ground_of(settings, _told, post.bell.set, post.instance)
-        agent = assemble(
-            settings,
-            ground.world,
-            notifier=LogNotifier(),
-            interpose=post.interpose,
-        )
+        kueue = KueueWatch(ground.kueue, post.telemetry.instruments) if ground.kueue else None
+
+        def interpose(name: str, port: Any) -> Any:
+            return kueue.unheeded if name == "unheeded" and kueue else post.interpose(name, port)
+
+        agent = assemble(settings, ground.world, notifier=LogNotifier(), interpose=interpose)
     except (PlaybookError, Fault, ScenarioInvalid, LogError, OSError) as error:
         fail(f"It cannot start: {error}")
     slack, people = slack_parts(settings, agent, post.bell.set), people_door(settings, agent, post.bell.set)
-    admission = Admission(agent, ground.applier(), post.gate)
-    return Turn(post, ground, agent, _anchoring(settings, agent), slack, people, admission)
+    instruments, wanted = post.telemetry.instruments, settings.admission_check
+    admission = Admission(agent, ground.applier(), post.gate, instruments, wanted=wanted)
+    return Turn(post, ground, agent, _anchoring(settings, agent), slack, people, admission, kueue)
 
 
 def _told(door: str, place: str, reason: str) -> None:

@@ -8,7 +8,10 @@ judged or recorded stays pending, and says why where it can. Kueue does what fol
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from agent.adapters.kubernetes.fields import Fields
@@ -34,6 +37,10 @@ from agent.ports import (
 
 FIELD_MANAGER = "watchkeeper-gpu-slo"
 RECORD = "admission_check"
+TOLD_AT_MOST = 10_000  # of objects that cannot be read; then they are told of anew
+ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What a reader of strangers' JSON raises: it costs that object, and no other."""
+
 logger = logging.getLogger("watchkeeper.kueue")
 
 
@@ -49,6 +56,26 @@ class Applier(Protocol):
         force: bool = False,
         field_manager: str = "watchkeeper",
     ) -> JsonObject: ...
+
+
+class Came(Enum):
+    """Of one workload."""
+
+    NOT_OURS = auto()  # to answer any more, or yet
+    HELD = auto()
+    HELD_ANEW = auto()  # for other reasons than its status says
+    ANSWERED = auto()
+    UNREAD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of one look."""
+
+    checks: tuple[str, ...] = ()  # of ours
+    waiting: int = 0  # workloads that hold quota and are not let in yet
+    unread: int = 0  # of those that could not be read or written
+    written: int = 0  # answers
 
 
 class AdmissionCheckController:
@@ -68,23 +95,38 @@ class AdmissionCheckController:
         self._policy, self._facts, self._ledger, self._refused = policy, facts, ledger, refused
         self._told: set[tuple[str, str]] = set()
 
-    def step(self) -> int:
-        """One look: how many answers were written. Raises Fault where the cluster or the log does not answer."""
+    def step(self) -> Looked:
+        """One look. Raises Fault where the cluster or the log does not answer."""
         view, now = self._views.take(), self._clock.now()
         checks = our_checks(view)
         if not checks:
-            return 0
+            return Looked()
         for ref, root in checks.values():
-            self._keep_active(ref, root, now)
-        return sum(self._look_at(ref, raw, checks, view, now) for ref, raw in workloads_with(view, checks))
+            self._one(ref, partial(self._keep_active, ref, root, now))
+        there = workloads_with(view, checks)
+        came = [self._one(ref, partial(self._look_at, ref, raw, checks, view, now)) for ref, raw in there]
+        return Looked(
+            checks=tuple(checks),
+            waiting=sum(each in (Came.HELD, Came.HELD_ANEW, Came.UNREAD) for each in came),
+            unread=sum(each is Came.UNREAD for each in came),
+            written=sum(each in (Came.ANSWERED, Came.HELD_ANEW) for each in came),
+        )
+
+    def _one(self, ref: ObjectRef, look: Callable[[], Came]) -> Came:
+        """An object of which nobody thought costs itself: it stays as it is, and is told of."""
+        try:
+            return look()
+        except ODD as wrong:
+            self._tell(str(ref), f"cannot be read, and stays as it is: {wrong or type(wrong).__name__}")
+            return Came.UNREAD
 
     # -- the checks themselves -----------------------------------------------------------------------------------------
 
-    def _keep_active(self, ref: ObjectRef, root: Fields, now: datetime) -> None:
+    def _keep_active(self, ref: ObjectRef, root: Fields, now: datetime) -> Came:
         """Queues take nobody while one of their checks is not active: so one that we cannot serve is not made so."""
         if root.within("spec").has("parameters"):
             self._tell(str(ref), "this check takes no parameters: it is not served")
-            return
+            return Came.NOT_OURS
         said = next(
             (each for each in root.within("status").objects("conditions") if each.text("type") == "Active"), None
         )
@@ -92,25 +134,25 @@ class AdmissionCheckController:
         body = check_status(ref, generation, None if said is None else said.values, now)
         if body is not None:
             self._write(str(ref), body)
+        return Came.ANSWERED
 
     # -- one workload --------------------------------------------------------------------------------------------------
 
     def _look_at(
         self, ref: ObjectRef, raw: Mapping[str, Any], checks: Mapping[str, object], view: ClusterView, now: datetime
-    ) -> int:
-        try:
-            reserved = reserved_of(ref, raw, checks)
-        except (ValueError, TypeError, AttributeError) as wrong:
-            self._tell(str(ref), f"cannot be read, and stays pending: {wrong}")
-            return 0
+    ) -> Came:
+        reserved = reserved_of(ref, raw, checks)
         if reserved is None or any(each.get("state") not in ("Pending", "Ready") for each in reserved.told.values()):
-            return 0  # Retry and Rejected are Kueue's to carry out
+            return Came.NOT_OURS  # Retry and Rejected are Kueue's to carry out
         policy_input, verdict = self._judge(reserved, view, now)
         entries = [entry(name, verdict, reserved, now) for name in sorted(reserved.told)]
+        held = verdict.decision == "hold"
         if all(is_told(each, reserved) for each in entries):
-            return 0
+            return Came.HELD if held else Came.NOT_OURS
         self._record(reserved, verdict, entries, policy_input, now)
-        return int(self._write(str(ref), workload_status(reserved, entries)))
+        if not self._write(str(ref), workload_status(reserved, entries)):
+            return Came.HELD
+        return Came.HELD_ANEW if held else Came.ANSWERED
 
     def _judge(self, reserved: Reserved, view: ClusterView, now: datetime) -> tuple[JsonObject, Verdict]:
         policy_input: JsonObject = {}
@@ -123,7 +165,7 @@ class AdmissionCheckController:
             return policy_input, self._policy.decide(policy_input)
         except PolicyUnavailable as fault:
             return policy_input, _held(fault.code, f"The policies cannot decide: {fault}")
-        except (Fault, ValueError, TypeError, AttributeError) as fault:
+        except (Fault, *ODD) as fault:
             return policy_input, _held("admission.facts", f"What it rests on cannot be known: {fault}")
 
     # -- what leaves a trace -------------------------------------------------------------------------------------------
@@ -167,6 +209,8 @@ class AdmissionCheckController:
     def _tell(self, place: str, why: str) -> None:
         """Once: the next looks find the same."""
         if (place, why) not in self._told:
+            if len(self._told) >= TOLD_AT_MOST:
+                self._told.clear()
             self._told.add((place, why))
             self._refused("kueue", place, why)
 

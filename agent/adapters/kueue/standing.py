@@ -2,8 +2,8 @@
 
 Three things are asked. Are all the CRDs there that queues are made of, in one version that we know? Has its manager a
 ready replica, where it runs as a Deployment of the cluster? Does somebody answer for what stands in its objects: Kueue
-writes a condition `Active` on each ClusterQueue, for the generation that it has seen. What is wrong is told once, and
-once more when it is mended. Who acts on it is the reader's business.
+writes a condition `Active` on each ClusterQueue, for the generation that it has seen. Who tells of it, and what is then
+left undone, is others' business.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,20 +49,21 @@ class KueueStanding:
     """`look` and `unheeded` are for the loop's thread, `details` for any."""
 
     served: Callable[[], Served]
-    changed: Callable[[Found], None]  # told of what is found first and of each change
     found: Found | None = None
     since: datetime | None = None
     _unanswered: dict[ObjectRef, tuple[int, datetime]] = field(default_factory=dict)
 
-    def look(self, view: ClusterView) -> None:
-        """Raises Fault where the server does not say what it serves."""
-        now = view.taken_at
+    def look(self, view: ClusterView) -> Found | None:
+        """What is found, at first and when it changes; None where it is as before. Raises Fault where the server does
+        not say what it serves."""
+        before, now = self.found, view.taken_at
         self._unanswered = unanswered(view, self._unanswered)
         found = judged(self.served(), view, self._unanswered)
-        if self.found is None or found.state is not self.found.state:
-            self.found, self.since = found, now
-            self.changed(found)
         self.found = found
+        if before is not None and before.state is found.state:
+            return None
+        self.since = now
+        return found
 
     def unheeded(self, target: ObjectRef) -> str:
         """Why nobody would act on what is written to this object now; empty where somebody does."""

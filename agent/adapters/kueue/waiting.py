@@ -50,13 +50,12 @@ class Reserved:
 
 
 def our_checks(view: ClusterView) -> dict[str, tuple[ObjectRef, Fields]]:
-    """By name; those of other controllers are left alone."""
+    """By name; those of other controllers, and those that do not say whose they are, are left alone."""
     found = {}
     for ref, raw in view.objects.items():
-        if (group_of(ref.api_version), ref.kind) == (KUEUE, "AdmissionCheck"):
-            root = Fields.of(raw)
-            if root.within("spec").text("controllerName") == CONTROLLER:
-                found[ref.name] = (ref, root)
+        spec = raw.get("spec") if (group_of(ref.api_version), ref.kind) == (KUEUE, "AdmissionCheck") else None
+        if isinstance(spec, Mapping) and spec.get("controllerName") == CONTROLLER:
+            found[ref.name] = (ref, Fields.of(raw))
     return dict(sorted(found.items()))
 
 
@@ -67,9 +66,14 @@ def workloads_with(view: ClusterView, checks: Mapping[str, object]) -> list[tupl
         if (group_of(ref.api_version), ref.kind) == (KUEUE, "Workload"):
             status = raw.get("status")
             listed = status.get("admissionChecks") if isinstance(status, Mapping) else None
-            if isinstance(listed, list) and any(isinstance(e, Mapping) and e.get("name") in checks for e in listed):
+            if isinstance(listed, list) and any(_names_one_of(checks, each) for each in listed):
                 found.append((ref, raw))
     return sorted(found, key=lambda pair: str(pair[0]))
+
+
+def _names_one_of(checks: Mapping[str, object], entry: object) -> bool:
+    name = entry.get("name") if isinstance(entry, Mapping) else None
+    return isinstance(name, str) and name in checks
 
 
 def reserved_of(ref: ObjectRef, raw: Mapping[str, Any], checks: Mapping[str, object]) -> Reserved | None:

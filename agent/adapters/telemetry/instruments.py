@@ -56,6 +56,9 @@ class Instruments:
         self.asked = counter("approval_requests", "Requests put to people.")
         self.answers = counter("approval_answers", "Answers of people that counted.", "answer")
         self.records = counter("records", "Records appended to the log.", "kind")
+        self.admission = counter("admission_checks", "Answers of Kueue's admission check, by decision.", "decision")
+        for decision in ("allow", "hold", "retry", "reject"):
+            self.admission.labels(decision)
         self.faults = counter("faults", "Times that something outside did not work.", "place")
 
     def _histograms(self, registry: CollectorRegistry) -> None:
@@ -87,6 +90,8 @@ class Instruments:
         self.pending = gauge("pending_approvals", "Requests that wait for a person.")
         self.leader = gauge("leader", "1 while this process may act.")
         self.looked = gauge("last_look_timestamp_seconds", "When it was last looked at with success.", "source")
+        self.admission_waiting = gauge("admission_waiting_workloads", "Workloads that the admission check holds.")
+        self.kueue = gauge("kueue_state", "1 for how the cluster's Kueue is.", "state")
         self.lag = gauge("watch_lag_seconds", "Since the API server last told anything on a watch.", "kind")
         for place in _PLACES:
             self.looked.labels(place)

@@ -115,6 +115,9 @@ class Telemetry:
         self.instruments.closed.labels(str(payload.get("state"))).inc()
         self._courses.pop(str(payload.get("incident")), None)
 
+    def _admission(self, payload: JsonObject) -> None:
+        self.instruments.admission.labels(str(payload.get("decision"))).inc()
+
     def _refused(self, payload: JsonObject) -> None:
         self.instruments.refused.labels(str(payload.get("door"))).inc(int(payload.get("count", 1)))
 
@@ -127,6 +130,7 @@ _READERS: Mapping[str, Callable[[Telemetry, JsonObject], None]] = {
     "outcome": Telemetry._outcome,
     "incident_closed": Telemetry._closed,
     "refused": Telemetry._refused,
+    "admission_check": Telemetry._admission,
 }
 
 

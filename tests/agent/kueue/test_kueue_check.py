@@ -61,7 +61,7 @@ class Desk:
         )
 
     def step(self) -> int:
-        return self.controller.step()
+        return self.controller.step().written
 
     def entry(self, name: str = "w", check: str = "slo") -> Json:
         status = self.get("Workload", name, "research")["status"]
