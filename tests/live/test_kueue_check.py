@@ -71,8 +71,8 @@ class AtWork:
 
 
 @pytest.fixture
-def at_work(plane: ControlPlane, cluster: Api, tmp_path: Path) -> Iterator[AtWork]:
-    running = AtWork(plane.as_account("gpu-slo", RULES), tmp_path)
+def at_work(anywhere: ControlPlane, cluster: Api, tmp_path: Path) -> Iterator[AtWork]:
+    running = AtWork(anywhere.as_account("gpu-slo", RULES), tmp_path)
     yield running
     running.close()
 
