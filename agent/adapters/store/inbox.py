@@ -5,10 +5,10 @@ A signal that is done leaves its name behind, so that a redelivery after the fac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from agent.adapters.store.database import Database
@@ -65,3 +65,16 @@ class SqlInbox:
         with self._database.writing() as connection:
             connection.execute(_DONE, rows)
             connection.execute(delete(inbox).where(inbox.c.done_at < forgotten))
+
+
+def note_done(connection: Connection, heard: Mapping[tuple[str, str], datetime]) -> None:
+    """These are done, whether they were here or not."""
+    if not heard:
+        return
+    rows = [{"source": s, "id": i, "body": None, "done_at": stored_time(at)} for (s, i), at in heard.items()]
+    statement = insert(inbox)
+    done = {"body": None, "done_at": statement.excluded.done_at}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["source", "id"], set_=done, where=inbox.c.done_at.is_(None)),
+        rows,
+    )

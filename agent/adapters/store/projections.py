@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, delete, select
 
-from agent.adapters.store import changes, desk, incidents
+from agent.adapters.store import changes, desk, inbox, incidents
 from agent.adapters.store.database import Database
 from agent.adapters.store.incidents import IncidentRow
 from agent.adapters.store.schema import (
@@ -53,6 +53,7 @@ class Projected:
         default_factory=dict
     )  # of proposals as they were recorded, whatever was erased since
     verdicts: dict[str, Verdict] = field(default_factory=dict)  # the newest, by proposal digest
+    heard: dict[tuple[str, str], datetime] = field(default_factory=dict)  # signals by source and id
 
     def see(self, record: Recorded) -> None:
         reader = _READERS.get(record.kind)
@@ -71,9 +72,11 @@ def rebuild(database: Database, log: Iterable[Recorded]) -> Projected:
 
 
 def add(database: Database, log: Iterable[Recorded]) -> int:
-    """Writes what the log says over what is projected of the same incidents and requests."""
+    """Writes what the log says over what is projected of the same incidents and requests. A signal that it knows was
+    dealt with, whoever hears of it again."""
     projected = _folded(log)
     with database.writing() as connection:
+        inbox.note_done(connection, projected.heard)
         for incident in projected.incidents:
             connection.execute(delete(incident_table).where(incident_table.c.id == incident))
         for request in projected.requests:
@@ -113,10 +116,11 @@ def _write(connection: Connection, projected: Projected) -> None:
         desk.write(connection, request)
 
 
-def _incident(projected: Projected, payload: Any, _at: datetime) -> None:
+def _incident(projected: Projected, payload: Any, at: datetime) -> None:
     incident = Incident.model_validate({name: payload[name] for name in Incident.model_fields if name in payload})
     before = projected.incidents.get(incident.id, IncidentRow(incident, IncidentState.OPEN, None, None))
     projected.incidents[incident.id] = replace(before, incident=incident)
+    projected.heard |= {(signal.source, signal.id): at for signal in incident.signals}
 
 
 def _diagnosis(projected: Projected, payload: Any, _at: datetime) -> None:
