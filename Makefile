@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SIMULATED := tests/live/test_full_sweep.py tests/live/test_generated_days.py  # long, and no server: side by side
+SIMULATED := $(addprefix tests/live/,test_demo_day.py test_full_sweep.py test_generated_days.py)  # long, and no server
 RESULTS := $(VENV)/results.json
 
 .PHONY: demo test check live lint format lock pictures docs clean

@@ -17,8 +17,8 @@ def asking_for(seed: int, generate: dict[str, Any] | None = None, **spec: Any) -
     )
 
 
-def played(seed: int, folder: Path) -> Result:
-    return run_scenario(asking_for(seed), "day", folder)
+def played(seed: int, folder: Path, generate: dict[str, Any] | None = None) -> Result:
+    return run_scenario(asking_for(seed, generate), "day", folder)
 
 
 def faults(result: Result) -> list[str]:

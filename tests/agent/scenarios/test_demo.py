@@ -141,17 +141,6 @@ def test_the_closing_json_and_the_log_that_it_names() -> None:
     assert CliRunner().invoke(app, ["audit", "fsck", *check]).exit_code == 0
 
 
-def test_a_seed_alone_is_a_day_of_its_own_beside_the_same_day_without_the_agent() -> None:
-    status, out, _ = demo("--seed", "1", "--approve", "all", "--json")
-    told = json.loads(out)
-    assert status == 0
-    assert (told["wrong_actions"], told["partial_gangs"]) == (0, [])
-    hours = told["gpu_hours"]
-    assert hours["lost"]["all"] == pytest.approx(sum(hours["lost"].values()) / 2, abs=0.4)
-    assert told["gpu_hours_won_back"] > hours["lost_without_agent"]["all"] / 4 > 0
-    assert told["waits_s"]["with_agent"]["gangs"] > 10
-
-
 def test_with_nobody_to_ask_less_is_done_and_nothing_wrong() -> None:
     told = json.loads(demo("--scenario", STORY, "--approve", "none", "--json")[1])
     assert "reclaim_idle_gpu" not in [action["action"] for action in told["actions"]]
