@@ -21,7 +21,7 @@ from agent.evidence.queues import said
 
 VERSIONS = ("v1beta2", "v1beta1")  # those that versions.py reads
 NEEDED = frozenset({"Workload", "ClusterQueue", "LocalQueue", "ResourceFlavor"})
-ANSWERS_WITHIN = timedelta(seconds=120)  # Kueue writes within a second; a manager that moves to another node within two
+ANSWERS_WITHIN = timedelta(seconds=60)  # Kueue writes within a second, and is back on another node sooner than this
 MANAGER = {"app.kubernetes.io/name": "kueue", "control-plane": "controller-manager"}
 
 Served = Mapping[str, frozenset[str]]  # kinds by version
@@ -38,6 +38,7 @@ class State(StrEnum):
 class Found:
     state: State
     why: str = ""
+    version: str = ""  # of its kinds, where all of them are there
 
     @property
     def unheeded(self) -> str:
@@ -73,7 +74,8 @@ class KueueStanding:
         found, since = self.found, self.since
         if found is None or since is None:
             return {"state": "not looked at yet"}
-        return {"state": str(found.state), "since": rfc3339(since), **({"why": found.why} if found.why else {})}
+        more = {key: value for key, value in (("version", found.version), ("why", found.why)) if value}
+        return {"state": found.state.value, "since": rfc3339(since), **more}
 
 
 def unanswered(
@@ -96,14 +98,28 @@ def judged(served: Served, view: ClusterView, waiting: Mapping[ObjectRef, tuple[
     version = next((each for each in VERSIONS if served.get(each, frozenset()) >= NEEDED), None)
     if version is None:
         return Found(State.HALF, _lacking(served))
+    why = _nobody_at_work(view, waiting)
+    return Found(State.IDLE if why else State.WHOLE, why, version)
+
+
+def _nobody_at_work(view: ClusterView, waiting: Mapping[ObjectRef, tuple[int, datetime]]) -> str:
     managers = sorted((ref for ref, raw in view.objects.items() if _is_manager(ref, raw)), key=str)
     if managers and all(_is_down(view, ref) for ref in managers):
-        return Found(State.IDLE, f"its manager, {managers[0]}, has no ready replica")
+        return f"its manager, {managers[0]}, has no ready replica"
     late = sorted((ref for ref, (_, since) in waiting.items() if view.taken_at - since >= ANSWERS_WITHIN), key=str)
     if late:
         told = f"{late[0]}{f' and {len(late) - 1} more' if len(late) > 1 else ''}"
-        return Found(State.IDLE, f"nobody has answered for {told} within {ANSWERS_WITHIN.total_seconds():.0f} s")
-    return Found(State.WHOLE)
+        return f"nobody has answered for {told} within {ANSWERS_WITHIN.total_seconds():.0f} s"
+    if not managers and not any(_is_answered(ref, raw) for ref, raw in view.objects.items()):
+        return "no manager of it is in sight, and nobody has answered for any ClusterQueue"
+    return ""
+
+
+def _is_answered(ref: ObjectRef, raw: Mapping[str, Any]) -> bool:
+    if (group_of(ref.api_version), ref.kind) != (KUEUE, "ClusterQueue"):
+        return False
+    seen = observed(raw)
+    return seen is not None and seen >= generations(raw)
 
 
 def _lacking(served: Served) -> str:
