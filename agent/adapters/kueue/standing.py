@@ -116,10 +116,8 @@ def _nobody_at_work(view: ClusterView, waiting: Mapping[ObjectRef, tuple[int, da
 
 
 def _is_answered(ref: ObjectRef, raw: Mapping[str, Any]) -> bool:
-    if (group_of(ref.api_version), ref.kind) != (KUEUE, "ClusterQueue"):
-        return False
-    seen = observed(raw)
-    return seen is not None and seen >= generations(raw)
+    """At any time: whether for how it reads now is asked above."""
+    return (group_of(ref.api_version), ref.kind) == (KUEUE, "ClusterQueue") and observed(raw) is not None
 
 
 def _lacking(served: Served) -> str:
