@@ -12,7 +12,6 @@ from agent.ports import ClusterFault, NotFound
 
 SKEW_S = 5.0  # approvals and windows are judged by this clock; the Date header has whole seconds
 OLDEST = (1, 30)  # aggregated discovery
-KUEUE = "kueue.x-k8s.io"
 
 
 def reached(server: Examination, now: Callable[[], datetime]) -> Iterator[Finding]:
@@ -40,7 +39,7 @@ def rights(server: Examination, settings: Settings) -> Iterator[Finding]:
     for rule in rules():
         by_role.setdefault(rule.role, []).append(rule)
     for role, mine in sorted(by_role.items(), key=lambda each: (folder_of(each[0]) == "acting", each[0])):
-        if role != KUEUE_CONFIG or server.served(KUEUE):
+        if role != KUEUE_CONFIG:  # whether Kueue's settings can be read is asked where Kueue is
             yield _role(server, role, mine, settings.observes)
 
 
@@ -54,8 +53,6 @@ def _role(server: Examination, role: str, mine: Sequence[Rule], observes: bool) 
     remedy = f"kubectl apply -f deploy/kubernetes/{folder}/rbac.yaml"
     if folder == "acting" and observes:
         return ok(what, f"{len(asked) - len(missing)} of {len(asked)}: to observe none is needed")
-    if role == KUEUE_CONFIG:
-        return warn(what, f"{said}. Kueue's defaults are taken for its settings", remedy)
     return fail(what, said, remedy)
 
 

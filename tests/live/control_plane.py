@@ -38,8 +38,8 @@ APIS = "scheduling.k8s.io/v1beta1=true"
 class ControlPlane:
     """`admin` is a kubeconfig that may do anything; `as_account` makes one that may do what is named and no more."""
 
-    def __init__(self, folder: Path, *, scheduler: bool = True, kwok: bool = True) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, scheduler: bool = True, kwok: bool = True, audited: bool = False) -> None:
+        self.folder, self._audited = folder, audited
         self._authority, self._tokens = Authority("watchkeeper-tests"), TokenIssuer(ISSUER)
         self._ca = self._write("ca.crt", self._authority.certificate)
         self._port, self._etcd_port = lasting_port(), lasting_port()
@@ -122,6 +122,12 @@ class ControlPlane:
     def as_person(self, user: str, groups: tuple[str, ...] = (), lasts: timedelta = FOREVER) -> Path:
         """A kubeconfig by client certificate."""
         return self.kubeconfig(user, certificate=self._authority.client(user, groups, lasts))
+
+    def writes_of(self, user: str) -> list[str]:
+        """What the user asked for that is no read, by the audit log of an `audited` API server."""
+        lines = (self.folder / "audit.log").read_text(encoding="utf-8").splitlines()
+        said = [json.loads(line) for line in lines]
+        return [f"{each['verb']} {each['requestURI']}" for each in said if each["user"].get("username") == user]
 
     # --- faults
 
@@ -210,8 +216,16 @@ class ControlPlane:
             f"--feature-gates={GATES}",
             f"--runtime-config={APIS}",
             "--profiling=false",
+            *(self._auditing() if self._audited else ()),
         ]
         return Part("kube-apiserver", command, Ready(f"{self.url}/readyz", self._ca, self._admin_token), self.folder)
+
+    def _auditing(self) -> tuple[str, ...]:
+        """Whatever is no read is written down, refused or not."""
+        rules = [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "Metadata"}]
+        policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": rules}
+        file = self._write("audit-policy.yaml", yaml.safe_dump(policy).encode())
+        return f"--audit-policy-file={file}", f"--audit-log-path={self.folder / 'audit.log'}"
 
     def _controllers(self) -> Part:
         return self._client(
