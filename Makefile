@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SIMULATED := $(addprefix tests/live/,test_demo_day.py test_full_sweep.py test_generated_days.py)  # long, and no server
+PROPERTIES = $(shell grep -rl --include='test_*.py' '^@given' tests)  # tried as often as they say, not a quarter of it
 RESULTS := $(VENV)/results.json
 
 .PHONY: demo test check live lint format lock pictures docs clean
@@ -21,12 +22,13 @@ check: test live  ## what CI calls: the quick suite, then everything that needs 
 live: $(STAMP)  ## real Kubernetes and Kueue, Prometheus, Alertmanager, PostgreSQL and OPA, a real model, processes that are killed
 	./tests/live/install.sh
 	$(BIN)/python -m pytest $(SIMULATED) -n 2 --override-ini addopts="-q --strict-markers"
+	$(BIN)/python -m pytest $(PROPERTIES) -m hypothesis --hypothesis-profile whole -n 2
 	$(BIN)/python -m pytest tests/live $(SIMULATED:%=--ignore=%) -n 2 --dist loadfile --override-ini addopts="-q --strict-markers"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 format: $(STAMP)

@@ -1,9 +1,14 @@
 """What no test may inherit from another: a command that is run in here sets the log's levels for its whole process, and
-so may a library."""
+so may a library. And how often properties are tried where nobody asks for more."""
 
 import logging
 
 import pytest
+from hypothesis import settings
+
+from tests import tried
+
+settings.load_profile(tried.QUICK)
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import rfc9162
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from audit import merkle, proofs
 from audit.proofs import ProofRefused, verify_consistency, verify_inclusion
+from tests.tried import tried
 
 VECTORS = Path(__file__).parent / "vectors"
 SIZES = range(70)
@@ -71,7 +72,7 @@ def flipped(data: bytes, bit: int) -> bytes:
     return bytes(byte ^ (1 << bit % 8 if position == bit // 8 else 0) for position, byte in enumerate(data))
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(st.data(), st.integers(1, 200))
 def test_an_inclusion_proof_with_one_thing_changed_is_refused(data: st.DataObject, size: int) -> None:
     grown = tree(size)
@@ -96,7 +97,7 @@ def test_an_inclusion_proof_with_one_thing_changed_is_refused(data: st.DataObjec
             verify_inclusion(*claim)
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(st.data(), st.integers(2, 200))
 def test_a_consistency_proof_with_one_thing_changed_is_refused(data: st.DataObject, size: int) -> None:
     grown = tree(size)

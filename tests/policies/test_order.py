@@ -4,11 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, strategies as st
 
 from agent.adapters.rego import EmbeddedPolicyEngine
 from agent.resources import bundled
 from tests.policies.inputs import cordon
+from tests.tried import tried
 
 STRENGTH = {"allow": 0, "escalate": 1, "deny": 2}
 RULE = """# METADATA
@@ -50,7 +51,7 @@ def bare(tmp_path: Path) -> Path:
     return folder
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.lists(rules, max_size=4), condition=st.sampled_from(CONDITIONS))
 def test_one_more_deny_never_weakens(bare: Path, chosen: list[tuple[str, str]], condition: str) -> None:
     before = decision(bare, chosen)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import regorus
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from agent.adapters.rego import EmbeddedPolicyEngine
 from agent.adapters.rego.bundle import syntax_tree
@@ -19,6 +19,7 @@ from agent.adapters.rego.scan import refuse_unfit, rule_names
 from agent.resources import bundled
 from tests.policies.conformance.draw import draw_input
 from tests.policies.inputs import cordon
+from tests.tried import tried
 
 STRENGTH = {"allow": 0, "escalate": 1, "deny": 2}
 EXAMPLES = 300
@@ -109,7 +110,7 @@ chosen_rules = st.lists(rules, max_size=6)
 inputs = st.sampled_from(WHOLE)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@tried(EXAMPLES)
 @given(chosen=chosen_rules, more=rules, document=inputs)
 def test_one_rule_more_never_weakens(chosen: list[Rule], more: Rule, document: dict[str, Any]) -> None:
     """A deny weakens nothing; neither does an escalate; an allow turns no answer of another rule."""
@@ -126,7 +127,7 @@ def test_one_rule_more_never_weakens(chosen: list[Rule], more: Rule, document: d
         assert with_allow["decision"] == before["decision"]
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=None)
+@tried(EXAMPLES // 4)
 @given(chosen=chosen_rules, data=st.data(), document=inputs)
 def test_fewer_denies_and_escalates_are_never_stricter(
     chosen: list[Rule], data: st.DataObject, document: dict[str, Any]
@@ -138,7 +139,7 @@ def test_fewer_denies_and_escalates_are_never_stricter(
     )
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=None)
+@tried(EXAMPLES // 4)
 @given(chosen=st.lists(rules, min_size=1, max_size=6), document=inputs)
 def test_who_gives_a_reason_is_who_decided(chosen: list[Rule], document: dict[str, Any]) -> None:
     """Every reason is of a rule whose head says the decision, so that `explain` names whom to ask."""
@@ -149,7 +150,7 @@ def test_who_gives_a_reason_is_who_decided(chosen: list[Rule], document: dict[st
         assert own[int(number)][1] == answer["decision"]
 
 
-@settings(max_examples=40, deadline=None)
+@tried(40)
 @given(chosen=st.lists(rules, min_size=1, max_size=6))
 def test_what_is_drawn_is_what_a_bundle_may_hold(chosen: list[Rule]) -> None:
     """Else these properties would be about policies that the agent never takes."""
@@ -166,7 +167,7 @@ def test_every_kind_of_answer_is_drawn(head: str) -> None:
     assert (decided([always], given)["decision"], codes(decided([always], given))) == (head, {"site.r0"})
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=None)
+@tried(EXAMPLES // 4)
 @given(chosen=chosen_rules, document=st.sampled_from(BROKEN))
 def test_no_rule_lets_a_broken_input_through(chosen: list[Rule], document: dict[str, Any]) -> None:
     try:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU
 
 from scheduler_core import Gang, Invalid, Node, PodSet, Queue, Quota, Settings, Snapshot
@@ -13,6 +13,7 @@ from scheduler_core.backfill_rules import Rules
 from scheduler_core.reservation import Promise, keeps, reserve
 from scheduler_core.simulation import Arrival, by_name, simulate
 from scheduler_core.simulation.orders import Reserving
+from tests.tried import tried
 
 BEST = Settings()
 
@@ -158,7 +159,7 @@ def queues_for(gpus, quota):
     return [Queue(name=f"q{index}", quotas=(Quota(resource=GPU, nominal=half),)) for index in range(2)]
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(sizes, loads, st.integers(1, 4), st.sampled_from([1, 3]))
 def test_no_gang_that_goes_ahead_ever_delays_a_promised_start(gpus, load, quota, depth):
     """All of one priority, so that nothing comes before a gang by right; ends are as they were told."""
@@ -171,7 +172,7 @@ def test_no_gang_that_goes_ahead_ever_delays_a_promised_start(gpus, load, quota,
             assert life.started_s is not None and life.started_s <= life.promised_s, name
 
 
-@settings(max_examples=100, deadline=None)
+@tried(100)
 @given(sizes, loads, st.integers(1, 4), st.sampled_from([1, 3]))
 def test_whatever_is_known_of_walltimes_each_look_keeps_what_it_promises(gpus, load, quota, depth):
     def look(snapshot, now_s, how):
@@ -182,7 +183,7 @@ def test_whatever_is_known_of_walltimes_each_look_keeps_what_it_promises(gpus, l
     simulate(cluster(*gpus, queues=queues_for(gpus, quota)), list(arrivals(load, exact=False)), look)
 
 
-@settings(max_examples=60, deadline=None)
+@tried(60)
 @given(sizes, loads)
 def test_the_first_that_waits_starts_no_later_than_without_anybody_behind_it(gpus, load):
     """The promise to the very first blocked gang is what FIFO would have given it."""
@@ -196,7 +197,7 @@ def test_the_first_that_waits_starts_no_later_than_without_anybody_behind_it(gpu
             assert eased.lives[first].started_s <= plain.lives[first].started_s
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(sizes, loads, st.integers(1, 6), st.integers(1, 3), st.integers(1, 30))
 def test_a_start_is_the_earliest_by_exhaustive_search(gpus, load, pods, each, quota):
     """Every moment from now to the last end is tried, with everything gone by then taken off by hand."""

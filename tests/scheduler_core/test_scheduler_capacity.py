@@ -1,6 +1,6 @@
 """The matrix says what the tables say, node by node, whatever was written to them and taken back."""
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU
 
 from scheduler_core import Node, NodeTerm, Pod, PodShape, Requirement, Snapshot, Taint, Toleration
@@ -8,6 +8,7 @@ from scheduler_core.eligibility import barrier
 from scheduler_core.model import PODS, gpus
 from scheduler_core.placement import Demand, fit, place, room_for
 from scheduler_core.policies import POLICIES
+from tests.tried import tried
 
 NAMES = [f"n{index}" for index in range(5)]
 UNCOUNTED = 2**62  # as much as anybody could want: what callers say of a resource that a node does not tell of
@@ -64,7 +65,7 @@ def check(snapshot, wanted):
     assert free == {name: gpus(snapshot.free[name]) for name in snapshot.nodes}
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(st.lists(shapes, min_size=1, max_size=3), steps)
 def test_the_matrix_follows_the_tables(wanted, told):
     snapshot, marks = Snapshot(), []
@@ -84,7 +85,7 @@ def test_the_matrix_follows_the_tables(wanted, told):
     check(snapshot, wanted)
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(
     st.lists(quantities, min_size=1, max_size=5),
     st.lists(st.tuples(quantities, st.integers(0, 6)), min_size=1, max_size=3),

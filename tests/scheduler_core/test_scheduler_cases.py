@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from scheduler_core.cases.__main__ import main
 from scheduler_core.cases.form import Ask
 from scheduler_core.cases.running import run_case, run_paths
+from tests.tried import tried
 
 TABLES = Path(__file__).parent / "cases"
 RESULTS = run_paths([TABLES])
@@ -134,7 +135,7 @@ def ways(raw, way=()):
         yield from ways(value, (*way, key))
 
 
-@settings(max_examples=400)
+@tried(400)
 @given(st.data())
 def test_whatever_a_table_says_it_is_run_or_refused(data):
     raw = data.draw(st.sampled_from(EXAMPLES))

@@ -1,6 +1,6 @@
 """What must hold on every cluster that can be drawn, whatever happens to it."""
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU, cluster
 
 from scheduler_core import (
@@ -23,9 +23,10 @@ from scheduler_core import (
     what_if,
 )
 from scheduler_core.snapshot import Snapshot
+from tests.tried import tried
 
 KEY = FlavorResource("default", GPU)
-few = settings(max_examples=120, deadline=None)
+few = tried(120)
 
 
 @st.composite

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from quota_trees import lawful, lawful_rules
 
 from scheduler_core import Cohort, Gang, PodSet, Queue, Quota, Settings, Snapshot, StopPolicy, Strategy, explain
@@ -13,9 +13,10 @@ from scheduler_core.kueue_cycle import Round, cycle, decide, run
 from scheduler_core.quota import FlavorResource, Policy, PreemptionRules
 from scheduler_core.unadmitted import reasons
 from scheduler_core.victims import Cause
+from tests.tried import tried
 
 CPU = FlavorResource("default", "cpu")
-few = settings(max_examples=150, deadline=None)
+few = tried(150)
 SETTINGS = st.builds(Settings, place=st.just(False), fair_sharing=st.booleans(), heads=st.sampled_from([1, 2, None]))
 RULES = st.builds(
     PreemptionRules,

@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU, cluster
 
 from scheduler_core import (
@@ -23,6 +23,7 @@ from scheduler_core import (
 from scheduler_core.eligibility import Barrier, barrier
 from scheduler_core.placement import Demand, place
 from scheduler_core.policies import POLICIES, policy
+from tests.tried import tried
 
 
 def put(rooms, pods, gpus=1, name="bestfit"):
@@ -151,7 +152,7 @@ def can_be_placed(rooms, pods):
     return False
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(
     st.lists(st.integers(0, 8), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=2),

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from quota_trees import KEY, trees
 
 from scheduler_core import Cohort, Queue, Quota
 from scheduler_core.quota_levers import Ledger, Lever, Means, freed, own_nominal, raised
 from scheduler_core.quota_tree import Place, QuotaTree
+from tests.tried import tried
 
 GPU = KEY.resource
 
@@ -72,7 +73,7 @@ def books(draw: st.DrawFn, used_at_most: int = 8) -> tuple[Books, str, int]:
 
 
 @given(books())
-@settings(max_examples=1500, deadline=None)
+@tried(1500)
 def test_raising_exactly_these_limits_lets_it_in_and_less_does_not(drawn: tuple[Books, str, int]) -> None:
     there, queue, wanted = drawn
     if wanted <= there.available(queue):
@@ -83,7 +84,7 @@ def test_raising_exactly_these_limits_lets_it_in_and_less_does_not(drawn: tuple[
 
 
 @given(books())
-@settings(max_examples=600, deadline=None)
+@tried(600)
 def test_so_much_more_of_its_own_lets_it_in_and_less_does_not(drawn: tuple[Books, str, int]) -> None:
     there, queue, wanted = drawn
     if wanted <= there.available(queue):
@@ -94,7 +95,7 @@ def test_so_much_more_of_its_own_lets_it_in_and_less_does_not(drawn: tuple[Books
 
 
 @given(books(), st.integers(1, 12))
-@settings(max_examples=1500, deadline=None)
+@tried(1500)
 def test_ending_exactly_that_usage_lets_it_in_and_less_does_not(drawn: tuple[Books, str, int], more: int) -> None:
     there, queue, _ = drawn
     wanted = min(max(0, there.available(queue)) + more, there.tree.potential(("queue", queue), KEY))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from quota_trees import lawful
 
 from scheduler_core import (
@@ -30,6 +30,7 @@ from scheduler_core.fungibility import Mode
 from scheduler_core.kueue_cycle import decide
 from scheduler_core.quota_levers import Lever, Means
 from scheduler_core.state import DomainCount
+from tests.tried import tried
 
 GPU, CPU, RACK, HOST = "nvidia.com/gpu", "cpu", "rack", "kubernetes.io/hostname"
 BY_QUOTA = Settings(place=False)
@@ -116,7 +117,7 @@ def _end(snapshot: Snapshot, queue: str, lever: Lever) -> None:
 
 
 @given(shared())
-@settings(max_examples=500, deadline=None)
+@tried(500)
 def test_quota(snapshot: Snapshot) -> None:
     found = why(snapshot)
     if found.reason is Reason.FITS:
@@ -179,7 +180,7 @@ def freed(snapshot: Snapshot, lacking: tuple[tuple[str, str, int], ...]) -> bool
 
 
 @given(racks())
-@settings(max_examples=500, deadline=None)
+@tried(500)
 def test_topology(snapshot: Snapshot) -> None:
     found, gang = why(snapshot), snapshot.gang("g")
     if found.reason is Reason.FITS:
@@ -235,7 +236,7 @@ FITS = Explanation(Reason.FITS, "nothing stands in its way", "the next cycle sta
 
 
 @given(nodes())
-@settings(max_examples=500, deadline=None)
+@tried(500)
 def test_nodes(snapshot: Snapshot) -> None:
     found = explain(snapshot, "g", 0)
     assert found is not None
@@ -254,7 +255,7 @@ def test_nodes(snapshot: Snapshot) -> None:
 
 
 @given(nodes())
-@settings(max_examples=300, deadline=None)
+@tried(300)
 def test_no_smaller_amount_of_the_one_scarce_resource_would_do(snapshot: Snapshot) -> None:
     """Of GPUs alone, what is told is the least over all ways to free some."""
     (pods,) = snapshot.gang("g").pod_sets

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU
 
 from scheduler_core import (
@@ -32,6 +32,7 @@ from scheduler_core.settling import settle
 from scheduler_core.state import Admission
 from scheduler_core.topologies import HOSTNAME, Mode, Topology, TopologyRequest
 from scheduler_core.whatif import what_if
+from tests.tried import tried
 
 RESERVING = Settings(backfill=Rules())
 PLAIN = Settings()
@@ -297,7 +298,7 @@ gangs = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3), gangs, st.integers(0, 3), st.booleans())
 def test_a_look_starts_nobody_who_delays_what_it_holds_and_asked_again_starts_nobody(gpus, asked, used, sends_back):
     """Whole gangs only, no quota above what there is, the same twice, and everything as it was after an undo."""

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU
 
 from scheduler_core import Duplicate, Gang, Invalid, Node, PodSet, Queue, Quota, Snapshot, Unknown
 from scheduler_core.simulation import ORDERS, Arrival, Moment, Result, by_name, simulate
 from scheduler_core.simulation.load import Life
 from scheduler_core.simulation.result import jain, percentile
+from tests.tried import tried
 
 HOUR = 3600
 
@@ -114,7 +115,7 @@ few_gangs = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@tried(60)
 @given(few_gangs, st.sampled_from(ORDERS))
 def test_whatever_the_order_everything_that_fits_runs_once_and_nothing_is_over_full(load, named):
     """The same load twice gives the same lives, and the cluster is afterwards as it was."""

@@ -1,7 +1,7 @@
 """Small random days, watched at every event: nothing over-full or over quota, gangs whole, nobody lost, undo exact."""
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from schedule_language import GPU
 
 from scheduler_core import Cohort, Gang, Invalid, Node, PodSet, Queue, Quota, Settings, Snapshot
@@ -10,6 +10,7 @@ from scheduler_core.quota import Policy, PreemptionRules, Strategy
 from scheduler_core.simulation import Arrival, by_name, simulate, watch
 from scheduler_core.simulation.step import Step
 from scheduler_core.topologies import HOSTNAME
+from tests.tried import tried
 
 WALLTIMES = {
     "exact": lambda runs_s: runs_s,
@@ -83,7 +84,7 @@ def undone_first(order):
     return look
 
 
-@settings(max_examples=120, deadline=None)
+@tried(120)
 @given(days, fleets, rules, st.sampled_from(PLAIN), st.booleans(), st.booleans())
 def test_whatever_comes_every_event_leaves_a_state_that_is_right(day, fleet, preemption, name, reserves, strict):
     how = Settings(backfill=Rules(aging_s=10, patience_s=5) if reserves else None)
@@ -95,7 +96,7 @@ def test_whatever_comes_every_event_leaves_a_state_that_is_right(day, fleet, pre
     assert again.lives == result.lives and again.moments == result.moments
 
 
-@settings(max_examples=80, deadline=None)
+@tried(80)
 @given(days, fleets, rules, st.sampled_from(AT_DESK))
 def test_so_do_kueue_s_cycles(day, fleet, preemption, name):
     snapshot = cluster(fleet, preemption)

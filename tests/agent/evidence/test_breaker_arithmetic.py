@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from agent.adapters.rego.engine import EmbeddedPolicyEngine
 from agent.domain.cluster import node_ref
@@ -13,6 +13,7 @@ from agent.domain.standing import Standing
 from agent.evidence.breaker import NOTICED_WITHIN, trip
 from agent.resources import bundled
 from tests.policies.inputs import cordon
+from tests.tried import tried
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 LIMITS: dict[str, Any] = {"blast_radius": {"breaker": {"percent": 50, "window": "5m"}}}
@@ -83,7 +84,7 @@ TOUCHES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(TOUCHES, st.integers(1, 12))
 def test_it_is_the_sum_that_the_policies_make(touches: list[tuple[str, int, str, bool]], total: int) -> None:
     """As of the newest touch, where the two look at the same window."""

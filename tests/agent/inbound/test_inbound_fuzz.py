@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, strategies as st
 
 from agent.adapters.inbound.alertmanager import read_alerts
 from agent.adapters.inbound.cloudevents import BATCHED, STRUCTURED, read_cloudevent, read_http
@@ -18,6 +18,7 @@ from agent.adapters.inbound.logs import read_log, read_logs
 from agent.adapters.inbound.metrics import read_metrics
 from agent.adapters.inbound.wire import json_document, text_of
 from agent.domain.signal import Signal
+from tests.tried import tried
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -97,7 +98,7 @@ def check(read: Callable[[], Delivery | Signal | list[Signal]]) -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 @given(document=mutants() | anything)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@tried(150, suppress_health_check=[HealthCheck.too_slow])
 def test_any_document(reader: str, document: Any) -> None:
     check(lambda: READERS[reader](document))
 
@@ -119,7 +120,7 @@ HEADERS = [
 
 
 @given(body=mangled, headers=st.sampled_from(HEADERS))
-@settings(max_examples=300, deadline=None)
+@tried(300)
 def test_any_body(body: bytes, headers: dict[str, str]) -> None:
     check(lambda: read_logs(body, NOW))
     check(lambda: read_http(headers, body, NOW))
@@ -151,7 +152,7 @@ pieces = st.sampled_from(
 
 
 @given(text=st.lists(pieces, max_size=25).map("".join) | st.text(max_size=40))
-@settings(max_examples=400, deadline=None)
+@tried(400)
 def test_any_exposition(text: str) -> None:
     check(lambda: read_metrics(text, NOW, {}).delivery)
 
@@ -162,6 +163,6 @@ def test_any_exposition(text: str) -> None:
         st.sampled_from(["NVRM: Xid (", "PCI:", "0000:b3:00", "): ", "79", ",", "kernel: ", "[1.2] "]), max_size=10
     ).map("".join)
 )
-@settings(max_examples=300, deadline=None)
+@tried(300)
 def test_any_line(line: str) -> None:
     check(lambda: read_log({"node": "n", "line": line}, NOW))

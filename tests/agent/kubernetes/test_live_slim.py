@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from agent.adapters.kubernetes.live.slim import SHARED_AT_MOST, Shared, slim
 from agent.adapters.kubernetes.translate import view_of
+from tests.tried import tried
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 JSON = st.recursive(
@@ -90,7 +91,7 @@ def test_what_is_alike_is_one_object() -> None:
 
 
 @given(st.lists(JSON, max_size=6))
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_sharing_changes_nothing(values: list[Any]) -> None:
     shared = Shared()
     found = [shared.of(value) for value in values]

@@ -4,9 +4,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, strategies as st
 
 from agent.adapters.kubernetes.translate import translate
+from tests.tried import tried
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -114,7 +115,7 @@ def bent_worlds(draw: st.DrawFn) -> list[Any]:
 
 
 @given(world=bent_worlds())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@tried(400, suppress_health_check=[HealthCheck.too_slow])
 def test_the_malformed_are_named_and_the_others_stand(world: list[Any]) -> None:
     translation = translate(world, NOW)
     assert all(error.field and error.reason for error in translation.malformed)

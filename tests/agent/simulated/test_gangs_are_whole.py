@@ -6,7 +6,7 @@ are only closed, and what runs on them stays.
 
 from datetime import timedelta
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from queued_kinds import KINDS, of_kind, queued, site
 from test_preemption import RULES, queue
 from world_builders import KUEUE, Json, node, ref, world
@@ -14,6 +14,7 @@ from world_builders import KUEUE, Json, node, ref, world
 from agent.adapters.kubernetes.translate import translate
 from agent.adapters.simulated.world import World
 from agent.domain.cluster import GangState
+from tests.tried import tried
 
 ARRIVAL = st.tuples(st.just("arrives"), st.sampled_from(sorted(KINDS)), st.integers(2, 4))
 SWITCH = st.tuples(st.sampled_from(["off", "on"]), st.integers(0, 5), st.just(0))
@@ -45,7 +46,7 @@ def play(made: World, step: tuple[str, object, int], number: int) -> None:
         made.delete(ref(job["apiVersion"], job["kind"], job["metadata"]["name"]))
 
 
-@settings(max_examples=25, deadline=None)
+@tried(25)
 @given(STEPS, st.integers(10, 400))
 def test_gangs_are_whole_or_absent(steps: list[tuple[str, object, int]], apart_s: int) -> None:
     made = site_with_rules()

@@ -4,11 +4,12 @@ from collections import Counter
 
 import pytest
 from fleet_language import asks, cpu_only, fleet, fleets, node, share, whole
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from test_gpus_fleet import state
 
 from scheduler_core.errors import Invalid
 from scheduler_core.gpus import Ask, BestFit, Fleet, GpuNode, Placement, Placer, Plan, Running, carry_out, defragment
+from tests.tried import tried
 
 
 def placer_with(*placements: Placement, nodes: list[GpuNode]) -> Placer:
@@ -123,7 +124,7 @@ def can_start_by_one_move(on: Fleet, running: list[Placement], ask: Ask) -> bool
     return False
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(fleets, st.lists(st.tuples(asks, st.sampled_from([None, None, "llama"])), min_size=1, max_size=14), asks)
 def test_a_plan_is_found_whenever_one_move_is_enough(
     nodes: list[GpuNode], pods: list[tuple[Ask, str | None]], waiting: Ask
@@ -163,7 +164,7 @@ def test_a_gang_whose_nodes_one_waiting_pod_would_use_counts_it_once() -> None:
     assert [step.evicted for step in defragment(placer, running, [whole(1)]).steps] == [(lonely,)]
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(
     fleets,
     st.lists(st.tuples(asks, st.sampled_from([None, None, "llama", "bert"]), st.booleans()), min_size=1, max_size=16),

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from fleet_language import asks, cpu_only, fits, fleet, fleets, node, share, whole
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from scheduler_core.errors import Conflict, Duplicate, Invalid, SchedulerError, Unknown
 from scheduler_core.gpus import Ask, BestFit, Fleet, GpuNode, Placement, Placer
+from tests.tried import tried
 
 
 def state(of: Fleet) -> list[list[int]]:
@@ -23,7 +24,7 @@ def state(of: Fleet) -> list[list[int]]:
     return [*(array.tolist() for array in arrays), of.slices.ravel().tolist(), [of.allocated_milli]]
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(fleets, st.lists(asks, max_size=20), asks)
 def test_what_fits_is_what_the_definition_says(nodes: list[GpuNode], before: list[Ask], ask: Ask) -> None:
     on = Fleet(nodes)
@@ -34,7 +35,7 @@ def test_what_fits_is_what_the_definition_says(nodes: list[GpuNode], before: lis
     assert on.fitting(ask, np.arange(len(on))).tolist() == expected
 
 
-@settings(max_examples=100, deadline=None)
+@tried(100)
 @given(fleets, st.lists(asks, max_size=12), st.randoms(use_true_random=False))
 def test_giving_back_in_any_order_restores_the_state_exactly(nodes: list[GpuNode], pods: list[Ask], chance) -> None:
     on = Fleet(nodes)

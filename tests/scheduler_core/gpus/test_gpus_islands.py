@@ -4,12 +4,13 @@ import itertools
 
 import pytest
 from fleet_language import share, whole
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from test_gpus_fleet import state
 
 from scheduler_core.errors import Conflict
 from scheduler_core.gpus import Ask, BestFit, Fleet, GpuNode, Placement, Placer, Running, carry_out, defragment
 from scheduler_core.gpus.islands import choose
+from tests.tried import tried
 
 
 def linked(gpus: int) -> Ask:
@@ -29,7 +30,7 @@ def crossed(gpus: tuple[int, ...], sizes: list[int]) -> int:
 island_sizes = st.lists(st.integers(1, 4), min_size=1, max_size=4)
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(island_sizes, st.data())
 def test_no_choice_of_free_gpus_lies_in_fewer_islands(sizes: list[int], data: st.DataObject) -> None:
     left = data.draw(st.lists(st.sampled_from([1000, 1000, 400, 0]), min_size=sum(sizes), max_size=sum(sizes)))
@@ -41,7 +42,7 @@ def test_no_choice_of_free_gpus_lies_in_fewer_islands(sizes: list[int], data: st
     assert crossed(chosen, sizes) == min(crossed(each, sizes) for each in itertools.combinations(free, gpus))
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(
     island_sizes, st.lists(st.sampled_from([share(300), whole(1), whole(2), whole(3)]), max_size=8), st.integers(2, 4)
 )

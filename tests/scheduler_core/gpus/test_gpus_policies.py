@@ -16,7 +16,7 @@ from fleet_language import (
     share,
     whole,
 )
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from scheduler_core.errors import Unknown
 from scheduler_core.gpus import (
@@ -38,6 +38,7 @@ from scheduler_core.gpus import (
     gpu_policy,
     typical,
 )
+from tests.tried import tried
 
 
 def policy(name: str, on: Fleet, pods: list[Ask]) -> GpuPolicy:
@@ -45,7 +46,7 @@ def policy(name: str, on: Fleet, pods: list[Ask]) -> GpuPolicy:
 
 
 @pytest.mark.parametrize("name", GPU_POLICIES)
-@settings(max_examples=60, deadline=None)
+@tried(60)
 @given(nodes=fleets, pods=st.lists(asks, min_size=1, max_size=25))
 def test_nothing_is_over_allocated_and_nothing_that_fits_is_refused(
     name: str, nodes: list[GpuNode], pods: list[Ask]
@@ -68,7 +69,7 @@ def test_nothing_is_over_allocated_and_nothing_that_fits_is_refused(
 
 
 @pytest.mark.parametrize("name", GPU_POLICIES)
-@settings(max_examples=25, deadline=None)
+@tried(25)
 @given(nodes=fleets, pods=st.lists(asks, min_size=1, max_size=25))
 def test_the_same_input_gives_the_same_places(name: str, nodes: list[GpuNode], pods: list[Ask]) -> None:
     def run() -> list[Placement | None]:
@@ -80,7 +81,7 @@ def test_the_same_input_gives_the_same_places(name: str, nodes: list[GpuNode], p
 
 
 @pytest.mark.parametrize("name", [name for name in GPU_POLICIES if name not in ("random", "watchkeeper")])
-@settings(max_examples=40, deadline=None)
+@tried(40)
 @given(nodes=fleets, pods=st.lists(asks, min_size=1, max_size=20), chance=st.randoms(use_true_random=False))
 def test_remembered_scores_are_those_of_a_fresh_look(name: str, nodes: list[GpuNode], pods: list[Ask], chance) -> None:
     """Also when pods leave in between: a stale score would send a pod elsewhere."""
@@ -97,7 +98,7 @@ def test_remembered_scores_are_those_of_a_fresh_look(name: str, nodes: list[GpuN
         running += [fresh] if fresh else []
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(fleets, st.lists(asks, max_size=12), st.lists(asks, min_size=1, max_size=12))
 def test_a_fragment_is_what_the_paper_calls_one(nodes: list[GpuNode], pods: list[Ask], kinds: list[Ask]) -> None:
     on, mix = Fleet(nodes), typical(kinds, 100)
@@ -109,7 +110,7 @@ def test_a_fragment_is_what_the_paper_calls_one(nodes: list[GpuNode], pods: list
         assert on.total_left[row] - useful[row] == pytest.approx(fragment_milli(on, mix, row), abs=1e-6)
 
 
-@settings(max_examples=120, deadline=None)
+@tried(120)
 @given(fleets, st.lists(asks, max_size=12), asks)
 def test_fgd_goes_where_fragments_fall_most(nodes: list[GpuNode], pods: list[Ask], ask: Ask) -> None:
     on, mix = Fleet(nodes), typical([*pods, ask], 100)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from fleet_language import asks, cpu_only, fleet, fleets, node, share, whole
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from scipy.optimize import linprog
 
 from scheduler_core.gpus import (
@@ -22,6 +22,7 @@ from scheduler_core.gpus import (
 )
 from scheduler_core.gpus.arrivals import LEARN_FIRST, MEMORY_MAX, Arrivals
 from scheduler_core.gpus.worth import WorthTable
+from tests.tried import tried
 
 sizes = st.sampled_from([110, 160, 230, 250, 320, 333, 370, 470, 500, 550, 650, 700, 810, 990])
 counts = st.dictionaries(sizes, st.integers(1, 500), min_size=1, max_size=7)
@@ -32,7 +33,7 @@ def all_patterns(parts: list[int]) -> list[tuple[int, ...]]:
     return [p for p in itertools.product(*most) if 0 < sum(n * s for n, s in zip(p, parts, strict=True)) <= MILLI]
 
 
-@settings(max_examples=60, deadline=None)
+@tried(60)
 @given(counts)
 def test_prices_are_those_of_the_linear_program_over_all_patterns(seen: dict[int, int]) -> None:
     parts = sorted(seen)
@@ -111,7 +112,7 @@ def test_the_rare_large_node_stays_whole_before_anything_is_known() -> None:
     assert Placer(on, Watchkeeper(on)).place(share(500)).node == 1
 
 
-@settings(max_examples=60, deadline=None)
+@tried(60)
 @given(fleets, st.lists(asks, min_size=1, max_size=12), asks)
 def test_a_pod_gains_what_it_takes_less_what_the_worth_of_its_node_falls(
     nodes: list[GpuNode], pods: list[Ask], ask: Ask
@@ -184,7 +185,7 @@ def worth_by_definition(on: Fleet, counts: dict, row: int) -> float:
     return total + many * free * MILLI / max(1, sum(kinds.values()))
 
 
-@settings(max_examples=80, deadline=None)
+@tried(80)
 @given(fleets, st.lists(asks, max_size=10), st.lists(asks, min_size=1, max_size=10))
 def test_the_worth_of_a_node_is_what_the_definition_says(
     nodes: list[GpuNode], pods: list[Ask], came: list[Ask]

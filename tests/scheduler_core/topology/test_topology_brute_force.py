@@ -6,12 +6,13 @@ The reference tries every way to put so many pods on each host, and judges it by
 from collections.abc import Iterator
 from itertools import combinations, product
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from topology_language import GPU, LABELS, Blocks, data_centre, gang, hosts
 
 from scheduler_core.model import PodShape
 from scheduler_core.topology import Failure, assign
 from scheduler_core.topology.exact import exact_values
+from tests.tried import tried
 
 LEVELS = ("block", "rack", "host")
 Ways = tuple[int, ...]
@@ -57,7 +58,7 @@ SLICES = st.sampled_from([{}, {"rack": 2}, {"host": 2}, {"rack": 3}, {"rack": 4,
 
 
 @given(forests(), st.integers(1, 8), st.sampled_from(LEVELS), SLICES)
-@settings(max_examples=400, deadline=None)
+@tried(400)
 def test_required_is_found_exactly_if_there_is_a_way(
     blocks: Blocks, pods: int, level: str, slices: dict[str, int]
 ) -> None:
@@ -74,7 +75,7 @@ def test_required_is_found_exactly_if_there_is_a_way(
 
 
 @given(forests(), st.integers(1, 8), SLICES)
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_unconstrained_is_found_exactly_if_there_is_a_way(blocks: Blocks, pods: int, slices: dict[str, int]) -> None:
     if slices:
         size = next(iter(slices.values()))
@@ -87,7 +88,7 @@ def test_unconstrained_is_found_exactly_if_there_is_a_way(blocks: Blocks, pods: 
 
 
 @given(forests(hosts_at_most=6), st.integers(1, 10), st.sampled_from(LEVELS))
-@settings(max_examples=300, deadline=None)
+@tried(300)
 def test_preferred_takes_the_nearest_level_and_the_fewest_domains_there(blocks: Blocks, pods: int, level: str) -> None:
     found = assign(data_centre(blocks), [gang(pods, preferred=level)])
     good = list(ways(blocks, pods))
@@ -105,7 +106,7 @@ def test_preferred_takes_the_nearest_level_and_the_fewest_domains_there(blocks: 
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=7), st.integers(1, 40))
-@settings(max_examples=400, deadline=None)
+@tried(400)
 def test_of_equally_few_hosts_those_that_are_filled(rooms: list[int], pods: int) -> None:
     rack = {"b1": {"r1": {f"x{number}": room for number, room in enumerate(rooms)}}}
     found = assign(data_centre(rack), [gang(pods, required="rack")])
@@ -120,7 +121,7 @@ def test_of_equally_few_hosts_those_that_are_filled(rooms: list[int], pods: int)
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 100))
-@settings(max_examples=400, deadline=None)
+@tried(400)
 def test_exact_values_are_those_of_a_subset(rooms: list[int], need: int) -> None:
     rooms.sort(reverse=True)
     k = next((k for k in range(1, len(rooms) + 1) if sum(rooms[:k]) >= need), None)
@@ -141,7 +142,7 @@ def test_exact_values_are_those_of_a_subset(rooms: list[int], need: int) -> None
     st.sampled_from(LEVELS),
     st.sampled_from([None, "rack"]),
 )
-@settings(max_examples=400, deadline=None)
+@tried(400)
 def test_leader_and_workers_are_found_exactly_if_there_is_a_way(
     blocks: Blocks, pods: int, leader_gpus: int, level: str, sliced: str | None
 ) -> None:
@@ -179,7 +180,7 @@ def test_labels_are_those_of_the_levels() -> None:
     st.sampled_from(["block", "rack", "host", None]),
     st.booleans(),
 )
-@settings(max_examples=300, deadline=None)
+@tried(300)
 def test_a_group_that_may_spread_is_found_exactly_if_there_is_a_way(
     blocks: Blocks, pods: int, leader_gpus: int, level: str | None, sliced: bool
 ) -> None:

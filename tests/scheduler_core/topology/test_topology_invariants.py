@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from topology_language import GPU, THREE, gang, host
 
 from scheduler_core.model import PodShape
@@ -17,6 +17,7 @@ from scheduler_core.topology import (
     assign,
     repair,
 )
+from tests.tried import tried
 
 SHAPES = [PodShape(requests={GPU: each, "cpu": cpu}) for each in (0, 1, 2, 4) for cpu in (1, 3)]
 
@@ -50,7 +51,7 @@ def asks(draw: st.DrawFn) -> Ask:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 14), st.lists(asks(), min_size=1, max_size=6), st.booleans())
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_gangs_come_and_go(seed: int, size: int, wanted: list[Ask], balanced: bool) -> None:
     centre, twin = centre_of(seed, size), centre_of(seed, size)
     chosen = TopologySettings(balanced=balanced)
@@ -75,7 +76,7 @@ def test_gangs_come_and_go(seed: int, size: int, wanted: list[Ask], balanced: bo
 
 
 @given(st.integers(0, 10_000), st.integers(2, 14), asks())
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_repairs_keep_what_held(seed: int, size: int, ask: Ask) -> None:
     centre = centre_of(seed, size)
     found = assign(centre, [ask])
@@ -103,7 +104,7 @@ def test_repairs_keep_what_held(seed: int, size: int, ask: Ask) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 14), asks())
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_a_failure_tells_the_truth(seed: int, size: int, ask: Ask) -> None:
     centre = centre_of(seed, size)
     failure = assign(centre, [ask])

@@ -2,13 +2,14 @@
 
 from itertools import product
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from topology_language import GPU, HOST, LABELS, RACK, data_centre, gang, one_rack, refused
 
 from scheduler_core.model import Node, PodShape
 from scheduler_core.topology import Capacity, Failure, Forest, Topology, assign
 from scheduler_core.topology.assignment import Assignment, Part
 from scheduler_core.topology.relief import Barred, Relief, TooLarge, relief, with_freed
+from tests.tried import tried
 
 CPU = "cpu"
 
@@ -131,7 +132,7 @@ def least_to_free(capacity: Capacity, hosts: list[tuple[str, str, int, int]], as
     SLICES,
     st.integers(0, 2),
 )
-@settings(max_examples=600, deadline=None)
+@tried(600)
 def test_doing_it_lets_the_gang_in_and_doing_less_does_not(hosts, pods, each, level, required, slices, leader) -> None:
     if slices:
         size = next(iter(slices.values()))
@@ -158,7 +159,7 @@ def test_doing_it_lets_the_gang_in_and_doing_less_does_not(hosts, pods, each, le
 
 
 @given(HOSTS, st.integers(1, 6), st.integers(1, 3), st.sampled_from(["block", "rack", None]))
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_nodes_added_there_let_the_gang_in_and_fewer_do_not(hosts, pods, each, level) -> None:
     shape = PodShape(requests={GPU: each})
     ask = gang(pods, shape=shape, **({"required": level} if level else {}))
@@ -191,7 +192,7 @@ TWO = st.lists(
 
 
 @given(TWO, st.integers(1, 4), st.integers(1, 2), st.integers(1, 2))
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_of_two_resources_nothing_that_is_told_can_be_left_out(hosts, pods, gpus, cpus) -> None:
     nodes = [
         Node(f"x{n}", {GPU: g, CPU: c}, {LABELS["block"]: "b", RACK: "r", HOST: f"x{n}"})
