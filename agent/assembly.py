@@ -247,14 +247,14 @@ def assemble(
     _record_start(settings, engine, ports)
     return Agent(
         ports=ports,
-        watch=Watch(ports, Workflow(ports, checkpointer, interpose("stages", unseen)), order or InOrder()),
+        watch=Watch(ports, Workflow(ports, checkpointer, interpose("stages", unseen)), order or InOrder(), refused),
         log=log,
         chat=store.chat,
         policies=engine,
         kueue=kueue,
         refused=refused,
         _observer=Observer(world.cluster, refused, events_of(world.cluster)),
-        _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger, settings.thresholds),
+        _surveyor=Surveyor(world.metrics, engine.bundle.limits, ledger, settings.thresholds, refused),
         _blindness=Blindness(notifier, ledger, settings.call_when_away_s),
         _looked=interpose("looks", _unheeded),
         _outages=Outages(world.clock),

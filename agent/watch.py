@@ -24,16 +24,26 @@ BATCH = 500  # signals sensed together: one view of the cluster serves them all
 RETRY_FIRST_S = 10
 RETRY_AT_MOST_S = 60  # a store or server that is down is asked again at least this often; it costs one call
 FAILURES_ALIKE = 5  # of what fails alike each time, before the incident goes to a person
+TURNED_AWAY = "the cluster has no such object, and as many incidents about such are open as may be"
 HEARTBEAT_S = 3600  # makes "nothing happened" provable
 
 log = logging.getLogger("watchkeeper.watch")
 
 
+Refused = Callable[[str, str, str], None]
+
+
+def _said(door: str, place: str, reason: str) -> None:
+    log.warning("%s: %s: %s", door, place, reason)
+
+
 class Watch:
     """Not thread-safe: one thread drives it. `receive` may be called from others (it only stores)."""
 
-    def __init__(self, ports: Ports, workflow: Workflow, order: TaskOrder) -> None:
+    def __init__(self, ports: Ports, workflow: Workflow, order: TaskOrder, refused: Refused = _said) -> None:
+        """`refused` is told (door, place, reason) of signals that are about nothing that there is."""
         self._ports = ports
+        self._refused = refused
         self._workflow = workflow
         self._order = order
         self._nudged: dict[str, str] = {i.id: RESTART for i in ports.incidents.open()}
@@ -178,11 +188,15 @@ class Watch:
     def _note(self, change: Change) -> None:
         """On the record first, then in the store; a repetition is only counted."""
         incident, signal = change.incident, change.signal
+        if change.kind is ChangeKind.TURNED_AWAY:
+            self._refused("sense", f"{signal.source}#{signal.id}", f"{incident.subject}: {TURNED_AWAY}")
+            return
         if change.kind is not ChangeKind.REPEATED:
             self._record(change)
             self._nudged.setdefault(incident.id, change.kind.value)
         self._ports.incidents.save(incident, IncidentState.OPEN)
-        log.info("%s %s by %s", incident.id, change.kind.value, signal.type)
+        level = logging.DEBUG if change.kind is ChangeKind.REPEATED else logging.INFO  # a storm is a line, too
+        log.log(level, "%s %s by %s", incident.id, change.kind.value, signal.type)
 
     def _record(self, change: Change) -> None:
         incident, signal = change.incident, change.signal
@@ -205,7 +219,7 @@ class Watch:
         cause = self._nudged[incident]
         try:
             self._ports.timers.clear(incident)
-            if any(known.id == incident for known in self._ports.incidents.open()):
+            if self._ports.incidents.is_open(incident):
                 asks = self._workflow.advance(incident, cause)
                 if asks is not None:  # noted now: an answer may come before the next look at the desk
                     self._asked[asks] = incident

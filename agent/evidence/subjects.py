@@ -6,6 +6,7 @@ from typing import Any
 from agent.domain.cluster import ClusterView, ObjectRef, node_ref
 from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody
+from agent.evidence.lookup import raw_object
 from agent.evidence.node_names import known_node
 
 NODE_LABELS = ("node", "Hostname", "hostname", "kubernetes_node", "exported_node")
@@ -20,6 +21,8 @@ _OWNER_LABELS: tuple[tuple[str, str, str], ...] = (
     ("statefulset", "apps/v1", "StatefulSet"),
     ("job_name", "batch/v1", "Job"),
 )
+
+OWNER_LABELS = tuple(label for label, _, _ in _OWNER_LABELS)
 
 
 def names_a_pod_that_is_gone(labels: Mapping[str, str], view: ClusterView) -> bool:
@@ -85,6 +88,15 @@ def _known(ref: ObjectRef, view: ClusterView, *, prefer_gang: bool) -> ObjectRef
         if (known.kind, known.namespace, known.name) == (ref.kind, ref.namespace, ref.name):
             return known
     return ref
+
+
+def is_strange(subject: ObjectRef, view: ClusterView) -> bool:
+    """A node or an owner of pods that the cluster does not have; what is looked up nowhere is not."""
+    if subject.kind == "Node":
+        return subject.name not in view.nodes
+    if subject.kind not in {kind for _, _, kind in _OWNER_LABELS}:
+        return False
+    return subject not in view.workloads and subject not in view.gangs and not raw_object(view, subject)
 
 
 def unplaced(body: AlertBody) -> ObjectRef:

@@ -4,7 +4,7 @@ Which symptom a signal tells of is decided in `agent/evidence/symptoms.py`; here
 a storm of a hundred thousand lines must become one incident and a redelivery must become nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from agent.domain.incident import SIGNALS_KEPT, Incident, incident_id, incident_
 from agent.domain.signal import AlertBody, ConditionBody, FindingBody, Signal, XidBody
 from agent.domain.thresholds import Thresholds
 from agent.evidence.echoes import Closed, is_echo
+from agent.evidence.subjects import is_strange
 from agent.evidence.symptoms import Tells, related, tells
 
 LastClosed = Callable[[str], Closed | None]
@@ -25,6 +26,10 @@ class ChangeKind(StrEnum):
     EXTENDED = "extended"  # it tells something that the incident did not know yet
     REPEATED = "repeated"  # the same again: counted, not recorded
     RECOVERED = "recovered"
+    TURNED_AWAY = "turned_away"  # one more about something that the cluster does not have
+
+
+STRANGERS_AT_MOST = 20  # open at once: a renamed rack, not what somebody makes up; a person is called for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,19 @@ def sense(
     for signal in batch:
         told = tells(signal, view, thresholds)
         change = _place(signal, told, incidents, last_closed, now) if told else None
-        if change is not None:
+        if change is not None and change.kind is ChangeKind.OPENED and _too_many(change.incident, incidents, view):
+            changes.append(Change(ChangeKind.TURNED_AWAY, change.incident, signal))
+        elif change is not None:
             incidents[change.incident.key] = change.incident
             changes.append(change)
     return changes
+
+
+def _too_many(opened: Incident, incidents: Mapping[str, Incident], view: ClusterView) -> bool:
+    """About something that the cluster does not have, while as many such as there may be are open."""
+    if not is_strange(opened.subject, view):
+        return False
+    return sum(is_strange(each.subject, view) for each in incidents.values()) >= STRANGERS_AT_MOST
 
 
 def _place(

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from agent.adapters.inbound.delivery import Delivery, Malformed, signal
 from agent.adapters.inbound.limits import LIMITS, Limits
-from agent.adapters.inbound.wire import Moment, Wire, check_count, check_labels, cut, read
+from agent.adapters.inbound.wire import Moment, Wire, check_count, check_labels, check_name, cut, read
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.signal import AlertBody, Signal
+from agent.evidence.subjects import AUTOSCALER_LABELS, NAMESPACE_LABELS, NODE_LABELS, OWNER_LABELS, POD_LABELS
 
 SOURCE = "alertmanager"
 
@@ -46,6 +47,7 @@ def _signal(alert: Alert, received_at: datetime, limits: Limits) -> Signal:
     name = alert.labels.get("alertname")
     if not name:
         raise Malformed("labels.alertname", "missing")
+    _check_names(name, alert, limits)
     firing = alert.status == "firing"
     body = AlertBody(
         alertname=name,
@@ -58,3 +60,13 @@ def _signal(alert: Alert, received_at: datetime, limits: Limits) -> Signal:
     start = rfc3339(alert.starts_at) if alert.starts_at else "-"
     moment = alert.starts_at if firing else alert.ends_at
     return signal(SOURCE, f"{identity}:{alert.status}:{start}", name, moment or received_at, body)
+
+
+def _check_names(name: str, alert: Alert, limits: Limits) -> None:
+    """An alert's name may have any characters; where it names no object, it becomes the name of what it is about."""
+    if len(name) > limits.max_name_chars:
+        raise Malformed("labels.alertname", f"longer than {limits.max_name_chars} characters")
+    if len(alert.fingerprint) > limits.max_name_chars:
+        raise Malformed("fingerprint", f"longer than {limits.max_name_chars} characters")
+    for label in (*NODE_LABELS, *NAMESPACE_LABELS, *POD_LABELS, *AUTOSCALER_LABELS, *OWNER_LABELS):
+        check_name(f"labels.{label}", alert.labels.get(label), limits)

@@ -19,7 +19,17 @@ from agent.adapters.inbound.delivery import Delivery, Malformed, signal
 from agent.adapters.inbound.events import read_event
 from agent.adapters.inbound.limits import LIMITS, Limits
 from agent.adapters.inbound.logs import read_log
-from agent.adapters.inbound.wire import Moment, Wire, check_count, fault_words, json_document, plain, read
+from agent.adapters.inbound.wire import (
+    Moment,
+    Wire,
+    check_count,
+    check_name,
+    cut,
+    fault_words,
+    json_document,
+    plain,
+    read,
+)
 from agent.domain.signal import OtherBody, Signal, XidBody
 
 STRUCTURED = "application/cloudevents+json"
@@ -34,7 +44,7 @@ class Envelope(Wire):
     id: str = Field(min_length=1)
     source: str = Field(min_length=1)
     type: str = Field(min_length=1, max_length=256)
-    subject: str = ""
+    subject: str = Field(default="", max_length=1024)
     time: Moment = None
     data: Any = None
     data_base64: str | None = None
@@ -91,12 +101,15 @@ def _by_shape(data: object, at: datetime, limits: Limits) -> list[Signal] | None
     return next((reader(data, at, limits) for fits, reader in _SHAPES if fits(data)), None)
 
 
-def _xid(data: dict[str, Any], at: datetime, _limits: Limits) -> list[Signal]:
+def _xid(data: dict[str, Any], at: datetime, limits: Limits) -> list[Signal]:
     try:
         body = XidBody.model_validate({key: data[key] for key in XidBody.model_fields if key in data})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         raise Malformed(str(first["loc"][0]), fault_words(first["type"], first["msg"])) from None
+    for name in ("node", "gpu", "gpu_uuid", "pci_bus_id", "namespace", "pod"):
+        check_name(name, getattr(body, name) or None, limits)
+    body = body.model_copy(update={"text": cut(body.text, limits)})
     return [signal(_UNNAMED, _UNNAMED, f"Node/{body.node}", at, body)]
 
 

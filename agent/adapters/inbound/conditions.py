@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agent.adapters.inbound.delivery import Malformed, signal
 from agent.adapters.inbound.limits import LIMITS, Limits
-from agent.adapters.inbound.wire import Moment, Wire, cut, read
+from agent.adapters.inbound.wire import Moment, Wire, check_name, cut, read
 from agent.adapters.kubernetes.fields import Fields, MalformedObject
 from agent.adapters.kubernetes.nodes import node_of
 from agent.domain.base import rfc3339
@@ -55,6 +55,7 @@ def changed_conditions(before: Node | None, after: Node, seen_at: datetime, limi
 def read_condition(document: object, received_at: datetime, limits: Limits = LIMITS) -> list[Signal]:
     """One condition sent by itself: {node, condition, status, reason, message, lastTransitionTime}."""
     said = read(NodeCondition, document)
+    check_name("node", said.node, limits)
     condition = Condition(said.condition, said.status, said.reason, said.message, said.since)
     found = _signal(said.node, condition, received_at, limits)
     return [found] if found else []
@@ -66,6 +67,7 @@ def read_node(document: object, received_at: datetime, limits: Limits = LIMITS) 
         node = node_of(Fields.of(document))
     except MalformedObject as error:
         raise Malformed(error.field, error.reason) from error
+    check_name("metadata.name", node.name, limits)
     return changed_conditions(None, node, received_at, limits)
 
 

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, Field
 from agent.adapters.inbound.delivery import Delivery, Malformed, signal
 from agent.adapters.inbound.limits import LIMITS, Limits
 from agent.adapters.inbound.logs import xid_in
-from agent.adapters.inbound.wire import Moment, Wire, check_count, cut, read
+from agent.adapters.inbound.wire import Moment, Wire, check_count, check_name, cut, read
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.domain.signal import EventBody, Signal
@@ -74,6 +74,7 @@ def read_event(document: object, received_at: datetime, limits: Limits = LIMITS)
     event = read(Event, document)
     if event.involved.kind in _CLUSTER_SCOPED and event.metadata.namespace not in _OF_THE_CLUSTER:
         raise Malformed("metadata.namespace", f"an Event about a {event.involved.kind} lies in default or kube-system")
+    _check_names(event, limits)
     series = event.series or Series()
     time = series.last_observed_time or event.last or event.event_time or event.first or received_at
     count = max(1, event.count or 1, series.count)
@@ -94,6 +95,14 @@ def read_event(document: object, received_at: datetime, limits: Limits = LIMITS)
         count=count,
     )
     return signal(SOURCE, identity, str(involved), time, body)
+
+
+def _check_names(event: Event, limits: Limits) -> None:
+    about = event.involved
+    for place, name in (("name", about.name), ("namespace", about.namespace), ("kind", about.kind)):
+        check_name(f"involvedObject.{place}", name or None, limits)
+    check_name("involvedObject.apiVersion", about.api_version or None, limits)
+    check_name("metadata.namespace", event.metadata.namespace or None, limits)
 
 
 def _ref(involved: Involved, namespace: str) -> ObjectRef:

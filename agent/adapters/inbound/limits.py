@@ -12,6 +12,7 @@ class Limits:
     max_samples: int = 200_000  # metric lines of one push: about 200 nodes of dcgm-exporter
     max_labels: int = 64  # Prometheus' usual label_limit
     max_label_chars: int = 1_024
+    max_name_chars: int = 253  # of an object, as Kubernetes has it; it becomes a key, a label and a line in a chat
     max_text_chars: int = 8_192  # of a message, an annotation or a log line; more is cut off, it is only evidence
 
 

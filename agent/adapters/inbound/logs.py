@@ -9,7 +9,7 @@ from datetime import datetime
 
 from agent.adapters.inbound.delivery import Delivery, Malformed, signal
 from agent.adapters.inbound.limits import LIMITS, Limits
-from agent.adapters.inbound.wire import Moment, Wire, check_count, cut, json_document, read
+from agent.adapters.inbound.wire import Moment, Wire, check_count, check_name, cut, json_document, read
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.signal import LogBody, Signal, XidBody
 
@@ -59,9 +59,11 @@ def read_log(document: object, received_at: datetime, limits: Limits = LIMITS) -
     said = read(LogLine, document)
     if bool(said.node) == bool(said.pod):
         raise Malformed("node", "expected either node or pod")
+    namespace, pod = _pod(said)
+    for place, name in (("node", said.node), ("pod", pod), ("namespace", namespace)):
+        check_name(place, name or None, limits)
     time = said.time or received_at
     line = cut(said.line, limits)
-    namespace, pod = _pod(said)
     body = (xid_in(line, said.node) if said.node else None) or LogBody(
         node=said.node or None, namespace=namespace, pod=pod, line=line
     )

@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 
 from agent.adapters.inbound.delivery import Delivery, Malformed, signal
 from agent.adapters.inbound.limits import LIMITS, Limits
-from agent.adapters.inbound.wire import check_count, check_labels
+from agent.adapters.inbound.wire import check_count, check_labels, check_name
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.signal import Signal, XidBody
 
@@ -72,6 +72,10 @@ def xid_body(labels: Mapping[str, str], value: float) -> XidBody:
     node = _first(labels, NODE_LABELS)
     if not node:
         raise Malformed("Hostname", "missing: the sample does not say which node it is about")
+    names = {"gpu": labels.get("gpu"), "UUID": labels.get("UUID"), "pci_bus_id": labels.get("pci_bus_id")}
+    about = {"namespace": _first(labels, NAMESPACE_LABELS), "pod": _first(labels, POD_LABELS)}
+    for place, name in {"Hostname": node, **names, **about}.items():
+        check_name(place, name or None)
     if value != value // 1 or not 0 < value < 1000:
         raise Malformed("value", f"expected an XID, 1 to 999, found {value:g}")
     return XidBody(

@@ -112,6 +112,16 @@ def check_count(place: str, count: int, most: int) -> None:
         raise Malformed(place, f"{count} items, at most {most} in one delivery")
 
 
+def check_name(place: str, name: str | None, limits: Limits = LIMITS) -> None:
+    """What a stranger says that an object is called: it is looked for, told and kept, so it has to be a name."""
+    if name is None:
+        return
+    if len(name) > limits.max_name_chars:
+        raise Malformed(place, f"no name: longer than {limits.max_name_chars} characters")
+    if not name.isprintable() or any(letter.isspace() for letter in name):
+        raise Malformed(place, "no name: it has characters that no name has")
+
+
 def check_labels(place: str, labels: Mapping[str, str], limits: Limits = LIMITS) -> None:
     check_count(place, len(labels), limits.max_labels)
     for name, value in labels.items():

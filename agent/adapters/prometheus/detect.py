@@ -13,7 +13,7 @@ from typing import Any
 from agent.adapters.prometheus import finder_watch
 from agent.adapters.prometheus.findings import Standing
 from agent.adapters.prometheus.idle_watch import IdleWatch
-from agent.adapters.prometheus.xids import XidWatch
+from agent.adapters.prometheus.xids import Refused, XidWatch, unheeded
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState
 from agent.domain.incident import Symptom
@@ -62,14 +62,21 @@ SELDOM_S: Mapping[Symptom, int] = {Symptom.TELEMETRY_FAULT: 120, Symptom.SERVICE
 class Surveyor:
     """Keeps in memory what it has told; all of it can be found again after a restart."""
 
-    def __init__(self, metrics: Metrics, limits: Mapping[str, Any], ledger: Ledger, thresholds: Thresholds) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        limits: Mapping[str, Any],
+        ledger: Ledger,
+        thresholds: Thresholds,
+        refused: Refused = unheeded,
+    ) -> None:
         self._metrics = metrics
         self._thresholds = thresholds
         self._ledger = ledger
         self._standing = Standing()
         self._past: list[PastAction] | None = None
         self._next: dict[Symptom, datetime] = {}
-        self._xids = XidWatch(metrics)
+        self._xids = XidWatch(metrics, refused)
         self._idle = IdleWatch(metrics, idle_minimum_s(limits))
 
     def survey(self, view: ClusterView, now: datetime) -> list[Signal]:

@@ -1,6 +1,6 @@
 """New codes in the gauges of last XIDs: one query per look, and one more when a code is seen for the first time."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from agent.adapters.prometheus.findings import Standing, signal_of
@@ -21,11 +21,21 @@ GRID_S = 60
 Gpu = tuple[str, str]
 
 
-class XidWatch:
-    """Remembers the last code of each GPU, since a gauge that holds it says nothing of when."""
+Refused = Callable[[str, str, str], None]
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+
+def unheeded(_door: str, _place: str, _reason: str) -> None:
+    """Nobody asks what was not believed."""
+
+
+class XidWatch:
+    """Remembers the last code of each GPU, since a gauge that holds it says nothing of when.
+
+    One Prometheus may serve several clusters: of a node that this one does not have nothing is told, but that.
+    """
+
+    def __init__(self, metrics: Metrics, refused: Refused = unheeded) -> None:
+        self._metrics, self._refused = metrics, refused
         self._codes: dict[Gpu, int] = {}
 
     def look(self, standing: Standing, now: datetime, nodes: Collection[str] = ()) -> list[Signal]:
@@ -35,9 +45,17 @@ class XidWatch:
         fresh = {g: s for g, s in sorted(seen.items()) if _code(s) and _code(s) != self._codes.get(g)}
         unknown = any(gpu not in self._codes for gpu in fresh)
         since = _beginnings(metrics, now) if unknown else {}
-        signals = [x for g, s in fresh.items() for x in self._news(g, s, since.get(g), standing, now)]
+        signals = [x for g, s in fresh.items() for x in self._told(g, s, since.get(g), standing, now, nodes)]
         self._codes.update({gpu: _code(series) for gpu, series in seen.items()})
         return signals + self._cleared(standing, now)
+
+    def _told(
+        self, gpu: Gpu, series: Series, since: str | None, standing: Standing, now: datetime, nodes: Collection[str]
+    ) -> list[Signal]:
+        if nodes and gpu[0] not in nodes:
+            self._refused("prometheus", f"{XID_METRIC} of {gpu[0]}", f"XID {_code(series)} on a node that is not here")
+            return []
+        return self._news(gpu, series, since, standing, now)
 
     def _news(self, gpu: Gpu, series: Series, since: str | None, standing: Standing, now: datetime) -> list[Signal]:
         code, node = _code(series), gpu[0]

@@ -84,7 +84,18 @@ def test_a_pending_remapping_is_told_where_nobody_is() -> None:
 
 @pytest.mark.parametrize("label", ["Hostname", "hostname", "node", "exported_node"])
 def test_every_spelling_of_the_node_is_understood(label: str) -> None:
-    assert said(surveyor(Told(gauge(79, **{label: "gpu-9"}))).survey(quiet().view(), NOW)) == ["xid 79 gpu-9 GPU-1"]
+    two = quiet().node("gpu-9").view()
+    assert said(surveyor(Told(gauge(79, **{label: "gpu-9"}))).survey(two, NOW)) == ["xid 79 gpu-9 GPU-1"]
+
+
+@pytest.mark.parametrize("node", ["gpu-9", "x" * 5000])
+def test_of_a_node_of_another_cluster_nothing_is_told_but_that(node: str) -> None:
+    heard: list[tuple[str, str, str]] = []
+    told, remembers = Told(gauge(79, node=node), gauge(79)), Remembers()
+    survey = Surveyor(told, {"idle": {"minimum": {}}}, remembers, USUAL, lambda *each: heard.append(each))  # type: ignore[arg-type]
+    for later in (0, 15):
+        survey.survey(quiet().view(), NOW + timedelta(seconds=later))
+    assert heard == [("prometheus", f"{XID} of {node}", "XID 79 on a node that is not here")]
 
 
 def test_the_exporters_address_names_the_node_where_nothing_else_does() -> None:

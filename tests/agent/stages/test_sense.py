@@ -1,5 +1,6 @@
 """Signals become incidents: one storm is one incident, a recovery ends it, and strangers' words decide nothing."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from agent.domain.incident import SIGNALS_KEPT, IncidentState, Symptom
 from agent.domain.signal import AlertBody, Body, ConditionBody, EventBody, FindingBody, LogBody, Signal, XidBody
 from agent.domain.thresholds import USUAL
 from agent.evidence.echoes import Closed
-from agent.stages.sense import Change, ChangeKind, sense
+from agent.stages.sense import STRANGERS_AT_MOST, Change, ChangeKind, sense
 
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 POD = ObjectRef(api_version="v1", kind="Pod", namespace="research", name="llama-1")
@@ -208,3 +209,15 @@ def test_the_same_code_on_another_gpu_is_another_tale() -> None:
     changes = sensed(*two, two[1])
     assert [c.kind for c in changes] == [ChangeKind.OPENED, ChangeKind.EXTENDED, ChangeKind.REPEATED]
     assert len(changes[-1].incident.signals) == 2
+
+
+def test_of_what_the_cluster_does_not_have_only_so_many_incidents_are_open() -> None:
+    made_up = [xid(79, node=f"gpu-{100 + number}", name=f"x{number}") for number in range(50)]
+    strange = [alert("KubeJobFailed", namespace="law", job_name=f"job-{number}") for number in range(50)]
+    changes = sensed(*made_up, *strange, xid(79))
+    kinds = Counter(change.kind for change in changes)
+    assert kinds == {ChangeKind.OPENED: STRANGERS_AT_MOST + 1, ChangeKind.TURNED_AWAY: 100 - STRANGERS_AT_MOST}
+    assert changes[-1].incident.subject.name == "gpu-1", "what there is, is heard all the same"
+    known = [change.incident for change in changes if change.kind is ChangeKind.OPENED]
+    (again,) = sense([xid(79, node="gpu-100", name="y")], known, lambda _: None, cluster("Running"), T0, USUAL)
+    assert again.kind is ChangeKind.REPEATED
