@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from control_plane import ControlPlane
-from kube import reference
+from kube import Json, Refused, reference
 from live_world import Seen, WallClock, deployment, node, pod, ref
 from servers import wait_for
 
@@ -153,10 +153,19 @@ def test_a_crd_that_comes_is_followed_and_one_that_goes_takes_its_objects_along(
             "kind": "Gang",
             "metadata": {"name": "g", "namespace": "default"},
         }
-        plane.api.create({**gang, "spec": {"podSets": [{"name": "main", "count": 2}]}})
+        wait_for("it is served", lambda: _created(plane, {**gang, "spec": {"podSets": [{"name": "main", "count": 2}]}}))
         seen.until("the gang", lambda view: [each.minimum for each in view.gangs.values()] == [2])
         plane.api.delete(crd)
         wait_for("the gang is gone", lambda: not _blind(seen) and not seen.views.take().gangs)
+
+
+def _created(plane: ControlPlane, thing: Json) -> bool:
+    """An API server serves a CRD a little after it says that it does."""
+    try:
+        plane.api.create(thing)
+    except Refused:
+        return False
+    return True
 
 
 def _crd(group: str, version: str, kind: str, plural: str) -> dict[str, object]:

@@ -30,6 +30,7 @@ from agent.adapters.kubernetes.live.refusals import fault_of
 from agent.ports import Clock, ClusterFault, ClusterUnavailable, JsonObject, TooManyRequests, Unauthorized
 
 CONNECT_TIMEOUT_S = 3.0
+READ_BYTES = 65_536  # at most, at a time
 READ_TIMEOUT_S = 10.0  # a list page of 500 large objects takes one
 WRITE_TIMEOUT_S = (
     5.0  # all of it: a leader that cannot renew its lease for 10 s must not write behind the next one's back
@@ -251,7 +252,8 @@ def _faults(asked: str) -> Iterator[None]:
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """As soon as each is there, also where the answer comes without the chunks that would tell its parts."""
     rest = b""
-    for part in response.stream(amt=None, decode_content=True):
+    while part := response.read1(READ_BYTES):
         *whole, rest = (rest + part).split(b"\n")
         yield from (line for line in whole if line)
