@@ -177,6 +177,15 @@ class Settings(BaseSettings):
         return self.database.with_name(self.database.stem + "-threads.db")
 
 
+def as_run(settings: Settings) -> Settings:
+    """As `watchkeeper run` goes by them: who only observes decides at that level, whatever else is said, and so do the
+    bundle that is built and the checks of it. That nothing is changed is the gate's to see to, too."""
+    if not settings.observes:
+        return settings
+    level = {"autonomy": {"default": "observe"}}
+    return settings.model_copy(update={"observe": True, "policy_data": {**settings.policy_data, **level}})
+
+
 class _OfThisMachine(Settings):
     """Each key can be given as WATCHKEEPER_<KEY> too (JSON for maps and lists); it goes over what the file says."""
 

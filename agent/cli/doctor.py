@@ -25,7 +25,7 @@ def doctor(
 
     Example: watchkeeper doctor --world simulated
     """
-    from agent.config import SettingsInvalid, load_settings
+    from agent.config import SettingsInvalid, as_run, load_settings
     from agent.doctor.examine import examine
     from agent.doctor.finding import State
 
@@ -34,7 +34,7 @@ def doctor(
     except SettingsInvalid as error:
         fail(str(error), "`watchkeeper config schema` says what is expected.")
     found = []
-    for finding in examine(settings):
+    for finding in examine(as_run(settings)):
         found.append(finding)
         if not json:
             _show(finding.state.value, finding.what, finding.said, finding.remedy)

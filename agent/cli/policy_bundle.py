@@ -20,22 +20,30 @@ def build(
     archive: Annotated[Path, typer.Argument(metavar="FILE", help="The bundle is written there, as .tar.gz.")],
     signing_key: KeyOption = None,
     scope: ScopeOption = "",
+    observe: Annotated[
+        bool | None, typer.Option("--observe/--act", help="For an agent that is run so; as the settings say without.")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Writes the policies with this site's limits as a bundle that an OPA server and this agent both load."""
+    """Writes the policies with this site's limits as a bundle that an OPA server and this agent both load.
+
+    The revision is the digest that `watchkeeper run` tells with the same settings and the same --observe or --act.
+    """
     from agent.adapters.rego.archive import bundle_archive
     from agent.adapters.rego.bundle import read_bundle
+    from agent.config import as_run
     from agent.ports import PolicyUnavailable
     from agent.resources import bundled
 
-    known = settings(config)
+    known = as_run(settings(config, observe=observe))
     try:
         bundle = read_bundle(known.policies or bundled("policies"), known.policy_data)
         content = bundle_archive(bundle, _key(signing_key) if signing_key else None, scope)
     except PolicyUnavailable as fault:
         fail(f"This bundle is refused: {fault}.", "Nothing was written; mend it first.")
     _write(archive, content)
-    say(f"{archive}: revision {bundle.digest}{', signed' if signing_key else ''}")
+    level = ", for an agent that only observes" if known.observes else ""
+    say(f"{archive}: revision {bundle.digest}{', signed' if signing_key else ''}{level}")
 
 
 def sign(

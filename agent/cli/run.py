@@ -43,7 +43,7 @@ def run(
     Example: watchkeeper run --world simulated
     """
     from agent.adapters.telemetry import logs
-    from agent.config import SettingsInvalid, load_settings
+    from agent.config import SettingsInvalid, as_run, load_settings
 
     if log_format not in ("text", "json"):
         fail(f"--log-format {log_format!r} is neither text nor json.", status=EXIT_USAGE)
@@ -53,15 +53,7 @@ def run(
         settings = load_settings(config, flags)
     except SettingsInvalid as error:
         fail(str(error))
-    _serve(_as_observed(settings))
-
-
-def _as_observed(settings: Settings) -> Settings:
-    """Who only observes proposes and records at that level; that nothing is changed is the gate's to see to, too."""
-    if not settings.observes:
-        return settings
-    level = {"autonomy": {"default": "observe"}}
-    return settings.model_copy(update={"observe": True, "policy_data": {**settings.policy_data, **level}})
+    _serve(as_run(settings))
 
 
 def _serve(settings: Settings) -> None:

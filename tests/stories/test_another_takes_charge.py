@@ -42,7 +42,7 @@ class Handed(Story):
         self.begun += 1
         shared = {"log": self.log, "database": self.folder / f"of-{number}.db"}
         settings = self._settings.model_copy(update=shared)
-        said = {"notifier": self.pager, "boundaries": self.death, "durability": "memory", "in_turn": True}
+        said: Any = {"notifier": self.pager, "boundaries": self.death, "durability": "memory", "in_turn": True}
         return assemble(settings, self.world, interpose=self._interpose, **said)
 
     def hands_over(self) -> Self:
@@ -75,7 +75,8 @@ def deeds(story: Story) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    story = Story(tmp_path_factory.mktemp("undisturbed"), site(), autonomy=ACT)
+    told: Any = site()
+    story = Story(tmp_path_factory.mktemp("undisturbed"), told, autonomy=ACT)
     yield story.kernel_says("gpu-7").passes(minutes=30)
     story.close()
 

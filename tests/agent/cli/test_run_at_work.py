@@ -14,16 +14,19 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
+from agent.adapters.gate import policies_for
 from agent.adapters.gated import GatedCluster
 from agent.adapters.inbound.logs import read_logs
 from agent.adapters.simulated.world import World
 from agent.adapters.telemetry import logs
 from agent.adapters.telemetry.tracing import NoTraces, ids_of, sending_to, traces_for
+from agent.cli.policy import app as policy_app
 from agent.cli.post import Post, post_of
-from agent.cli.run import _as_observed
 from agent.cli.turn import Turn, begin
-from agent.config import Settings
+from agent.config import Settings, as_run, load_settings
+from agent.doctor import own
 
 SCENARIO = Path(__file__).parents[3] / "scenarios" / "xid-79-under-a-gang.yaml"
 SECRET = "hunter2-in-a-kernel-line"
@@ -34,7 +37,7 @@ ACTING = {"autonomy": {"default": "act", "actions": {"request_node_repair": "act
 class House:
     def __init__(self, folder: Path, **settings: Any) -> None:
         given = {"policy_data": ACTING} | settings
-        self.settings = _as_observed(
+        self.settings = as_run(
             Settings(world="simulated", simulated_cluster=SCENARIO, database=folder / "w.db", **given)
         )
         self.post: Post = post_of(self.settings)
@@ -132,13 +135,30 @@ def test_who_only_observes_proposes_records_and_changes_nothing(house: Callable[
 
 
 def test_a_live_cluster_is_only_observed_until_somebody_sets_a_level() -> None:
-    unset = _as_observed(Settings(world="live"))
+    unset = as_run(Settings(world="live"))
     assert unset.observes
     assert unset.policy_data["autonomy"] == {"default": "observe"}
     assert post_of(unset.model_copy(update={"leader_election": False})).gate.observing
-    assert not _as_observed(Settings(world="live", policy_data=ACTING)).observes
-    assert _as_observed(Settings(world="live", policy_data=ACTING, observe=True)).observes
-    assert not _as_observed(Settings(world="simulated")).observes
+    assert not as_run(Settings(world="live", policy_data=ACTING)).observes
+    assert as_run(Settings(world="live", policy_data=ACTING, observe=True)).observes
+    assert not as_run(Settings(world="simulated")).observes
+
+
+def test_the_bundle_that_is_built_and_the_doctors_word_are_of_the_digest_that_runs(tmp_path: Path) -> None:
+    """With the same settings and the same flag; a level that only observes is part of what decides."""
+    config = tmp_path / "w.yaml"
+    config.write_text("world: live\nleader_election: false\n", encoding="utf-8")
+    said = {}
+    for flags, observe in (((), None), (("--observe",), True), (("--act",), False)):
+        told = CliRunner().invoke(policy_app, ["build", str(tmp_path / "b.tar.gz"), "--config", str(config), *flags])
+        assert told.exit_code == 0, told.stderr
+        settings = as_run(load_settings(config, {"observe": observe}))
+        said[observe] = policies_for(settings).digest
+        assert f"revision {said[observe]}" in told.stdout
+        assert ("only observes" in told.stdout) is settings.observes
+    assert said[None] == said[True] != said[False]
+    doctor = [each.said for each in own.policies(as_run(load_settings(config)))]
+    assert any(said[None][:12] in each for each in doctor)
 
 
 def test_even_a_level_does_not_open_the_gate_of_who_observes(house: Callable[..., House]) -> None:
