@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
@@ -80,7 +81,7 @@ class AuditLedger:
             raise AlreadyRecorded(unique_key or "", standing) from taken
         except audit_log.LogError as error:
             raise LedgerUnavailable(f"{kind} cannot be recorded: {error}") from error
-        self._pass_over(kind, appended.index)
+        self._fold_own(appended)
         if kind == "intent" and unique_key is not None:
             self._begun[unique_key] = threading.get_ident()
 
@@ -130,26 +131,33 @@ class AuditLedger:
                 raise LedgerUnavailable(f"the granted levels cannot be read: {error}") from error
             return self._standing.standing()
 
-    def _pass_over(self, kind: str, index: int) -> None:
-        """What this process has just appended need not be read to know that it is none of those that are folded."""
+    def _fold_own(self, record: Record) -> None:
+        """What this process has just appended need not be read again, where nothing of another's came before it.
+
+        What cannot be folded is on the record all the same: whoever asks for the past hears of it when it is read.
+        """
         with self._past_lock:
-            if index == self._past_next and kind not in _FOLDED:
-                self._past_next = index + 1
+            if record.index == self._past_next:
+                with suppress(KeyError, TypeError, ValueError):
+                    self._fold(record)
+                    self._past_next = record.index + 1
 
     def _read_new(self) -> None:
-        """What is appended meanwhile may be seen now and again next time, which changes nothing."""
-        after = self._past_next - 1
         size = self._log.size()
         if size == self._past_next:
             return
-        records = [r for kind in _FOLDED for r in self._log.query(kind=kind, after_index=after)]
-        for record in sorted(records, key=lambda r: r.index):
-            payload: Any = record.payload
-            if record.kind == "level_changed":
-                self._standing.see(datetime.fromisoformat(record.at), payload)
-            else:
-                self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
+        for record in self._log.query(kind=_FOLDED, after_index=self._past_next - 1, before_index=size):
+            self._fold(record)
         self._past_next = size
+
+    def _fold(self, record: Record) -> None:
+        if record.kind not in _FOLDED:
+            return
+        at, payload = datetime.fromisoformat(record.at), cast(Any, record.payload)
+        if record.kind == "level_changed":
+            self._standing.see(at, payload)
+        else:
+            self._past.see(record.kind, at, payload, record.index)
 
 
 def _entry(record: Record) -> Entry:

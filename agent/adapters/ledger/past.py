@@ -6,6 +6,7 @@ recorded as final, and `unknown` until then (an action that runs, or died, count
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -19,11 +20,21 @@ UNCOUNTED_ACTIONS = frozenset({"notify"})
 _GANG_ACTIONS = frozenset({"requeue_gang", "deactivate_workload"})
 
 
+_Place = tuple[datetime, int]
+"""When it was, and which in the log's order."""
+
+
 class PastActions:
-    """Folds intents and outcomes in log order; to see one again changes nothing."""
+    """Folds intents and outcomes in log order; to see one again changes nothing.
+
+    They are kept in the order in which they are told, so that telling costs no more the longer the history is.
+    """
 
     def __init__(self) -> None:
         self._by_proposal: dict[str, PastAction] = {}
+        self._place: dict[str, _Place] = {}
+        self._order: list[_Place] = []
+        self._ordered: list[PastAction] = []  # of the same length
 
     def see(self, kind: str, at: datetime, payload: Mapping[str, Any], index: int) -> None:
         if payload.get("action") in UNCOUNTED_ACTIONS:
@@ -31,23 +42,35 @@ class PastActions:
         if kind == "verification":
             self._verified(at, payload)
         elif kind == "intent":
-            self._by_proposal.setdefault(payload["proposal"], _begun(at, payload))
+            if payload["proposal"] not in self._by_proposal:
+                self._keep(payload["proposal"], _begun(at, payload))
         elif payload.get("history"):
-            self._by_proposal[f"history/{index}"] = _from_history(at, payload)
+            self._keep(f"history/{index}", _from_history(at, payload))
         elif payload.get("final"):
             before = self._by_proposal.get(payload["proposal"])
             if before:
-                self._by_proposal[before.proposal] = before.model_copy(update={"outcome": payload["outcome"]})
+                self._keep(before.proposal, before.model_copy(update={"outcome": payload["outcome"]}))
 
     def _verified(self, at: datetime, payload: Mapping[str, Any]) -> None:
         before = self._by_proposal.get(payload["proposal"])
         if before:
             seen = {"helped": bool(payload["helped"]), "verified_at": at}
-            self._by_proposal[before.proposal] = before.model_copy(update=seen)
+            self._keep(before.proposal, before.model_copy(update=seen))
 
     def since(self, moment: datetime) -> list[PastAction]:
         """Newest last; of one moment, in the order of the log."""
-        return sorted((action for action in self._by_proposal.values() if action.at >= moment), key=lambda a: a.at)
+        return self._ordered[bisect_left(self._order, (moment, -1)) :]
+
+    def _keep(self, name: str, action: PastAction) -> None:
+        """What becomes of it later changes nothing about when it was."""
+        self._by_proposal[name] = action
+        place = self._place.get(name)
+        if place is None:
+            place = self._place[name] = (action.at, len(self._place))
+            insort(self._order, place)
+            self._ordered.insert(bisect_left(self._order, place), action)
+        else:
+            self._ordered[bisect_left(self._order, place)] = action
 
 
 def _begun(at: datetime, payload: Mapping[str, Any]) -> PastAction:

@@ -26,8 +26,10 @@ class StandingFold:
         self._frozen_by = ""
         self._tripped_at: datetime | None = None
         self._reset_at: datetime | None = None
+        self._told: Standing | None = None  # as long as nothing else was seen
 
     def see(self, at: datetime, payload: Any) -> None:
+        self._told = None
         try:
             self._take(at, payload)
         except (KeyError, ValueError, TypeError, AttributeError):
@@ -83,6 +85,11 @@ class StandingFold:
             self._frozen_at, self._frozen_by = at, by
 
     def standing(self) -> Standing:
+        if self._told is None:
+            self._told = self._folded()
+        return self._told
+
+    def _folded(self) -> Standing:
         return Standing(
             levels=tuple(self._levels[key] for key in sorted(self._levels)),
             frozen_at=self._frozen_at,

@@ -45,22 +45,31 @@ class Database:
         with self._errors():
             self._create_tables()
             self._bystander = self._engine.raw_connection()  # never writes: so it is told of every commit
+            self._driver: Any = self._bystander.driver_connection
 
     def version(self) -> int:
         """Another number after every commit of any process to this file; as long as it stands, so does what was read.
 
         To be asked before the read, so that a commit between the two is noticed the next time.
         """
+        return int(self.rows("PRAGMA data_version")[0][0])
+
+    def rows(self, statement: str, *values: object) -> list[Any]:
+        """What one statement finds now. For what is asked at every turn: it goes past SQLAlchemy to the driver."""
         with self._errors():
-            cursor = self._bystander.cursor()
+            found: list[Any] = self._driver.execute(statement, values).fetchall()
+            return found
+
+    def change(self, statement: str, *values: object) -> int:
+        """One statement that writes, durable on return; how many rows it changed."""
+        with self._errors():
+            connection = self._engine.raw_connection()
             try:
-                cursor.execute("PRAGMA data_version")
-                row: Any = cursor.fetchone()
-                return int(row[0])
-            except sqlite3.Error as error:
-                raise StoreUnavailable(f"{self._path}: {error}") from error
+                cursor = connection.cursor()
+                cursor.execute(statement, values)
+                return cursor.rowcount
             finally:
-                cursor.close()
+                connection.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -80,15 +89,7 @@ class Database:
 
     def flush_erased(self) -> bool:
         """Empties the write-ahead log, which still has what was overwritten; False while a reader holds it."""
-        with self._errors():
-            cursor = self._bystander.cursor()
-            try:
-                row: Any = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                return bool(row[0] == 0)
-            except sqlite3.Error as error:
-                raise StoreUnavailable(f"{self._path}: {error}") from error
-            finally:
-                cursor.close()
+        return bool(self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
 
     def close(self) -> None:
         self._bystander.close()
@@ -100,6 +101,8 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise StoreUnavailable(f"{self._path}: {getattr(error, 'orig', None) or error}") from error
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
 
     def _prepare(self, dbapi_connection: Any, _record: object) -> None:
         cursor = dbapi_connection.cursor()

@@ -19,7 +19,8 @@ from agent.ports import Clock
 SEEN_RETENTION_DAYS = 30
 """How long a done signal's name is kept. Alertmanager repeats for hours, a spooling shipper for days."""
 
-_PUT = insert(inbox).on_conflict_do_nothing(index_elements=["source", "id"])
+_PUT = "INSERT INTO agent_inbox (source, id, body) VALUES (?, ?, ?) ON CONFLICT (source, id) DO NOTHING"
+_TAKE = "SELECT body FROM agent_inbox WHERE done_at IS NULL ORDER BY sequence LIMIT ?"
 _DONE = (
     update(inbox)
     .where(inbox.c.source == bindparam("of_source"), inbox.c.id == bindparam("of_id"))
@@ -37,17 +38,13 @@ class SqlInbox:
 
     def put(self, signal: Signal) -> bool:
         """False for a redelivery."""
-        row = {"source": signal.source, "id": signal.id, "body": signal.model_dump_json(by_alias=True)}
-        with self._database.writing() as connection:
-            return connection.execute(_PUT, row).rowcount == 1
+        return self._database.change(_PUT, signal.source, signal.id, signal.model_dump_json(by_alias=True)) == 1
 
     def take(self, limit: int) -> list[Signal]:
         version = self._database.version()
         if version == self._empty_as_of:
             return []
-        waiting = select(inbox.c.body).where(inbox.c.done_at.is_(None)).order_by(inbox.c.sequence).limit(limit)
-        with self._database.reading() as connection:
-            signals = [Signal.model_validate_json(body) for body in connection.scalars(waiting)]
+        signals = [Signal.model_validate_json(body) for (body,) in self._database.rows(_TAKE, limit)]
         self._empty_as_of = None if signals else version
         return signals
 

@@ -5,15 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Row, select
 
 from agent.adapters.store.database import Database
 from agent.adapters.store.schema import incidents, read_time, stored_time
 from agent.domain.incident import Incident, IncidentState
 from agent.ports import Clock
+
+PARSED_AT_MOST = 4_096
+"""Incidents of which what was read is kept, some kilobytes each: those of a storm are looked at many times over. They
+are known by their whole text, so another text is another incident."""
+
+_SAVE = (
+    "INSERT INTO agent_incidents (id, key, state, playbook, opened_at, closed_at, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, "
+    "playbook = coalesce(excluded.playbook, playbook), "
+    "closed_at = CASE WHEN excluded.closed_at IS NULL THEN NULL ELSE coalesce(closed_at, excluded.closed_at) END"
+)
+_OPEN = "SELECT body FROM agent_incidents WHERE state = 'open' ORDER BY opened_at, id"
+_IS_OPEN = "SELECT 1 FROM agent_incidents WHERE id = ? AND state = 'open'"
+_BODY = "SELECT body FROM agent_incidents WHERE id = ?"
+_CLOSED_SINCE = "SELECT body FROM agent_incidents WHERE key = ? AND closed_at >= ? ORDER BY closed_at, id"
+_LAST_CLOSED = (
+    "SELECT body, state, closed_at FROM agent_incidents WHERE key = ? AND closed_at IS NOT NULL "
+    "ORDER BY closed_at DESC, id LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +55,17 @@ class SqlIncidents:
     def save(self, incident: Incident, state: IncidentState, *, playbook: str | None = None) -> None:
         """A playbook once known stays known; the first close of a closed incident is when it closed."""
         closed_at = None if state is IncidentState.OPEN else self._clock.now()
-        with self._database.writing() as connection:
-            write(connection, IncidentRow(incident, state, playbook, closed_at))
+        self._database.change(_SAVE, *_values(IncidentRow(incident, state, playbook, closed_at)))
 
     def open(self) -> list[Incident]:
-        rows = self._rows(state=IncidentState.OPEN)
-        return [row.incident for row in rows]
+        return [_parsed(body) for (body,) in self._database.rows(_OPEN)]
+
+    def is_open(self, incident: str) -> bool:
+        return bool(self._database.rows(_IS_OPEN, incident))
 
     def get(self, incident: str) -> Incident | None:
-        found = self.row(incident)
-        return found.incident if found else None
+        found = self._database.rows(_BODY, incident)
+        return _parsed(found[0][0]) if found else None
 
     def row(self, incident: str) -> IncidentRow | None:
         with self._database.reading() as connection:
@@ -54,24 +74,14 @@ class SqlIncidents:
 
     def closed_since(self, key: str, since: datetime) -> list[Incident]:
         """Oldest first."""
-        statement = (
-            select(incidents)
-            .where(incidents.c.key == key, incidents.c.closed_at >= stored_time(since))
-            .order_by(incidents.c.closed_at, incidents.c.id)
-        )
-        with self._database.reading() as connection:
-            return [_incident(found) for found in connection.execute(statement)]
+        return [_parsed(body) for (body,) in self._database.rows(_CLOSED_SINCE, key, stored_time(since))]
 
     def last_closed(self, key: str) -> tuple[Incident, IncidentState, datetime] | None:
-        statement = (
-            select(incidents)
-            .where(incidents.c.key == key, incidents.c.closed_at.is_not(None))
-            .order_by(incidents.c.closed_at.desc(), incidents.c.id)
-            .limit(1)
-        )
-        with self._database.reading() as connection:
-            found = connection.execute(statement).one_or_none()
-        return None if found is None else (_incident(found), IncidentState(found.state), read_time(found.closed_at))
+        found = self._database.rows(_LAST_CLOSED, key)
+        if not found:
+            return None
+        body, state, closed_at = found[0]
+        return _parsed(body), IncidentState(state), read_time(closed_at)
 
     def listed(
         self,
@@ -108,30 +118,27 @@ class SqlIncidents:
 
 
 def write(connection: Connection, row: IncidentRow) -> None:
-    values = {
-        "id": row.incident.id,
-        "key": row.incident.key,
-        "state": row.state.value,
-        "playbook": row.playbook,
-        "opened_at": stored_time(row.incident.opened_at),
-        "closed_at": None if row.closed_at is None else stored_time(row.closed_at),
-        "body": row.incident.model_dump_json(by_alias=True),
-    }
-    statement = insert(incidents).values(values)
-    new = statement.excluded
-    changes = {
-        "state": new.state,
-        "body": new.body,
-        "playbook": func.coalesce(new.playbook, incidents.c.playbook),
-        "closed_at": None if row.closed_at is None else func.coalesce(incidents.c.closed_at, new.closed_at),
-    }
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes))
+    connection.exec_driver_sql(_SAVE, _values(row))
+
+
+def _values(row: IncidentRow) -> tuple[str | None, ...]:
+    incident = row.incident
+    return (
+        incident.id,
+        incident.key,
+        row.state.value,
+        row.playbook,
+        stored_time(incident.opened_at),
+        None if row.closed_at is None else stored_time(row.closed_at),
+        incident.model_dump_json(by_alias=True),
+    )
 
 
 def _read(row: Row[Any]) -> IncidentRow:
     closed_at = None if row.closed_at is None else read_time(row.closed_at)
-    return IncidentRow(_incident(row), IncidentState(row.state), row.playbook, closed_at)
+    return IncidentRow(_parsed(row.body), IncidentState(row.state), row.playbook, closed_at)
 
 
-def _incident(row: Row[Any]) -> Incident:
-    return Incident.model_validate_json(row.body)
+@lru_cache(maxsize=PARSED_AT_MOST)
+def _parsed(body: str) -> Incident:
+    return Incident.model_validate_json(body)

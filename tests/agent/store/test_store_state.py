@@ -163,3 +163,27 @@ def test_a_locked_store_is_a_fault_and_works_again(opened: Opened, monkeypatch: 
     assert hasty.inbox.put(signal("a"))
     hasty.close()
     log.close()
+
+
+def test_what_another_process_writes_of_an_incident_is_seen_at_once(
+    opened: Opened, another: Callable[[], Opened]
+) -> None:
+    mine, other = opened.store.incidents, another().store.incidents
+    first = incident("inc-1")
+    mine.save(first, IncidentState.OPEN)
+    assert (other.get("inc-1"), other.is_open("inc-1")) == (first, True)
+    more = first.model_copy(update={"signal_count": 2})
+    other.save(more, IncidentState.OPEN)
+    assert (mine.get("inc-1"), mine.open()) == (more, [more])
+    other.save(more, IncidentState.RESOLVED)
+    assert (mine.is_open("inc-1"), mine.open()) == (False, [])
+    assert [each.id for each in mine.closed_since(first.key, START)] == ["inc-1"]
+
+
+def test_a_wake_up_of_another_process_is_cleared_all_the_same(opened: Opened, another: Callable[[], Opened]) -> None:
+    mine, other = opened.store.timers, another().store.timers
+    mine.clear("inc-1")
+    other.set("inc-1", START)
+    assert mine.due(START) == [WakeUp("inc-1", START)]
+    mine.clear("inc-1")
+    assert other.due(START) == [] and other.next_due() is None

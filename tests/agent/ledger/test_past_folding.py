@@ -1,0 +1,108 @@
+"""What the agent remembers of its actions without reading its own records back: the same as whoever reads all."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from agent.adapters.ledger import AuditLedger
+from audit.log import Log
+from tests.agent.ledger.test_audit_ledger import intent, outcome
+from tests.tried import tried
+
+START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+class Hand:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    with Log.open(tmp_path / "log.db", durability="memory") as opened:
+        yield opened
+
+
+def test_what_this_process_appends_is_not_read_back(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = AuditLedger(log, Hand(), "watchkeeper")
+    ledger.record("heartbeat", {"at": "now"})
+    ledger.record("intent", intent("inc-1/0"))
+    ledger.record("outcome", outcome("inc-1/0"))
+    monkeypatch.setattr(Log, "query", lambda *_, **__: pytest.fail("it reads what it wrote itself"))
+    assert [a.outcome for a in ledger.past_actions(ALWAYS)] == ["succeeded"]
+    assert ledger.standing().breaker_tripped_at is None
+
+
+def test_what_another_process_appends_between_is_seen_at_once(log: Log) -> None:
+    mine, other = AuditLedger(log, Hand(), "watchkeeper"), AuditLedger(log, Hand(), "cli/alice")
+    mine.record("intent", intent("inc-1/0"))
+    other.record("level_changed", {"change": "frozen", "by": "alice", "reason": "stop"})
+    mine.record("outcome", outcome("inc-1/0"))
+    assert mine.standing().frozen_at == START
+    assert [a.outcome for a in mine.past_actions(ALWAYS)] == ["succeeded"]
+    other.record("level_changed", {"change": "thawed", "by": "alice", "reason": "go"})
+    assert mine.standing().frozen_at is None
+
+
+def test_a_record_that_cannot_be_folded_is_durable_and_told_of_when_it_is_read(log: Log) -> None:
+    ledger = AuditLedger(log, Hand(), "watchkeeper")
+    ledger.record("intent", {"no": "proposal"}, unique_key="k")
+    assert ledger.find("k") == {"no": "proposal"}
+    with pytest.raises(KeyError):
+        ledger.past_actions(ALWAYS)
+
+
+_STEP = st.tuples(
+    st.sampled_from(["mine", "other"]),
+    st.sampled_from(["intent", "outcome", "verification", "history", "heartbeat", "level_changed", "look"]),
+    st.integers(0, 3),  # which proposal
+    st.integers(-2, 3),  # minutes since the one before: clocks of two machines differ
+)
+
+
+@tried(60)
+@given(st.lists(_STEP, max_size=25))
+def test_two_writers_fold_what_a_fresh_reader_folds(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int, int]]
+) -> None:
+    with Log.open(tmp_path_factory.mktemp("fold") / "log.db", durability="memory") as log:
+        clock = Hand()
+        ledgers = {name: AuditLedger(log, clock, name) for name in ("mine", "other")}
+        for who, what, number, minutes in steps:
+            clock.at += timedelta(minutes=minutes)
+            _one(ledgers[who], what, f"inc-{number}/0")
+        fresh = AuditLedger(log, clock, "fresh")
+        for ledger in ledgers.values():
+            for since in (ALWAYS, START, START + timedelta(minutes=2)):
+                told = ledger.past_actions(since)
+                assert told == fresh.past_actions(since)
+                assert told == sorted((a for a in ledger.past_actions(ALWAYS) if a.at >= since), key=lambda a: a.at)
+            assert ledger.standing() == fresh.standing()
+
+
+def _one(ledger: AuditLedger, what: str, proposal: str) -> None:
+    match what:
+        case "look":
+            ledger.past_actions(START)
+            ledger.standing()
+        case "intent":
+            ledger.record(what, intent(proposal))
+        case "outcome":
+            ledger.record(what, outcome(proposal))
+        case "history":
+            ledger.record("outcome", outcome(proposal, history=True, at="2026-11-02T08:59:00Z"))
+        case "verification":
+            ledger.record(what, {"proposal": proposal, "helped": True})
+        case "level_changed":
+            ledger.record(what, {"change": "breaker_tripped", "reason": "too much"})
+        case _:
+            ledger.record(what, {})
