@@ -42,9 +42,12 @@ class Post:
     def interpose(self, name: str, port: Any) -> Any:
         """Everything that changes something goes through the gate, and what passes is measured."""
         from agent.adapters.gated import GatedCluster, GatedRepairs
+        from agent.adapters.kubernetes.live.cluster import LiveCluster
 
         match name:
             case "cluster":
+                if isinstance(port, LiveCluster):
+                    self.gate.skew_s = lambda: port.skew_s
                 return GatedCluster(port, self.gate)
             case "repairs":
                 return GatedRepairs(port, self.gate)

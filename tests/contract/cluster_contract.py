@@ -12,7 +12,7 @@ import pytest
 from agent.actions.exclusion import exclusion
 from agent.actions.rebased import rebased
 from agent.domain.cluster import ObjectRef
-from agent.ports import Changed, Cluster, Conflict, Invalid, NotFound, TooManyRequests, WatchEvent
+from agent.ports import Changed, Cluster, Conflict, Invalid, NotFound, ServerError, TooManyRequests, WatchEvent
 
 Json = dict[str, Any]
 
@@ -322,5 +322,22 @@ def test_a_budget_with_nothing_to_spare_answers_429(
     cluster.create({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec})
     for dry_run in (True, False):
         with pytest.raises(TooManyRequests):
+            cluster.evict(pod, dry_run=dry_run)
+    assert "deletionTimestamp" not in cluster.get(pod)["metadata"]
+
+
+def test_a_pod_under_two_budgets_is_nobodys_to_evict(
+    cluster: Cluster, pod: ObjectRef, node: str, namespace: str
+) -> None:
+    """However much either has to spare."""
+    cluster.bind(pod, node)
+    running = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    cluster.patch(pod, {"status": running}, subresource="status")
+    for name in ("one", "two"):
+        spec = {"maxUnavailable": "100%", "selector": {"matchLabels": {"app": "p"}}}
+        about = {"name": name, "namespace": namespace}
+        cluster.create({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": about, "spec": spec})
+    for dry_run in (True, False):
+        with pytest.raises(ServerError, match="more than one PodDisruptionBudget"):
             cluster.evict(pod, dry_run=dry_run)
     assert "deletionTimestamp" not in cluster.get(pod)["metadata"]

@@ -90,6 +90,15 @@ def test_a_repair_that_fails_goes_to_support_and_to_a_person_and_leaves_the_node
     assert "still sick after reboot, support" in call
 
 
+def test_an_api_server_that_stays_away_is_called_about_once_and_then_everything_is_done(begin: Begin) -> None:
+    story = site(begin).breaks("apiserver", "error", minutes=50).kernel_says("gpu-7").passes(minutes=45)
+    assert story.changes() == []
+    (call,) = story.told("oncall")
+    assert "put off since" in call and "the API server answers 500" in call
+    story.passes(minutes=30)
+    assert story.changes() == DONE and story.endings() == ["resolved"]
+
+
 def test_a_pager_that_is_lost_stops_nothing(begin: Begin) -> None:
     """A person should have been called about the failed repair; that it could not be done is on record."""
     failing = {"reboot": {"takes": "2m", "outcome": "failed"}}

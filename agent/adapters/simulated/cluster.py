@@ -228,6 +228,10 @@ class SimulatedCluster:
         guarding = [
             each for each in self._store.of_kind("policy", "PodDisruptionBudget") if disruption.guards(each, pod)
         ]
+        if len(guarding) > 1:
+            raise ServerError(
+                f"{ref_of(pod)} has more than one PodDisruptionBudget, which an eviction does not support"
+            )
         for budget in guarding:
             if disruption.allowed(budget, self._store.of_kind("", "Pod"), self._store.get) < 1:
                 raise TooManyRequests(

@@ -202,6 +202,43 @@ def test_a_pod_that_is_gone_by_itself_after_the_intent_counts_as_evicted(field: 
     assert here.done == {}
 
 
+@pytest.mark.parametrize("uid", ["uid-loner", "uid-of-the-one-before"])
+def test_a_pod_that_has_left_by_itself_needs_no_eviction_and_keeps_no_drain_from_going_on(
+    field: Make, uid: str
+) -> None:
+    """Whether nobody or somebody else bears its name now."""
+    here = field()
+    if uid == "uid-loner":
+        here.world.delete(POD)
+    result = here.run(STEPS["evict"].model_copy(update={"uid": uid}))
+    assert (result.state, result.detail) == (DONE, "it had left by itself")
+    assert here.done == {} and here.outcomes() == ["succeeded"]
+
+
+def test_no_repair_is_asked_for_a_machine_that_has_taken_the_others_name(field: Make) -> None:
+    here = field()
+    gone = STEPS["request_repair"].model_copy(update={"uid": "uid-of-the-old-machine"})
+    result = here.run(gone)
+    assert result.state is FAILED and "another one by now" in result.detail
+    assert here.done == {}
+
+
+def test_an_intent_that_is_given_up_says_what_the_server_says_to_it(field: Make) -> None:
+    here = field(BUDGET)
+    here.killed_after("intent", STEPS["evict"], dry_run=False)
+    here.later(GIVE_UP_AFTER_S + 1)
+    result = here.run(STEPS["evict"])
+    assert result.state is FAILED and "given up" in result.detail and "budget keep" in result.detail
+
+
+def test_the_number_of_another_object_of_that_name_is_not_our_doing(field: Make) -> None:
+    here = field()
+    step = STEPS["scale"].model_copy(update={"uid": "uid-of-the-one-before", "body": {"replicas": 2}})
+    here.killed_after("intent", step, dry_run=False)
+    result = here.run(step)
+    assert result.state is FAILED and "another one by now" in result.detail
+
+
 # --- and back -------------------------------------------------------------------------------------------------------
 
 
