@@ -168,10 +168,12 @@ class Agent:
 
     def waiting(self) -> dict[str, int]:
         """How much waits: signals, open incidents, people. Raises Fault when the store does not answer."""
+        asked, now = self.ports.desk.pending(), self.ports.clock.now()
         return {
             "inbox": self._inbox.waiting(),
             "open": len(self.ports.incidents.open()),
-            "pending": len(self.ports.desk.pending()),
+            "pending": len(asked),
+            "oldest_s": max((int((now - request.requested_at).total_seconds()) for request in asked), default=0),
         }
 
     def note_what_is_known(self, still: Callable[[], bool]) -> None:

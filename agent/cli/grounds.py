@@ -43,6 +43,10 @@ class Ground(Protocol):
 
     def lags_s(self) -> Mapping[str, float]: ...
 
+    def watch_counts(self) -> Mapping[str, tuple[int, int]]:
+        """By kind: how often it was listed, and how often following it broke."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -73,6 +77,9 @@ class SimulatedGround:
         return None
 
     def lags_s(self) -> Mapping[str, float]:
+        return {}
+
+    def watch_counts(self) -> Mapping[str, tuple[int, int]]:
         return {}
 
     def close(self) -> None:
@@ -118,6 +125,9 @@ class LiveGround:
 
     def lags_s(self) -> Mapping[str, float]:
         return self.world.cluster.lag_s()
+
+    def watch_counts(self) -> Mapping[str, tuple[int, int]]:
+        return self.world.cluster.counts()
 
     def close(self) -> None:
         self.world.close()

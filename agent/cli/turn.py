@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Turn:
     admission: Admission
     kueue: KueueWatch | None  # of a live cluster
     begun: bool = False
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the watches, as far as it was told
 
     def app(self) -> ASGIApp:
         from agent.adapters.inbound.server import Doors
@@ -140,6 +141,11 @@ class Turn:
         instruments.leader.set(self.post.gate.held())
         for kind, lag_s in self.ground.lags_s().items():
             instruments.lag.labels(kind).set(lag_s)
+        for kind, (lists, breaks) in self.ground.watch_counts().items():
+            before = self.counted.get(kind, (0, 0))
+            instruments.lists.labels(kind).inc(lists - before[0])
+            instruments.breaks.labels(kind).inc(breaks - before[1])
+            self.counted[kind] = lists, breaks
         try:
             waiting = self.agent.waiting()
         except Fault as fault:
@@ -148,6 +154,7 @@ class Turn:
         instruments.inbox.set(waiting["inbox"])
         instruments.open.set(waiting["open"])
         instruments.pending.set(waiting["pending"])
+        instruments.asked_since.set(waiting["oldest_s"])
 
 
 def begin(post: Post) -> Turn:

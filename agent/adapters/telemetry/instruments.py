@@ -59,6 +59,9 @@ class Instruments:
         self.admission = counter("admission_checks", "Answers of Kueue's admission check, by decision.", "decision")
         for decision in ("allow", "hold", "retry", "reject"):
             self.admission.labels(decision)
+        self.lists = counter("watch_lists", "Times that a kind was listed whole: at first, and after each gap.", "kind")
+        self.breaks = counter("watch_breaks", "Times that following a kind broke.", "kind")
+        self.unrecorded = counter("log_append_failures", "Records that could not be appended to the log.", "kind")
         self.faults = counter("faults", "Times that something outside did not work.", "place")
 
     def _histograms(self, registry: CollectorRegistry) -> None:
@@ -77,6 +80,18 @@ class Instruments:
         )
         for asked in ("nobody", "person"):
             self.action.labels(asked)
+        self.append = Histogram(
+            "watchkeeper_log_append_seconds", "One record, until it is durable.", buckets=STAGE_S, registry=registry
+        )
+        self.policy = Histogram(
+            "watchkeeper_policy_decision_seconds",
+            "One question to the policy engine, whatever came of it.",
+            ("came_of_it",),
+            buckets=STAGE_S,
+            registry=registry,
+        )
+        for came_of_it in ("decision", "fault"):
+            self.policy.labels(came_of_it)
         self.stage = Histogram(
             "watchkeeper_stage_seconds", "One run of a stage.", ("stage",), buckets=STAGE_S, registry=registry
         )
@@ -88,6 +103,7 @@ class Instruments:
         self.inbox = gauge("inbox_signals", "Signals stored and not sensed yet.")
         self.open = gauge("open_incidents", "Incidents that are not closed.")
         self.pending = gauge("pending_approvals", "Requests that wait for a person.")
+        self.asked_since = gauge("oldest_pending_approval_seconds", "How long the oldest of them waits; 0 without one.")
         self.leader = gauge("leader", "1 while this process may act.")
         self.looked = gauge("last_look_timestamp_seconds", "When it was last looked at with success.", "source")
         self.admission_waiting = gauge("admission_waiting_workloads", "Workloads that the admission check holds.")

@@ -16,7 +16,7 @@ from agent.domain.entry import Entry
 from agent.domain.outcome import PastAction
 from agent.domain.signal import Signal
 from agent.domain.standing import Standing
-from agent.ports import Fault, Inbox, JsonObject, Ledger
+from agent.ports import Fault, Inbox, JsonObject, Ledger, PolicyEngine
 
 FOLLOWED_AT_MOST = 20_000  # signals and incidents whose arrival is remembered: a storm of a large cluster
 
@@ -36,7 +36,7 @@ class Telemetry:
 
     def __init__(self, instruments: Instruments, traces: Traces, clock_s: Callable[[], float]) -> None:
         self.instruments, self.traces = instruments, traces
-        self._clock_s = clock_s
+        self.clock_s = clock_s
         self._arrived: dict[str, float] = {}  # by source#id
         self._courses: dict[str, _Course] = {}
 
@@ -45,6 +45,7 @@ class Telemetry:
         wrapped: Mapping[str, Callable[[Any], Any]] = {
             "log": lambda ledger: MeasuredLedger(ledger, self),
             "inbox": lambda inbox: MeasuredInbox(inbox, self),
+            "policy": lambda engine: MeasuredPolicy(engine, self),
             "stages": lambda _: self.around,
         }
         return wrapped.get(name, lambda same: same)(port)
@@ -52,7 +53,7 @@ class Telemetry:
     @contextmanager
     def around(self, stage: str, incident: str) -> Iterator[None]:
         """Around one run of a stage."""
-        began = self._clock_s()
+        began = self.clock_s()
         with working_on(incident, stage), self.traces.stage(stage, incident):
             try:
                 yield
@@ -60,13 +61,13 @@ class Telemetry:
                 self.instruments.faults.labels(fault.place).inc()
                 raise
             finally:
-                self.instruments.stage.labels(stage).observe(self._clock_s() - began)
+                self.instruments.stage.labels(stage).observe(self.clock_s() - began)
 
     # --- told by the ports ---
 
     def stored(self, signal: Signal) -> None:
         self.instruments.signals.labels(signal.body.type).inc()
-        _remember(self._arrived, f"{signal.source}#{signal.id}", self._clock_s())
+        _remember(self._arrived, f"{signal.source}#{signal.id}", self.clock_s())
 
     def recorded(self, kind: str, payload: JsonObject, attributes: Mapping[str, str]) -> None:
         self.instruments.records.labels(kind).inc()
@@ -91,7 +92,7 @@ class Telemetry:
         course = self._courses.get(str(payload.get("incident")))
         if course is not None and not course.decided:
             course.decided = True
-            self.instruments.decision.observe(self._clock_s() - course.arrived_s)
+            self.instruments.decision.observe(self.clock_s() - course.arrived_s)
 
     def _asked(self, payload: JsonObject) -> None:
         self.instruments.asked.inc()
@@ -109,7 +110,7 @@ class Telemetry:
         if course is not None and not course.acted and payload.get("outcome") == "succeeded":
             course.acted = True
             asked = "person" if course.asked else "nobody"
-            self.instruments.action.labels(asked).observe(self._clock_s() - course.arrived_s)
+            self.instruments.action.labels(asked).observe(self.clock_s() - course.arrived_s)
 
     def _closed(self, payload: JsonObject) -> None:
         self.instruments.closed.labels(str(payload.get("state"))).inc()
@@ -148,7 +149,13 @@ class MeasuredLedger:
         unique_key: str | None = None,
         attributes: Mapping[str, str] | None = None,
     ) -> None:
-        self._ledger.record(kind, payload, unique_key=unique_key, attributes=attributes)
+        instruments = self._telemetry.instruments
+        try:
+            with instruments.append.time():
+                self._ledger.record(kind, payload, unique_key=unique_key, attributes=attributes)
+        except Fault:
+            instruments.unrecorded.labels(kind).inc()
+            raise
         self._telemetry.recorded(kind, payload, attributes or {})
 
     def find(self, unique_key: str) -> JsonObject | None:
@@ -165,6 +172,31 @@ class MeasuredLedger:
 
     def standing(self) -> Standing:
         return self._ledger.standing()
+
+
+class MeasuredPolicy:
+    """ports.PolicyEngine."""
+
+    def __init__(self, engine: PolicyEngine, telemetry: Telemetry) -> None:
+        self._engine, self._telemetry = engine, telemetry
+
+    @property
+    def digest(self) -> str:
+        return self._engine.digest
+
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        return self._engine.limits
+
+    def decide(self, policy_input: JsonObject) -> JsonObject:
+        began, came_of_it = self._telemetry.clock_s(), "fault"
+        try:
+            decided = self._engine.decide(policy_input)
+            came_of_it = "decision"
+            return decided
+        finally:
+            took_s = self._telemetry.clock_s() - began
+            self._telemetry.instruments.policy.labels(came_of_it).observe(took_s)
 
 
 class MeasuredInbox:

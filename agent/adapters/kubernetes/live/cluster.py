@@ -82,6 +82,10 @@ class LiveCluster:
         """The kinds of an API group by version, as the server said last."""
         return self._catalogue.kinds(group)
 
+    def counts(self) -> Mapping[str, tuple[int, int]]:
+        """By followed kind: how often it was listed, and how often following it broke."""
+        return {kind: counted for feed in self._feeds for kind, counted in feed.counts().items()}
+
     def close(self) -> None:
         """Ends what follows the cluster; what was done is still told first."""
         for feed in self._feeds:

@@ -58,6 +58,10 @@ class LiveFeed:
     def lag_s(self) -> Mapping[str, float]:
         return {each.kind: each.lag_s() for each in self._followers.values()}
 
+    def counts(self) -> Mapping[str, tuple[int, int]]:
+        """By kind: how often it was listed, and how often following it broke."""
+        return {each.kind: (each.lists, each.breaks) for each in self._followers.values()}
+
     def follows(self, kind: Kind) -> bool:
         return (group_of(kind.api_version), kind.kind) in self._followers
 

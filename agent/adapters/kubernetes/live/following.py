@@ -67,6 +67,7 @@ class Follower:
         self._listed_s: float | None = None  # when; None once the watch after it has ended
         self._clock_s = time.monotonic
         self._heard_s = self._clock_s()
+        self.lists = self.breaks = 0  # how often since the start, for whoever counts
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follows {kind}", daemon=True)
 
@@ -198,6 +199,7 @@ class Follower:
             self._version = pages.version
             self._reached = version
         self._listed_s = self._clock_s()
+        self.lists += 1
 
     def _check_order(self, version: int) -> None:
         if self._version is not None and 0 < version < int(self._version):
@@ -287,6 +289,7 @@ class Follower:
     def _broken(self, error: BaseException | None) -> None:
         with self._changed:
             news = self._fault is None
+            self.breaks += news
             self._broken_s = self._clock_s() if self._broken_s is None else self._broken_s
             self._listed_s = None
             self._fault = error if isinstance(error, ClusterFault) else ClusterFault(str(error))
