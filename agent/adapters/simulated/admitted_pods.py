@@ -1,6 +1,7 @@
-"""What the API server does with a pod that somebody wants to make: its priority by its class, and the quotas' word."""
+"""What is done with a pod that somebody wants to make: its priority by its class, Kueue's mark, and the quotas' word."""
 
 from agent.adapters.simulated import quota
+from agent.adapters.simulated.gangs import WORKLOAD, gangs_with, pod_group, tops_of
 from agent.adapters.simulated.keys import key_of
 from agent.adapters.simulated.merge import merged
 from agent.adapters.simulated.store import ObjectStore, Origin
@@ -8,6 +9,7 @@ from agent.ports import JsonObject
 
 CLASS = ("scheduling.k8s.io", "PriorityClass")
 QUOTA = ("", "ResourceQuota")
+WORKLOAD_ANNOTATION = "kueue.x-k8s.io/workload"
 BUILT_IN = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 
 
@@ -23,6 +25,15 @@ def with_priority(store: ObjectStore, pod: JsonObject) -> JsonObject:
     said = {"priority": int(chosen.get("value") or 0), "priorityClassName": chosen["metadata"]["name"]}
     policy = {"preemptionPolicy": chosen["preemptionPolicy"]} if chosen.get("preemptionPolicy") else {}
     return merged(pod, {"spec": {**said, **policy}})
+
+
+def with_workload(store: ObjectStore, pod: JsonObject) -> JsonObject:
+    """Of a job that Kueue let in: the template says by then which Workload stands for it, and so does each pod."""
+    for top in tops_of(store, pod):
+        for key in gangs_with(store, top) if not pod_group(pod) else ():
+            if (key.group, key.kind) == WORKLOAD:
+                return merged(pod, {"metadata": {"annotations": {WORKLOAD_ANNOTATION: key.name}}})
+    return pod
 
 
 def priority_class(store: ObjectStore, spec: JsonObject) -> JsonObject | None:

@@ -73,7 +73,7 @@ class Control:
             return None
         if manifest["kind"] != "Pod":
             return self.store.create(manifest, Origin.WORLD)
-        pod = admitted_pods.with_priority(self.store, manifest)
+        pod = admitted_pods.with_workload(self.store, admitted_pods.with_priority(self.store, manifest))
         why = admitted_pods.refused(self.store, pod)
         if why:
             self._refuse(pod, why)

@@ -40,6 +40,15 @@ def test_a_queued_job_gets_a_workload_and_runs_whole(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_its_pods_say_which_workload_let_them_in(kind: str) -> None:
+    made = site()
+    made.apply(queued(KINDS[kind]()))
+    made.advance_to(at(60))
+    said = {each.annotations.get("kueue.x-k8s.io/workload") for each in view(made).pods.values()}
+    assert said == {kueues(made).name}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_its_workload_is_named_as_kueue_names_it(kind: str) -> None:
     made = site()
     made.apply(queued(KINDS[kind]()))
