@@ -1,11 +1,14 @@
 """What docker-compose.yml brings fits together: files that are there, settings that load, names that are the same
 on both sides. That the images run is for a machine that has a container runtime."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from jsonschema import Draft7Validator
 
 from agent.config import Settings, load_settings
 
@@ -15,8 +18,34 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 CONFIG = ROOT / "deploy" / "compose"
 
 
+RUNS_ON = [name for name in SERVICES if name not in ("fleet", "policies", "log")]  # the others do one thing and end
+
+
 def settings() -> Settings:
     return load_settings(CONFIG / "watchkeeper.yaml")
+
+
+def test_the_file_is_what_the_compose_specification_allows() -> None:
+    schema = json.loads((Path(__file__).parent / "schemas" / "compose-spec.json").read_text(encoding="utf-8"))
+    found = Draft7Validator(schema).iter_errors(COMPOSE)
+    assert [f"{'.'.join(map(str, each.absolute_path))}: {each.message}" for each in found] == []
+
+
+def test_every_image_is_one_release() -> None:
+    images = {name: service["image"] for name, service in SERVICES.items() if "image" in service}
+    assert images and [name for name, image in images.items() if not re.search(r":v?\d+[^:]*$", image)] == []
+    built = [service["build"] for service in SERVICES.values() if "image" not in service]
+    assert built and all((ROOT / each["context"] / each["dockerfile"]).is_file() for each in built)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_who_is_waited_for_says_when_it_is_ready(name: str) -> None:
+    """What runs on tells its health, and whoever waits for it waits for that; what ends is waited for to the end."""
+    service = SERVICES[name]
+    assert ("healthcheck" in service) == (name in RUNS_ON)
+    for other, how in service.get("depends_on", {}).items():
+        wanted = "service_healthy" if other in RUNS_ON else "service_completed_successfully"
+        assert how == {"condition": wanted}
 
 
 def test_every_volume_is_a_file_that_is_there_or_is_declared() -> None:
