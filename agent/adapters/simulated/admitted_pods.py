@@ -1,4 +1,4 @@
-"""What is done with a pod that somebody wants to make: its priority by its class, Kueue's mark, and the quotas' word."""
+"""What is done with a pod that somebody wants to make: its class's priority, Kueue's mark, and the quotas' word."""
 
 from agent.adapters.simulated import quota
 from agent.adapters.simulated.gangs import WORKLOAD, gangs_with, pod_group, tops_of
@@ -28,7 +28,8 @@ def with_priority(store: ObjectStore, pod: JsonObject) -> JsonObject:
 
 
 def with_workload(store: ObjectStore, pod: JsonObject) -> JsonObject:
-    """Of a job that Kueue let in: the template says by then which Workload stands for it, and so does each pod."""
+    """Of a job that Kueue let in: the template says by then which Workload stands for it, and so does each pod. Pods
+    of a group were made before they were let in."""
     for top in tops_of(store, pod):
         for key in gangs_with(store, top) if not pod_group(pod) else ():
             if (key.group, key.kind) == WORKLOAD:
