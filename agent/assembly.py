@@ -126,11 +126,12 @@ class Agent:
         try:
             self.watch.receive(look(self.ports.views.take(), self.ports.clock.now()))
         except Fault as fault:
-            logger.info("no look at this time: %s: %s", fault.place, fault)
+            self._outages.away(fault.place, fault)
             self.watch.absence.fails("a look at the cluster", None, fault, self.ports.clock.now())
             self._looked(fault.place, fault)
         else:
             self.watch.absence.works("a look at the cluster")
+            self._outages.answers(at)
             self._looked(at, None)
 
     def _survey(self, view: ClusterView, now: datetime) -> Sequence[Signal]:

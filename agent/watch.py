@@ -139,7 +139,8 @@ class Watch:
         failures = self._failures[task] = self._failures.get(task, 0) + 1
         delay_s = min(RETRY_FIRST_S * 2 ** (failures - 1), RETRY_AT_MOST_S)
         self._retry_at[task] = self._ports.clock.now() + timedelta(seconds=delay_s)
-        log.info("%s put off by %d s: %s: %s", task, delay_s, fault.place, fault)
+        about = {} if task == "signals" else {"incident": task}
+        log.info("%s put off by %d s: %s: %s", task, delay_s, fault.place, fault, extra=about)
         self.absence.fails(task, self._subject(task), fault, self._ports.clock.now())
 
     def _subject(self, incident: str) -> ObjectRef | None:
@@ -196,7 +197,7 @@ class Watch:
             self._nudged.setdefault(incident.id, change.kind.value)
         self._ports.incidents.save(incident, IncidentState.OPEN)
         level = logging.DEBUG if change.kind is ChangeKind.REPEATED else logging.INFO  # a storm is a line, too
-        log.log(level, "%s %s by %s", incident.id, change.kind.value, signal.type)
+        log.log(level, "%s %s by %s", incident.id, change.kind.value, signal.type, extra={"incident": incident.id})
 
     def _record(self, change: Change) -> None:
         incident, signal = change.incident, change.signal
@@ -223,11 +224,11 @@ class Watch:
                 asks = self._workflow.advance(incident, cause)
                 if asks is not None:  # noted now: an answer may come before the next look at the desk
                     self._asked[asks] = incident
-                    log.info("%s waits for an answer to %s", incident, asks)
+                    log.info("%s waits for an answer to %s", incident, asks, extra={"incident": incident})
         except Fault:
             raise
         except Exception as error:  # the top of the workflow: recorded, named, and a person is called
-            log.exception("incident %s failed", incident)
+            log.exception("incident %s failed", incident, extra={"incident": incident})
             self._give_up(incident, error)
         self._nudged.pop(incident, None)
 

@@ -37,9 +37,11 @@ def note_action(action: str) -> None:
 
 
 class Named(logging.Filter):
-    """Puts it on every record of the log, whichever library wrote it."""
+    """Puts it on every record of the log, whichever library wrote it; who says by `extra` what a line is about knows
+    better."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         now = _current.get()
-        record.incident, record.stage, record.action = now.incident, now.stage, now.action
+        for name, known in (("incident", now.incident), ("stage", now.stage), ("action", now.action)):
+            setattr(record, name, getattr(record, name, "") or known)
         return True

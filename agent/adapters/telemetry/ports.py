@@ -3,6 +3,7 @@
 Nothing here may fail for the agent's sake, nor change what passes.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from agent.domain.signal import Signal
 from agent.domain.standing import Standing
 from agent.ports import Fault, Inbox, JsonObject, Ledger, PolicyEngine
 
+TOLD = frozenset({"verdict", "approval_requested", "approval", "intent", "outcome", "verification", "incident_closed"})
+"""Kinds of record that are a line of the process log, too."""
+
+log = logging.getLogger("watchkeeper.incidents")
 FOLLOWED_AT_MOST = 20_000  # signals and incidents whose arrival is remembered: a storm of a large cluster
 
 
@@ -72,12 +77,20 @@ class Telemetry:
     def recorded(self, kind: str, payload: JsonObject, attributes: Mapping[str, str]) -> None:
         self.instruments.records.labels(kind).inc()
         said = {**payload, **{name: value for name, value in attributes.items() if name != "target"}}
-        if kind == "intent":
-            note_action(f"{said.get('proposal')}/{said.get('step')}")
+        if "proposal" in said:
+            note_action(_action_of(said))
         self.traces.record(kind, said)
+        if kind in TOLD:
+            self._tell(kind, said)
         reader = _READERS.get(kind)
         if reader is not None:
             reader(self, said)
+
+    def _tell(self, kind: str, said: JsonObject) -> None:
+        """Words of our own lists alone: what a stranger wrote is in the audit log."""
+        words = " ".join(str(said[name]) for name in ("decision", "outcome", "state", "action") if said.get(name))
+        about = {"incident": str(said.get("incident", "")), "action": _action_of(said)}
+        log.info("%s: %s", kind.replace("_", " "), words, extra=about)
 
     def _incident(self, payload: JsonObject) -> None:
         if payload.get("change") != "opened":
@@ -121,6 +134,12 @@ class Telemetry:
 
     def _refused(self, payload: JsonObject) -> None:
         self.instruments.refused.labels(str(payload.get("door"))).inc(int(payload.get("count", 1)))
+
+
+def _action_of(said: JsonObject) -> str:
+    """The proposal, and the step where one is in hand."""
+    proposal, step = said.get("proposal", ""), said.get("step")
+    return f"{proposal}/{step}" if proposal and isinstance(step, int) else str(proposal)
 
 
 _READERS: Mapping[str, Callable[[Telemetry, JsonObject], None]] = {
