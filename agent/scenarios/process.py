@@ -3,7 +3,6 @@
 Everything outside it (the world, the pager, the people) lives on; what senders could not deliver they send again.
 """
 
-import gc
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -30,10 +29,8 @@ class Process:
         self.restarts += 1
 
     def close(self) -> None:
-        """What is left of it goes in this thread: a policy engine must not be freed by another one."""
         self.agent.close()
         del self.agent
-        gc.collect()
 
     def deliver(self, door: str, delivery: Delivery) -> None:
         """Stores the signals of one delivery, or keeps them for the sender's next try."""
