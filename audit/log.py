@@ -18,7 +18,7 @@ from audit.attested import attested
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
 from audit.record import Record, checked, payload_bytes, timestamp
-from audit.sealing import SALT_BYTES, Part, seal
+from audit.sealing import SALT_BYTES, Part, hidden, seal
 from audit.storage.opening import open_store
 from audit.storage.querying import Query
 from audit.storage.read_only import ReadOnlyStore
@@ -26,6 +26,7 @@ from audit.storage.sqlite import Durability
 from audit.storage.store import Store
 from audit.storage.transaction import Transaction
 from audit.writer import Writer
+from audit.writing import quickly
 
 __all__ = [
     "AlreadyRecorded",
@@ -118,8 +119,9 @@ class Log:
         )
         whole, parts = seal(checked(record), sealed, self._salt)
         if parts:  # what is sealed is kept apart, and is as long
-            payload_bytes(whole)
-        return self._writer.append(whole, at is None, parts)
+            payload_bytes(whole, quickly)
+        attested = hidden(whole)
+        return self._writer.append(attested, payload_bytes(attested, quickly), at is None, parts)
 
     def get(self, index: int) -> Record:
         """The record at this index, or `NoSuchRecord`."""

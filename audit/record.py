@@ -113,7 +113,11 @@ def _short(value: object, place: str, max_bytes: int) -> str:
 def canonical_bytes(record: Record, write: Callable[[JsonValue], bytes] = canonical.write) -> bytes:
     """What is stored and hashed, by any writer of RFC 8785. The record must have come from `checked` or `parse`."""
     record = hidden(record)
-    payload = payload_bytes(record, write)
+    return with_payload(record, payload_bytes(record, write), write)
+
+
+def with_payload(record: Record, payload: bytes, write: Callable[[JsonValue], bytes]) -> bytes:
+    """The same of a record that is hidden, whose payload was written already."""
     head = write(
         {
             "actor": record.actor,

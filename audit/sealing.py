@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -178,15 +177,32 @@ def _is_null(payload: Any, place: str) -> bool:
 
 
 def _with(payload: Any, texts: Mapping[str, str | None]) -> Any:
-    """A copy of the payload with these at their places."""
-    if not texts:
-        return payload
-    copy = deepcopy(payload)
+    """The payload with these at their places. What leads to them is copied, all else shared: nobody writes into it."""
+    own: dict[tuple[str, ...], Any] = {}
     for place, text in texts.items():
-        *way, last = ["", *_tokens(place)]
+        way = tuple(_tokens(place))
         if not way:
-            copy = text
+            own[()] = text
             continue
-        holder = _look(copy, way[1:])
-        holder[int(last) if isinstance(holder, list) else last] = text
-    return copy
+        holder = _own(payload, (), own)
+        for depth in range(1, len(way)):
+            holder = _own(holder, way[:depth], own)
+        holder[_key(holder, way[-1])] = text
+    return own.get((), payload)
+
+
+def _own(holder: Any, way: tuple[str, ...], own: dict[tuple[str, ...], Any]) -> Any:
+    """The copy of what is at this way: made once, and put in its place. `holder` has it, or is it at the way's end."""
+    if way in own:
+        return own[way]
+    found = _look(holder, [way[-1]]) if way else holder
+    if not isinstance(found, dict | list):
+        raise LookupError(way[-1] if way else PAYLOAD)
+    own[way] = found.copy()
+    if way:
+        holder[_key(holder, way[-1])] = own[way]
+    return own[way]
+
+
+def _key(holder: Any, token: str) -> Any:
+    return int(token) if isinstance(holder, list) else token

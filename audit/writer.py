@@ -12,16 +12,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-import rfc8785
-
 from audit import merkle
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, RecordRefused
 from audit.merkle import Frontier, Node
-from audit.record import Record, canonical_bytes, leaf_hash, parse, timestamp
+from audit.record import Record, leaf_hash, timestamp
 from audit.sealing import Part, opened
 from audit.storage.appending import Entry
 from audit.storage.store import Store
 from audit.storage.transaction import Transaction
+from audit.writing import written
 
 MAX_GROUP_RECORDS = 256
 """Records in one commit: enough to hide the disk's latency, few enough that the first caller need not wait for long."""
@@ -34,9 +33,11 @@ _GAP = (
 
 @dataclass(slots=True, eq=False)
 class _Append:
-    """A caller's record, and what became of it. `woken`: there is an answer, or it is its turn to lead."""
+    """A caller's record, hidden and its payload written, and what became of it. `woken`: there is an answer, or it is
+    its turn to lead."""
 
     record: Record
+    payload: bytes
     parts: tuple[Part, ...]
     at_is_now: bool
     answer: Record | LogError | None = None
@@ -55,9 +56,9 @@ class Writer:
         self._queue: list[_Append] = []
         self._leader: _Append | None = None
 
-    def append(self, record: Record, at_is_now: bool, parts: tuple[Part, ...] = ()) -> Record:
+    def append(self, record: Record, payload: bytes, at_is_now: bool, parts: tuple[Part, ...] = ()) -> Record:
         """The record as it was stored; `at_is_now` leaves its time to the moment when it gets its place."""
-        append = _Append(record, parts, at_is_now)
+        append = _Append(record, payload, parts, at_is_now)
         try:
             self._join(append)
             if append.answer is None:
@@ -143,9 +144,9 @@ class Writer:
 
     def _entry(self, append: _Append, index: int) -> Entry:
         at = timestamp(self._clock()) if append.at_is_now else append.record.at
-        body = canonical_bytes(replace(append.record, index=index, at=at), rfc8785.dumps)
-        # Parsed back, so that the caller holds what the log holds, and no body is stored that an auditor would refuse.
-        return Entry(parse(body), body, leaf_hash(body), append.parts)
+        # Parsed back, so that the caller holds what the log holds.
+        record, body = written(replace(append.record, index=index, at=at), append.payload)
+        return Entry(record, body, leaf_hash(body), append.parts)
 
     def _current_frontier(self, transaction: Transaction) -> Frontier:
         """Ours, or what another process has made of it. A log that shrank has been rolled back behind our back."""

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from audit.errors import LogUnavailable
 from audit.storage.guards import sqlite_guards
 from audit.storage.schema import SCHEMA_VERSION, VERSION_2, metadata, versions
+from audit.storage.sqlite_transaction import SqliteTransaction
 from audit.storage.transaction import Transaction
 
 Durability = Literal["full", "memory"]
@@ -58,17 +59,18 @@ class SqliteStore:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A snapshot of the log."""
-        with self._errors(), self._engine.connect() as connection, connection.begin():
-            yield Transaction(connection)
+        with self._begun("BEGIN") as transaction:
+            yield transaction
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """The only writer's view of the log. What it inserts is durable when the block has been left."""
-        with self._errors(), self._immediate() as connection:
+        with self._begun("BEGIN IMMEDIATE") as transaction:
             # An open file outlives its name: without this, evidence would go on into a deleted or replaced log.
             if self._identity() != self._file:
                 raise LogUnavailable(self.name, "the file was replaced since it was opened; open the log again")
-            yield Transaction(connection)
+            yield transaction
+            transaction.commit()
 
     def may_append(self) -> bool:
         """Whoever could begin to write a file can write it."""
@@ -92,6 +94,16 @@ class SqliteStore:
         self._engine.dispose()
 
     @contextmanager
+    def _begun(self, begin: str) -> Iterator[SqliteTransaction]:
+        """What has not been committed when the block is left is rolled back by the pool."""
+        with self._errors(), self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if driver is None:
+                raise LogUnavailable(self.name, "the connection is closed")
+            driver.execute(begin)
+            yield SqliteTransaction(connection, driver)
+
+    @contextmanager
     def _immediate(self) -> Iterator[Connection]:
         options = {"begin": "BEGIN IMMEDIATE"}
         with self._engine.connect().execution_options(**options) as connection, connection.begin():
@@ -103,7 +115,7 @@ class SqliteStore:
             yield
         except SQLAlchemyError as error:
             raise LogUnavailable(self.name, str(getattr(error, "orig", None) or error)) from error
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
             raise LogUnavailable(self.name, str(error)) from error
 
     def _identity(self) -> tuple[int, int]:
@@ -155,6 +167,9 @@ def _run(connection: Connection, statements: Iterable[str]) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    driver = connection.connection.driver_connection
+    if driver is not None and driver.in_transaction:
+        return  # by `_begun`
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 

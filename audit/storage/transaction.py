@@ -40,14 +40,14 @@ class Transaction:
     def get(self, index: int) -> Record | None:
         """Raises LogDamaged if what is stored there is not what was appended; so does `find`."""
         rows = [(index, body, leaf) for body, leaf in self._connection.execute(_BODY, {"at_index": index})]
-        return next(iter(_good(self._opened(rows))), None)
+        return next(iter(only_good(self._opened(rows))), None)
 
     def find(self, unique_keys: Sequence[str]) -> dict[str, Record]:
         """Records by unique key, of the keys that are taken."""
         if not unique_keys:
             return {}
         rows = self._connection.execute(_FIND, {"keys": unique_keys})
-        found = _good(self._opened(rows))
+        found = only_good(self._opened(rows))
         return {record.unique_key: record for record in found if record.unique_key is not None}
 
     def parts_of(self, indexes: Iterable[int]) -> dict[int, list[Part]]:
@@ -116,7 +116,7 @@ class Transaction:
         return [_with_parts(each, at_hand.get(each.index, ())) for each in found]
 
 
-def _good(found: Iterable[Record | LogDamaged]) -> list[Record]:
+def only_good(found: Iterable[Record | LogDamaged]) -> list[Record]:
     good = []
     for each in found:
         if isinstance(each, LogDamaged):

@@ -14,6 +14,7 @@ from audit import canonical
 from audit.errors import RecordRefused
 from audit.log import Log
 from audit.record import MAX_PAYLOAD_BYTES, Record, canonical_bytes, checked, parse, timestamp
+from audit.writing import quickly, written
 
 characters = st.characters(codec="utf-8")
 json_values = st.recursive(
@@ -55,6 +56,20 @@ def test_the_readers_own_canonical_form_is_that_of_the_library(value: Any) -> No
     body = rfc8785.dumps(value)
     assert canonical.encode(value).encode() == body
     assert canonical.read(body) == value
+
+
+@given(json_values)
+def test_what_is_stored_is_what_the_library_writes_however_it_was_written(payload: Any) -> None:
+    whole = record(index=7, payload=payload, unique_key="k")
+    read, body = written(whole, quickly(whole.payload))
+    assert body == canonical_bytes(whole, rfc8785.dumps)
+    assert read == whole
+
+
+def test_where_pythons_form_is_another_the_library_writes() -> None:
+    whole = record(payload={"\ue000": 1.0, "\U00010000": 1e20, "small": 1e-6, "ü": "\x7f\x1f/"})
+    _, body = written(whole, quickly(whole.payload))
+    assert body == canonical_bytes(whole, rfc8785.dumps) != canonical_bytes(whole, quickly)
 
 
 @pytest.mark.parametrize(
