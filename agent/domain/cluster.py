@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 
 from pydantic import Field
 
 from agent.domain.base import Noun
+from agent.domain.pod_index import PodIndex, Shared
 
 Identity = tuple[str, str | None, str, str]  # kind, namespace, name, API group
 
@@ -173,9 +173,13 @@ class Disruption:
     disruptions_allowed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClusterView:
-    """One consistent look at the cluster. Without slots: what is asked again and again of it is worked out once."""
+    """One consistent look at the cluster.
+
+    `beside_nodes` is the same object in two views where they differ in nothing but their time and their nodes as these
+    say of themselves; None where nobody knows.
+    """
 
     taken_at: datetime
     nodes: Mapping[str, Node]
@@ -185,18 +189,23 @@ class ClusterView:
     disruptions: tuple[Disruption, ...] = ()
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # annotations by namespace
     objects: Mapping[ObjectRef, Mapping[str, object]] = field(default_factory=dict)  # raw JSON
+    beside_nodes: object = field(default=None, compare=False, repr=False)
+    shared: Shared = field(default_factory=Shared, compare=False, repr=False)
 
-    @cached_property
+    @property
+    def index(self) -> PodIndex:
+        known = self.shared.index
+        if known is None or known.pods is not self.pods:
+            known = self.shared.index = PodIndex(self.pods)
+        return known
+
+    @property
     def pods_by_owner(self) -> Mapping[Identity, tuple[Pod, ...]]:
         """The pods that each object owns or whose gang it is, by namespace and name."""
-        found: dict[Identity, list[Pod]] = {}
-        for pod in sorted(self.pods.values(), key=lambda p: (p.ref.namespace or "", p.ref.name)):
-            for identity in {ref.identity: None for ref in (pod.owner, pod.gang) if ref is not None}:
-                found.setdefault(identity, []).append(pod)
-        return {identity: tuple(pods) for identity, pods in found.items()}
+        return self.index.by_owner
 
     def pods_on(self, node: str) -> tuple[Pod, ...]:
-        return tuple(p for p in self.pods.values() if p.node == node and p.phase in ("Pending", "Running"))
+        return tuple(p for p in self.index.by_node.get(node, ()) if p.phase in ("Pending", "Running"))
 
     def pods_of(self, owner: ObjectRef) -> tuple[Pod, ...]:
         return tuple(p for p in self.pods.values() if owner in (p.owner, p.gang))

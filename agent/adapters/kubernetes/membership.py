@@ -6,7 +6,7 @@ has a Workload is that gang's job and no second gang.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from agent.adapters.kubernetes.conditions import conditions_of, find
 from agent.adapters.kubernetes.fields import Fields
@@ -17,6 +17,7 @@ from agent.domain.cluster import ObjectRef
 
 _KUEUE_NAME = re.compile(r"[a-z0-9]+-(?P<job>.+)-[0-9a-f]{5}")  # how Kueue names the Workload of a job
 _STAND_INS = ("Workload", "PodGroup")
+_NO_JOBS = (*_STAND_INS, "Pod")
 _JOB_LIKE = (
     ("jobset.x-k8s.io", "JobSet"),
     ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
@@ -37,9 +38,9 @@ class Membership:
 
     def __init__(
         self,
-        roots: Mapping[Key, Fields],
-        refs: Mapping[Key, ObjectRef],
-        names: Mapping[Key, GangNames],
+        roots: dict[Key, Fields],
+        refs: dict[Key, ObjectRef],
+        names: dict[Key, GangNames],
         owners: Owners,
     ) -> None:
         self._roots, self._refs, self._names, self._owners = roots, refs, names, owners
@@ -47,6 +48,7 @@ class Membership:
         self._claims: dict[Key, Key] = {}  # an object, and the gang of all pods under it
         self._direct: dict[Key, Key] = {}  # a pod that names its gang itself
         self._claim_for_kueue()
+        self._kueues, self._claims = self._claims, {}  # what others claim comes after them
         self._claim_for_native_groups()
         for key, root in self._of_kind("watchkeeper.dev", "Gang"):
             self._add(key, root, [key])
@@ -54,6 +56,15 @@ class Membership:
             for key, root in self._of_kind(group, kind):
                 if not self._claims_over(self._refs[key]):
                     self._add(key, root, [key])
+        self._claimed = self._by_gang()
+
+    def put(self, key: Key, root: Fields, ref: ObjectRef, names: GangNames) -> None:
+        """A pod that came, or anything as it is now: see `patching` for what may be put here."""
+        self._roots[key], self._refs[key], self._names[key] = root, ref, names
+
+    def drop(self, key: Key) -> None:
+        """A pod that is gone."""
+        del self._roots[key], self._refs[key], self._names[key]
 
     def of(self, pod: ObjectRef) -> Key | None:
         """What the pod names itself (never where Kueue admits it), else the nearest claim above it."""
@@ -63,9 +74,18 @@ class Membership:
         """The object that owns the pods, where another one stands for them."""
         if gang.kind not in _STAND_INS:
             return None
-        owners = self._owners.chain(self._refs[gang])[1:]
-        claimed = (self._refs[key] for key, owner in self._claims.items() if owner == gang and key in self._refs)
-        return next((ref for ref in (*owners, *claimed) if ref.kind not in (*_STAND_INS, "Pod")), None)
+        owners = (ref for ref in self._owners.chain(self._refs[gang])[1:] if ref.kind not in _NO_JOBS)
+        return next(owners, self._claimed.get(gang))
+
+    def _by_gang(self) -> dict[Key, ObjectRef]:
+        """The first object that could own its pods, of those that each gang claims."""
+        found: dict[Key, ObjectRef] = {}
+        others = ((key, gang) for key, gang in self._claims.items() if key not in self._kueues)
+        for key, gang in (*self._kueues.items(), *others):
+            ref = self._refs.get(key)
+            if ref is not None and ref.kind not in _NO_JOBS:
+                found.setdefault(gang, ref)
+        return found
 
     def _add(self, gang: Key, root: Fields, claimed: list[Key]) -> None:
         if minimum_of(root) > 0:
@@ -75,8 +95,16 @@ class Membership:
 
     def _claims_over(self, ref: ObjectRef) -> list[Key]:
         """The gangs that claim the object or something above it, the nearest claim first."""
-        claims = (self._claims.get(key_of(link)) for link in self._owners.chain(ref))
+        claims = (self._claim(key_of(link)) for link in self._owners.chain(ref))
         return [gang for gang in claims if gang]
+
+    def _claim(self, key: Key) -> Key | None:
+        """What a pod names is asked for when it is needed, so that pods may come and go."""
+        return self._kueues.get(key) or self._named(key) or self._claims.get(key)
+
+    def _named(self, key: Key) -> Key | None:
+        names = self._names.get(key) if key.kind == "Pod" else None
+        return names.kueue if names is not None and names.kueue in self.gangs else None
 
     def _of_kind(self, group: str, kind: str) -> Iterator[tuple[Key, Fields]]:
         return ((key, root) for key, root in self._roots.items() if key.group == group and key.kind == kind)
@@ -88,7 +116,7 @@ class Membership:
         for key, root in workloads:
             self._add(key, root, [key, *self._owned_by(key, root)])
         for key, names in self._names.items():
-            if names.kueue in self.gangs:
+            if names.kueue in self.gangs and key.kind != "Pod":
                 self._claims.setdefault(key, names.kueue)
 
     def _owned_by(self, key: Key, root: Fields) -> list[Key]:

@@ -72,9 +72,25 @@ class Mirror:
         self._kinds = {kind: _Following() for kind in kinds}
         self._rank = {kind: -index for index, kind in enumerate(kinds)}
         self.copies: dict[Key, Copy] = {}
+        self._before: dict[Key, Copy | None] = {}  # of what has changed since somebody asked for the changes
+
+    def changes(self) -> dict[Key, tuple[Copy | None, Copy | None]]:
+        """What is other than when this was last asked, as it was then and as it is; whoever asks has heard of it."""
+        found = {key: (before, self.copies.get(key)) for key, before in self._before.items()}
+        self._before = {}
+        return {key: (before, now) for key, (before, now) in found.items() if before is not now}
+
+    def _put(self, key: Key, copy: Copy) -> None:
+        self._before.setdefault(key, self.copies.get(key))
+        self.copies[key] = copy
+
+    def _drop(self, key: Key) -> bool:
+        self._before.setdefault(key, self.copies.get(key))
+        return self.copies.pop(key, None) is not None
 
     def refresh(self, now: datetime) -> bool:
-        """Reads what changed; True if anything did. Raises ClusterFault; what was read until then is kept."""
+        """Reads what changed; True if anything did. Raises ClusterFault; what was read until then is kept, and is told
+        by `changes` all the same."""
         if self._feed is not None:
             return self._apply_news(self._feed.news())
         if isinstance(self._cluster, TellsAll):
@@ -100,9 +116,9 @@ class Mirror:
         for event in news:
             key = _key(event.object)
             if event.type == "DELETED":
-                self.copies.pop(key, None)
+                self._drop(key)
             else:
-                self.copies[key] = Copy(_version(event.object), 0, _result(event.object))
+                self._put(key, Copy(_version(event.object), 0, _result(event.object)))
         return bool(news)
 
     def _follow(self, kind: Kind, following: _Following, now: datetime) -> bool:
@@ -136,7 +152,7 @@ class Mirror:
 
     def _apply(self, kind: Kind, event: WatchEvent) -> bool:
         if event.type == "DELETED":
-            return self.copies.pop(_key(event.object), None) is not None
+            return self._drop(_key(event.object))
         return event.type in ("ADDED", "MODIFIED") and self._keep(kind, event.object)
 
     def _keep(self, kind: Kind, raw: JsonObject) -> bool:
@@ -145,13 +161,13 @@ class Mirror:
         known = self.copies.get(key)
         if known and (known.version, known.rank) >= (version, rank):
             return False
-        self.copies[key] = Copy(version, rank, _result(raw))
+        self._put(key, Copy(version, rank, _result(raw)))
         return True
 
     def _forget(self, kind: Kind) -> bool:
         gone = [key for key, copy in self.copies.items() if copy.rank == self._rank[kind]]
         for key in gone:
-            del self.copies[key]
+            self._drop(key)
         return bool(gone)
 
 

@@ -53,10 +53,24 @@ def _owner(api_version: str, kind: str, namespace: str | None, name: str) -> Obj
 class Owners:
     """Answers for one set of objects: `owners` maps each object to its owner, `known` to its own spelling."""
 
-    def __init__(self, known: Mapping[Key, ObjectRef], owners: Mapping[Key, ObjectRef]) -> None:
+    def __init__(self, known: Mapping[Key, ObjectRef], owners: dict[Key, ObjectRef]) -> None:
+        """`known` is the caller's, who keeps it current."""
         self._known = known
         self._owners = owners
         self._chains: dict[ObjectRef, tuple[ObjectRef, ...]] = {}
+        self.owning = {key_of(owner) for owner in owners.values()}
+
+    def put(self, key: Key, ref: ObjectRef, owner: ObjectRef | None) -> None:
+        """An object that owns nothing: another one, or in other hands."""
+        self.drop(key, ref)
+        if owner is not None:
+            self._owners[key] = owner
+            self.owning.add(key_of(owner))
+
+    def drop(self, key: Key, ref: ObjectRef) -> None:
+        """An object that owns nothing is gone."""
+        self._chains.pop(ref, None)
+        self._owners.pop(key, None)
 
     def spelled(self, ref: ObjectRef) -> ObjectRef:
         """The object's own reference where it is at hand, else the one given."""

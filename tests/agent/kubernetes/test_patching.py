@@ -1,0 +1,258 @@
+"""Whatever changes, in whatever order: the view that was carried on is the one that is made anew, to the last entry."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from agent.adapters.kubernetes.kinds import Kind
+from agent.adapters.kubernetes.translate import translate
+from agent.adapters.kubernetes.views import ClusterViews
+from agent.domain.cluster import ClusterView
+from agent.domain.pod_index import PodIndex
+from agent.ports import Feed, JsonObject, WatchEvent
+
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+BROKEN = "eight"
+
+
+class Followed:
+    """A feed whose news are put here by hand."""
+
+    def __init__(self) -> None:
+        self.news_now: list[WatchEvent] = []
+
+    def follow(self, kinds: Sequence[Kind], fields: str = "") -> Feed:
+        return self
+
+    def news(self) -> Sequence[WatchEvent]:
+        found, self.news_now = self.news_now, []
+        return found
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class World:
+    """Objects by name, the views that follow them, and the view made anew."""
+
+    def __init__(self) -> None:
+        self.feed, self.clock = Followed(), Clock()
+        self.views = ClusterViews(self.feed, self.clock)  # type: ignore[arg-type]  # a view only follows
+        self.objects: dict[tuple[str, str], JsonObject] = {}
+        self._version = 0
+
+    def put(self, *objects: JsonObject) -> None:
+        for each in objects:
+            self._version += 1
+            made = json.loads(json.dumps(each))
+            made["metadata"]["resourceVersion"] = str(self._version)
+            self.objects[made["kind"], made["metadata"]["name"]] = made
+            self.feed.news_now.append(WatchEvent("MODIFIED", made))
+
+    def drop(self, kind: str, name: str) -> None:
+        gone = self.objects.pop((kind, name), None)
+        if gone is not None:
+            self.feed.news_now.append(WatchEvent("DELETED", gone))
+
+    def anew(self) -> ClusterView:
+        return translate(self.objects.values(), self.clock.at).view
+
+    def agree(self) -> None:
+        seen, anew = self.views.take(), self.anew()
+        assert seen == anew
+        assert [list(each) for each in _tables(seen)] == [list(each) for each in _tables(anew)]
+        index = PodIndex(anew.pods)
+        assert (seen.index.by_owner, seen.index.by_node) == (index.by_owner, index.by_node)
+
+
+def _tables(view: ClusterView) -> list[Any]:
+    return [view.nodes, view.pods, view.workloads, view.gangs, view.disruptions, view.namespaces, view.objects]
+
+
+def meta(name: str, namespace: str | None = "a", **more: Any) -> JsonObject:
+    return {"name": name, **({"namespace": namespace} if namespace else {}), **more}
+
+
+def owned_by(kind: str, name: str, api_version: str) -> list[JsonObject]:
+    return [{"apiVersion": api_version, "kind": kind, "name": name, "uid": "u", "controller": True}]
+
+
+def node(name: str, *, cordoned: bool = False, gpus: str = "8") -> JsonObject:
+    status = {"allocatable": {"nvidia.com/gpu": gpus}, "conditions": [{"type": "Ready", "status": "True"}]}
+    spec = {"unschedulable": cordoned}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": meta(name, None), "spec": spec, "status": status}
+
+
+OWNERS = {
+    "none": [],
+    "job": owned_by("Job", "j", "batch/v1"),
+    "set": owned_by("StatefulSet", "r", "apps/v1"),
+    "node": owned_by("Node", "n-0", "v1"),
+    "pod": owned_by("Pod", "p-0", "v1"),
+}
+
+
+def pod(
+    name: str, owner: str = "none", *, on: str | None = "n-0", phase: str = "Running", group: str = "", **named: str
+) -> JsonObject:
+    spec = {"containers": [{"resources": {"limits": {"nvidia.com/gpu": named.pop("gpus", "1")}}}]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta(name, ownerReferences=OWNERS[owner], labels=named),
+        "spec": {**spec, **({"nodeName": on} if on else {}), **({"schedulingGroup": {"podGroupName": group}})},
+        "status": {"phase": phase, "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+STANDING: tuple[JsonObject, ...] = (
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": meta("a", None)},
+    {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta("j", labels={"kueue.x-k8s.io/queue-name": "q"}),
+        "spec": {"parallelism": 2, "completions": 2, "completionMode": "Indexed"},
+    },
+    {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "Workload",
+        "metadata": meta("w", ownerReferences=OWNERS["job"]),
+        "spec": {"podSets": [{"name": "main", "count": 2}]},
+    },
+    {
+        "apiVersion": "scheduling.k8s.io/v1beta1",
+        "kind": "PodGroup",
+        "metadata": meta("g"),
+        "spec": {"schedulingPolicy": {"gang": {"minCount": 2}}},
+    },
+    {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta("r", ownerReferences=OWNERS["pod"]), "spec": {}},
+    {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": meta("b"),
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "x"}}},
+    },
+)
+NAMES = {
+    "none": {},
+    "prebuilt": {"kueue.x-k8s.io/prebuilt-workload-name": "w"},
+    "group": {"kueue.x-k8s.io/pod-group-name": "w"},
+    "app": {"app": "x"},
+}
+
+pods = st.builds(
+    lambda number, owner, on, phase, group, names, gpus: pod(
+        f"p-{number}", owner, on=on, phase=phase, group=group, gpus=gpus, **NAMES[names]
+    ),
+    st.integers(0, 4),
+    st.sampled_from(sorted(OWNERS)),
+    st.sampled_from([None, "n-0", "n-1"]),
+    st.sampled_from(["Pending", "Running", "Failed", "Succeeded"]),
+    st.sampled_from(["", "", "", "g"]),
+    st.sampled_from(sorted(NAMES)),
+    st.sampled_from(["1", "1", "1", "1", BROKEN]),
+)
+nodes = st.builds(
+    lambda number, cordoned, gpus: node(f"n-{number}", cordoned=cordoned, gpus=gpus),
+    st.integers(0, 2),
+    st.booleans(),
+    st.sampled_from(["8", "8", "8", BROKEN]),
+)
+gone = st.tuples(st.sampled_from(["Pod", "Node"]), st.integers(0, 4)).map(lambda f: (f[0], f"{f[0][0].lower()}-{f[1]}"))
+others = st.one_of(
+    st.sampled_from(STANDING), st.sampled_from([(each["kind"], each["metadata"]["name"]) for each in STANDING])
+)
+looks = st.lists(st.lists(st.one_of(pods, pods, pods, nodes, gone, others), max_size=4), max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(looks)
+def test_a_view_that_is_carried_on_is_the_one_that_is_made_anew(looks: list[list[Any]]) -> None:
+    world = World()
+    world.put(*STANDING, node("n-0"), node("n-1"), pod("p-1", "job"), pod("p-2", "set"))
+    world.agree()
+    for look in looks:
+        for each in look:
+            if isinstance(each, tuple):
+                world.drop(*each)
+            else:
+                world.put(each)
+        world.clock.at += timedelta(seconds=1)
+        world.agree()
+
+
+def test_what_is_told_of_a_node_leaves_the_rest_the_very_same() -> None:
+    world = World()
+    world.put(*STANDING, node("n-0"), node("n-1"), pod("p-1", "job"))
+    before = world.views.take()
+    world.put(node("n-1", cordoned=True))
+    after = world.views.take()
+    assert after.nodes["n-1"].unschedulable
+    assert not before.nodes["n-1"].unschedulable
+    assert after.pods is before.pods
+    assert after.index is before.index
+    assert after.beside_nodes is before.beside_nodes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.put(pod("p-1", "job", phase="Failed")),
+        lambda world: world.put(pod("p-9")),
+        lambda world: world.drop("Pod", "p-1"),
+        lambda world: world.drop("Job", "j"),
+        lambda world: world.drop("Node", "n-1"),
+        lambda world: world.put({"apiVersion": "v1", "kind": "Namespace", "metadata": meta("another", None)}),
+    ],
+)
+def test_whatever_else_changes_is_more_than_nodes(change: Any) -> None:
+    world = World()
+    world.put(*STANDING, node("n-0"), node("n-1"), pod("p-1", "job"))
+    before = world.views.take()
+    change(world)
+    after = world.views.take()
+    assert before.beside_nodes is not None
+    assert after.beside_nodes is not before.beside_nodes
+    world.agree()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [pod("p-1", group="g"), pod("p-1", **NAMES["prebuilt"]), pod("p-1", "job"), pod("p-1", **NAMES["app"])],
+)
+def test_a_pod_that_says_something_else_of_its_gang(after: JsonObject) -> None:
+    world = World()
+    world.put(*STANDING, node("n-0"), pod("p-1"), pod("p-2", group="g"))
+    world.agree()
+    for each in (after, pod("p-1"), after):
+        world.put(each)
+        world.agree()
+
+
+def test_a_pod_that_owns_a_workload_says_what_that_is_for() -> None:
+    world = World()
+    world.put(*STANDING, node("n-0"), pod("p-0"))
+    world.agree()
+    told = pod("p-0")
+    told["metadata"]["annotations"] = {"watchkeeper.dev/class": "notebook"}
+    world.put(told)
+    world.agree()
+
+
+def test_a_view_that_was_handed_out_stays_as_it_was() -> None:
+    world = World()
+    world.put(*STANDING, node("n-0"), pod("p-1", "job"))
+    before, anew = world.views.take(), world.anew()
+    world.put(node("n-0", cordoned=True), pod("p-1", "job", phase="Failed"), pod("p-3", "job"))
+    world.agree()
+    assert before == anew
+    assert before.index.by_owner == PodIndex(anew.pods).by_owner
