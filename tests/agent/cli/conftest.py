@@ -1,11 +1,13 @@
 """A database as a running agent leaves it: one incident, with one request that waits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from run_house import House
 
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.store import Store
@@ -139,3 +141,17 @@ def _request(now: datetime) -> ApprovalRequest:
         requested_at=now,
         expires_at=now + timedelta(hours=1),
     )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    made: list[House] = []
+
+    def make(**settings: Any) -> House:
+        made.append(House(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each.turn is not None:
+            each.turn.close()
