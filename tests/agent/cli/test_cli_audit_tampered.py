@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from reviewing import answered, call
+from typer.testing import CliRunner
 
+from agent.cli.main import app
 from audit.record import leaf_hash
 
 
@@ -57,17 +59,26 @@ def test_a_report_goes_on_past_a_record_that_is_none(tampered: Any) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["query"], ["query", "--after", "0"], ["timeline", "inc-1"], ["export", "--format", "ocsf", "--into", "x"]],
+    [
+        ["audit", "query"],
+        ["audit", "query", "--after", "0"],
+        ["audit", "timeline", "inc-1"],
+        ["audit", "export", "--format", "ocsf", "--into", "x"],
+        ["incidents", "show", "inc-1"],
+        ["policy", "replay"],
+    ],
+    ids=" ".join,
 )
 def test_a_record_that_was_changed_with_its_leaf_is_not_shown(site: Any, command: list[str]) -> None:
     answered(site)
     with closing(sqlite3.connect(site.path)) as database:
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f"DROP TRIGGER {name}")
-        (body,) = database.execute('SELECT body FROM log_records WHERE "index" = 1').fetchone()
-        other = body.replace(b"gpu-3", b"gpu-4")
-        database.execute('UPDATE log_records SET body = ?, leaf = ? WHERE "index" = 1', (other, leaf_hash(other)))
+        (body,) = database.execute('SELECT body FROM log_records WHERE "index" = 2').fetchone()
+        other = body.replace(b"A person must approve.", b"No one has to approve.")
+        assert other != body
+        database.execute('UPDATE log_records SET body = ?, leaf = ? WHERE "index" = 2', (other, leaf_hash(other)))
         database.commit()
-    done = call(*command)
+    done = CliRunner().invoke(app, command)
     assert done.exit_code == 1 and "does not lead to the root of the log" in done.stderr, done.output
     assert not Path("x").exists()
