@@ -163,11 +163,11 @@ def person(name: str | None, config: Path | None) -> Person:
     return found
 
 
-def settings(config: Path | None, **flags: object) -> Settings:
+def settings(config: Path | None) -> Settings:
     from agent.config import SettingsInvalid, load_settings
 
     try:
-        return load_settings(config, flags)
+        return load_settings(config)
     except SettingsInvalid as error:
         fail(f"The settings cannot be used: {error}.", "`watchkeeper config schema` says what is expected.")
 

@@ -20,14 +20,13 @@ def build(
     archive: Annotated[Path, typer.Argument(metavar="FILE", help="The bundle is written there, as .tar.gz.")],
     signing_key: KeyOption = None,
     scope: ScopeOption = "",
-    observe: Annotated[
-        bool | None, typer.Option("--observe/--act", help="For an agent that is run so; as the settings say without.")
-    ] = None,
+    observe: Annotated[bool, typer.Option("--observe", help="For an agent that only observes.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Writes the policies with this site's limits as a bundle that an OPA server and this agent both load.
 
-    The revision is the digest that `watchkeeper run` tells with the same settings and the same --observe or --act.
+    The revision is the digest by which an agent with the same settings decides; of one that only observes that level is
+    a part.
     """
     from agent.adapters.rego.archive import bundle_archive
     from agent.adapters.rego.bundle import read_bundle
@@ -35,15 +34,19 @@ def build(
     from agent.ports import PolicyUnavailable
     from agent.resources import bundled
 
-    known = as_run(settings(config, observe=observe))
+    known = settings(config)
+    seen_so = as_run(known.model_copy(update={"observe": True}))
+    known = seen_so if observe else known
     try:
         bundle = read_bundle(known.policies or bundled("policies"), known.policy_data)
         content = bundle_archive(bundle, _key(signing_key) if signing_key else None, scope)
     except PolicyUnavailable as fault:
         fail(f"This bundle is refused: {fault}.", "Nothing was written; mend it first.")
     _write(archive, content)
-    level = ", for an agent that only observes" if known.observes else ""
-    say(f"{archive}: revision {bundle.digest}{', signed' if signing_key else ''}{level}")
+    say(f"{archive}: revision {bundle.digest}{', signed' if signing_key else ''}")
+    if known.observes and not observe:
+        other = read_bundle(known.policies or bundled("policies"), seen_so.policy_data)
+        say(f"With these settings the agent only observes, by revision {other.digest}: --observe builds that.")
 
 
 def sign(

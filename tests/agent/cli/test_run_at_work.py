@@ -39,20 +39,25 @@ def test_a_live_cluster_is_only_observed_until_somebody_sets_a_level() -> None:
 
 
 def test_the_bundle_that_is_built_and_the_doctors_word_are_of_the_digest_that_runs(tmp_path: Path) -> None:
-    """With the same settings and the same flag; a level that only observes is part of what decides."""
+    """A level that only observes is part of what decides; without a level a live agent observes."""
     config = tmp_path / "w.yaml"
     config.write_text("world: live\nleader_election: false\n", encoding="utf-8")
-    said = {}
-    for flags, observe in (((), None), (("--observe",), True), (("--act",), False)):
+
+    def runs(observe: bool | None) -> str:
+        return policies_for(as_run(load_settings(config, {"observe": observe}))).digest
+
+    def built(*flags: str) -> str:
         told = CliRunner().invoke(policy_app, ["build", str(tmp_path / "b.tar.gz"), "--config", str(config), *flags])
         assert told.exit_code == 0, told.stderr
-        settings = as_run(load_settings(config, {"observe": observe}))
-        said[observe] = policies_for(settings).digest
-        assert f"revision {said[observe]}" in told.stdout
-        assert ("only observes" in told.stdout) is settings.observes
-    assert said[None] == said[True] != said[False]
-    doctor = [each.said for each in own.policies(as_run(load_settings(config)))]
-    assert any(said[None][:12] in each for each in doctor)
+        return " ".join(told.stdout.split())
+
+    assert runs(None) == runs(True) != runs(False)
+    assert f"revision {runs(True)}" in built("--observe") and "only observes" not in built("--observe")
+    assert f"revision {runs(False)}" in built() and f"only observes, by revision {runs(True)}" in built()
+    config.write_text("world: live\npolicy_data: {autonomy: {default: act}}\n", encoding="utf-8")
+    assert f"revision {runs(None)}" in built() and "only observes" not in built()
+    config.write_text("world: live\n", encoding="utf-8")
+    assert any(runs(None)[:12] in each.said for each in own.policies(as_run(load_settings(config))))
 
 
 def test_even_a_level_does_not_open_the_gate_of_who_observes(house: Callable[..., House]) -> None:
