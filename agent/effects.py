@@ -17,6 +17,7 @@ from agent.doing import Effectors, do, is_done, same_object
 from agent.domain.base import parse_rfc3339, rfc3339
 from agent.domain.cluster import ClusterView
 from agent.domain.proposal import Proposal, Step, Verb
+from agent.evidence.lingering import lingering
 from agent.ports import (
     AlreadyRecorded,
     Changed,
@@ -95,7 +96,8 @@ def waiting_for(step: Step, view: ClusterView, since: datetime, now: datetime) -
     if not left and waited_s >= wait.delay_s:
         return StepResult(StepState.DONE)
     if waited_s >= wait.timeout_s + wait.delay_s:
-        return StepResult(StepState.FAILED, f"{len(left)} pods were still there after {wait.timeout_s} s")
+        staying = lingering([pod for pod in view.pods.values() if pod.uid in left], view)
+        return StepResult(StepState.FAILED, f"{len(left)} pods were still there after {wait.timeout_s} s{staying}")
     return StepResult(StepState.WAITING, f"{len(left)} pods are still there" if left else "the delay runs")
 
 

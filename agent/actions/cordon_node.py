@@ -62,9 +62,12 @@ class CordonNode(Plain[NoParameters]):
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         node = find_node(view, proposal.target)
-        if node is not None and node.unschedulable:
+        if node is None or node.uid not in (proposal.rests_on.get("uid"), ""):
+            other = "" if node is None else ", and another machine bears its name"
+            return Success(True, f"{proposal.target.name} has left the cluster{other}")
+        if node.unschedulable:
             return Success(True, f"{node.name} takes no new pods")
-        return Success(None, f"{proposal.target.name} still takes new pods")
+        return Success(None, f"{node.name} still takes new pods")
 
     def inverse(
         self, target: ObjectRef, params: NoParameters, view: ClusterView, undoes: str

@@ -13,6 +13,7 @@ from agent.actions.requeue_gang import RequeueGang, RequeueParameters
 from agent.actions.rights import CORE, EVICTING, LEVERS, patching
 from agent.domain.cluster import ClusterView, Gang, GangState, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step
+from agent.evidence.lingering import lingering
 from agent.evidence.lookup import active_pods, find_gang, find_node, in_order, pods_of, tenant_pods_on
 
 _CORDON, _REQUEUE, _AS_IT_WAS = CordonNode(), RequeueGang(), RequeueParameters()
@@ -73,9 +74,9 @@ class DrainNode(Plain[NoParameters]):
         node = find_node(view, proposal.target)
         if node is None:
             return Success(True, f"{proposal.target} has left the cluster")
-        left = _leaving(proposal.target, view)
+        left = active_pods(tenant_pods_on(view, node.name))  # who is leaving may still write a checkpoint
         if left or not node.unschedulable:
-            return Success(None, f"{len(left)} pods are still on {node.name}")
+            return Success(None, f"{len(left)} pods are still on {node.name}{lingering(left, view)}")
         for gang in (g for g in in_order(view.gangs) if str(g.ref) in proposal.blast_radius.gangs):
             if gang.state in (GangState.STUCK, GangState.SUSPENDED):
                 return Success(None, f"{node.name} is empty, and {gang.ref} is {gang.state}")

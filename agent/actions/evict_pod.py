@@ -18,6 +18,7 @@ from agent.actions.base import (
 from agent.actions.rights import EVICTING
 from agent.domain.cluster import ClusterView, ObjectRef, Pod
 from agent.domain.proposal import BlastRadius, Proposal, Refusal, Step, Verb
+from agent.evidence.lingering import lingering
 from agent.evidence.lookup import active_pods, find_workload, pods_of
 
 
@@ -62,8 +63,9 @@ class EvictPod(Plain[NoParameters]):
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
         evicted = {step.uid for step in proposal.steps}
-        if any(pod.uid in evicted for pod in view.pods.values()):
-            return Success(None, f"{proposal.target} has not left yet")
+        staying = [pod for pod in view.pods.values() if pod.uid in evicted]
+        if staying:
+            return Success(None, f"{proposal.target} has not left yet{lingering(staying, view)}")
         owners = [w for name in proposal.blast_radius.workloads for w in view.workloads.values() if str(w.ref) == name]
         for owner in owners:
             if owner.ref.kind == "DaemonSet":

@@ -247,6 +247,24 @@ def test_an_answer_that_is_none_of_the_api_servers_changes_nothing(proxy: Proxy,
     assert not 400 <= fault.value.status < 500, "nobody has refused anything"
 
 
+def test_a_right_to_look_that_is_taken_away_is_blindness_with_a_name_until_it_is_back(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{LIVE}.following.WATCH_S", 3)
+    monkeypatch.setattr(f"{LIVE}.following.LONGEST_PAUSE_S", 1.0)
+    reads = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+    seen = Seen(plane.as_account("looking", reads))
+    try:
+        assert "there" in seen.views.take().nodes
+        plane.api.delete(plane.api.get("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "tests:looking"))
+        why = wait_for("it says so", lambda: _blind(seen), 30)
+        assert "forbidden" in why and "looking" in why
+        plane.as_account("looking", reads)
+        wait_for("it sees again", lambda: not _blind(seen), 30)
+    finally:
+        seen.close()
+
+
 # --- objects ----------------------------------------------------------------------------------------------------------
 
 
