@@ -7,6 +7,7 @@ import pytest
 from at_once import at_once
 from desk_world import PEOPLE, START, Opened, on_record, request, said
 
+from agent.answering import Decision
 from agent.domain.approval import Answer, ApprovalRequest, RequestState, Rules, escalated, missing
 from agent.domain.counting import counted
 from agent.domain.proposal import Refusal
@@ -100,8 +101,13 @@ def test_on_the_record_like_any_answer(opened: Opened) -> None:
     assert desk.listed() == before
 
 
-def test_of_a_rejection_and_a_beginning_one_is_first(opened: Opened, another: Callable[[], Opened]) -> None:
-    """Rejected, it does not begin; begun, it is not rejected; and the log bears either out."""
+@pytest.mark.parametrize(
+    ("decision", "who", "instead"), [("reject", "bob", "rejected"), ("withdraw", "alice", "pending")]
+)
+def test_of_an_answer_against_it_and_a_beginning_one_is_first(
+    opened: Opened, another: Callable[[], Opened], decision: Decision, who: str, instead: str
+) -> None:
+    """Rejected or withdrawn, it does not begin; begun, it is neither. Never both, and the log bears either out."""
     other = another()
     for number in range(ROUNDS):
         asked = request(f"inc-{number}/1")
@@ -109,34 +115,15 @@ def test_of_a_rejection_and_a_beginning_one_is_first(opened: Opened, another: Ca
         opened.store.desk.open(asked)
         opened.store.desk.answer(asked.id, said(asked, "alice"), PEOPLE["alice"])
 
-        def rejects(asked: ApprovalRequest = asked) -> str:
+        def answers(asked: ApprovalRequest = asked) -> str:
             try:
-                return other.store.desk.answer(asked.id, said(asked, "bob", "reject"), PEOPLE["bob"]).state.value
+                return other.store.desk.answer(asked.id, said(asked, who, decision), PEOPLE[who]).state.value
             except AnswerRefused as refusal:
                 return refusal.code
 
-        outcomes = sorted(map(str, at_once(rejects, lambda a=asked: opened.store.desk.consume(a.id))))  # type: ignore[misc]
-        assert outcomes in (["False", "rejected"], ["True", "begun"]), number
+        outcomes = sorted(map(str, at_once(answers, lambda a=asked: opened.store.desk.consume(a.id))))  # type: ignore[misc]
+        assert outcomes in (["False", instead], ["True", "begun"]), number
         assert not isinstance(opened.store.desk.proven(asked.id), Refusal)
-
-
-def test_of_a_withdrawal_and_a_beginning_one_is_first(opened: Opened, another: Callable[[], Opened]) -> None:
-    """Withdrawn, it does not begin; begun, it is not withdrawn. Never both, never neither."""
-    other = another()
-    for number in range(ROUNDS):
-        asked = request(f"inc-{number}/1")
-        on_record(opened, asked)
-        opened.store.desk.open(asked)
-        opened.store.desk.answer(asked.id, said(asked, "alice"), PEOPLE["alice"])
-
-        def takes_back(asked: ApprovalRequest = asked) -> str:
-            try:
-                return other.store.desk.answer(asked.id, said(asked, "alice", "withdraw"), PEOPLE["alice"]).state.value
-            except AnswerRefused as refusal:
-                return refusal.code
-
-        outcomes = sorted(map(str, at_once(takes_back, lambda a=asked: opened.store.desk.consume(a.id))))  # type: ignore[misc]
-        assert outcomes in (["False", "pending"], ["True", "begun"]), number
 
 
 @pytest.mark.parametrize("begin", [2, 4])
