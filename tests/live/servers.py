@@ -82,9 +82,9 @@ class Server:
 
 
 class Exporter:
-    """Serves one page of text exposition, which the test rewrites."""
+    """Serves one page of text exposition, which the test rewrites, or what `tell` says at each scrape."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[], str] | None = None) -> None:
         self.page = ""
         exporter = self
 
@@ -93,7 +93,7 @@ class Exporter:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.end_headers()
-                self.wfile.write(exporter.page.encode())
+                self.wfile.write((tell() if tell else exporter.page).encode())
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Scrapes are not worth a line each."""
