@@ -12,7 +12,7 @@ from agent.adapters.kueue.rules import KINDLY, KueueRules
 from agent.adapters.scheduler.amounts import amount
 from agent.adapters.scheduler.foretelling import prediction
 from agent.adapters.scheduler.gangs import pod_name
-from agent.adapters.scheduler.mapping import mapped
+from agent.adapters.scheduler.mapping import Mapped, follow_nodes, mapped
 from agent.adapters.scheduler.rules import scheduling
 from agent.adapters.scheduler.run_times import ends_of
 from agent.adapters.scheduler.services import services
@@ -49,10 +49,15 @@ class _Asked:
     """A view as the core sees it."""
 
     view: ClusterView
-    snapshot: Snapshot
+    rules: KueueRules
+    seen: Mapped
     settings: Settings
     without: Effect  # what the scheduler does anyway
     ends: Mapping[str, float]  # when gangs that run must end
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.seen.snapshot
 
 
 def scenarios_kueue() -> KueueRules:
@@ -92,13 +97,21 @@ class SchedulerForecaster:
 
     def _asked_about(self, view: ClusterView) -> _Asked:
         if self._asked is None or self._asked.view is not view:
-            seen = mapped(view, self._kueue())
-            self._tell({**seen.queues.unreadable, **seen.left_out})
-            snapshot = seen.snapshot
-            settings = scheduling(snapshot, self._reservations, seen.queues.rules)
-            without = what_if(snapshot, [], view.taken_at.timestamp(), settings=settings)
-            self._asked = _Asked(view, snapshot, settings, without, ends_of(view))
+            rules = self._kueue()
+            seen, ends = self._seen(view, rules)
+            settings = scheduling(seen.snapshot, self._reservations, seen.queues.rules)
+            without = what_if(seen.snapshot, [], view.taken_at.timestamp(), settings=settings)
+            self._asked = _Asked(view, rules, seen, settings, without, ends)
         return self._asked
+
+    def _seen(self, view: ClusterView, rules: KueueRules) -> tuple[Mapped, Mapping[str, float]]:
+        """Carried on from the last view where only nodes have changed since, as they do in a storm of cordons."""
+        before, self._asked = self._asked, None
+        if before is not None and before.rules == rules and follow_nodes(before.seen, before.view, view):
+            return before.seen, before.ends
+        seen = mapped(view, rules)
+        self._tell({**seen.queues.unreadable, **seen.left_out})
+        return seen, ends_of(view)
 
     def _tell(self, odd: Mapping[ObjectRef, str]) -> None:
         for ref in sorted(odd, key=str):

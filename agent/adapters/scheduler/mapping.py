@@ -31,6 +31,7 @@ class Mapped:
     snapshot: Snapshot
     queues: Queues
     left_out: Mapping[ObjectRef, str] = field(default_factory=dict)
+    by_time: bool = False  # it is another a moment later
 
 
 def snapshot_of(view: ClusterView, rules: KueueRules = KINDLY) -> Snapshot:
@@ -57,7 +58,25 @@ def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
     for ref, core in gangs.items():
         _restore(snapshot, view, view.gangs[ref], core, queues)
     left_out |= _add_pods(snapshot, view, gangs, queues)
-    return Mapped(snapshot, queues, left_out)
+    return Mapped(snapshot, queues, left_out, any(queues.is_drained(view.gangs[ref]) for ref in gangs))
+
+
+def follow_nodes(seen: Mapped, before: ClusterView, view: ClusterView) -> bool:
+    """Brings the snapshot of the one view to what the other is; False where that takes a mapping of its own.
+
+    For two views that differ in what some nodes say of themselves. Nothing but a node's own entry is made of that,
+    unless its labels say which flavor it is of or which part of a topology. A drained queue sends back as of now.
+    """
+    if view.beside_nodes is None or view.beside_nodes is not before.beside_nodes or seen.by_time:
+        return False
+    changed = [
+        (old, new) for old, new in zip(before.nodes.values(), view.nodes.values(), strict=True) if old is not new
+    ]
+    if any((old.name, old.labels) != (new.name, new.labels) for old, new in changed):
+        return False
+    for _, node in changed:
+        seen.snapshot.replace_node(_with_made_up(node_of(node), seen.queues))
+    return True
 
 
 def _with_made_up(node: CoreNode, queues: Queues) -> CoreNode:

@@ -1,0 +1,179 @@
+"""A forecast from a snapshot that was carried on is the one from a snapshot that was made anew."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from agent.adapters.kubernetes.kinds import Kind
+from agent.adapters.kubernetes.views import ClusterViews
+from agent.adapters.kueue.rules import KINDLY, TO_THE_LETTER, KueueRules
+from agent.adapters.scheduler.forecaster import SchedulerForecaster
+from agent.adapters.scheduler.mapping import mapped
+from agent.domain.cluster import ClusterView
+from agent.ports import Feed, JsonObject, WatchEvent
+
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+KUEUE = "kueue.x-k8s.io/v1beta2"
+NODES = 4
+POD_SPEC = {"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": "4"}}}]}
+
+
+class Cluster:
+    """What a feed tells, put here by hand, and the time."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+        self._news: list[WatchEvent] = []
+        self._version = 0
+        self.views = ClusterViews(self, self)  # type: ignore[arg-type]  # a view only follows
+
+    def now(self) -> datetime:
+        return self.at
+
+    def follow(self, kinds: Sequence[Kind], fields: str = "") -> Feed:
+        return self
+
+    def news(self) -> Sequence[WatchEvent]:
+        found, self._news = self._news, []
+        return found
+
+    def look(self, *objects: JsonObject) -> ClusterView:
+        for each in objects:
+            self._version += 1
+            made = json.loads(json.dumps(each))
+            made["metadata"]["resourceVersion"] = str(self._version)
+            self._news.append(WatchEvent("MODIFIED", made))
+        self.at += timedelta(seconds=7)
+        return self.views.take()
+
+
+def obj(version: str, kind: str, name: str, namespace: str | None = "a", **parts: Any) -> JsonObject:
+    place = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, **place, **parts.pop("meta", {})}, **parts}
+
+
+def node(
+    number: int, *, cordoned: bool = False, ready: str = "True", taint: bool = False, gpus: int = 8, pool: str = "x"
+) -> JsonObject:
+    taints = [{"key": "k", "effect": "NoSchedule"}] if taint else []
+    status = {"allocatable": {"nvidia.com/gpu": str(gpus)}, "conditions": [{"type": "Ready", "status": ready}]}
+    spec = {"unschedulable": cordoned, "taints": taints}
+    return obj("v1", "Node", f"n-{number}", None, meta={"labels": {"pool": pool}}, spec=spec, status=status)
+
+
+def queue(stop: str = "None") -> JsonObject:
+    quota = {"name": "nvidia.com/gpu", "nominalQuota": "24"}
+    groups = [{"coveredResources": ["nvidia.com/gpu"], "flavors": [{"name": "f", "resources": [quota]}]}]
+    spec = {"namespaceSelector": {}, "resourceGroups": groups, "stopPolicy": stop}
+    return obj(KUEUE, "ClusterQueue", "cq", None, spec=spec)
+
+
+def workload(name: str, count: int, *, admitted: bool) -> JsonObject:
+    told = [{"type": t, "status": "True", "lastTransitionTime": "2026-11-02T08:00:00Z"} for t in ("QuotaReserved",)]
+    given = [{"name": "main", "count": count, "flavors": {"nvidia.com/gpu": "f"}}]
+    status = {"conditions": told, "admission": {"clusterQueue": "cq", "podSetAssignments": given}} if admitted else {}
+    spec = {"queueName": "q", "podSets": [{"name": "main", "count": count, "template": {"spec": POD_SPEC}}]}
+    return obj(KUEUE, "Workload", name, spec=spec, status=status)
+
+
+def pod(name: str, on: str | None, gang: str | None = None) -> JsonObject:
+    labels = {"kueue.x-k8s.io/pod-group-name": gang} if gang else {}
+    status = {"phase": "Running" if on else "Pending", "conditions": [{"type": "Ready", "status": "True"}]}
+    spec = {**POD_SPEC, **({"nodeName": on} if on else {})}
+    return obj("v1", "Pod", name, meta={"labels": labels}, spec=spec, status=status)
+
+
+STANDING = (
+    *(node(number) for number in range(NODES)),
+    obj("v1", "Namespace", "a", None),
+    obj(KUEUE, "ResourceFlavor", "f", None, spec={"nodeLabels": {"pool": "x"}}),
+    queue(),
+    obj(KUEUE, "LocalQueue", "q", spec={"clusterQueue": "cq"}),
+    workload("runs", 2, admitted=True),
+    workload("waits", 5, admitted=False),
+    pod("runs-0", "n-0", "runs"),
+    pod("runs-1", "n-1", "runs"),
+    pod("alone", "n-0"),
+    pod("nowhere", None),
+)
+CHANGES: tuple[list[JsonObject], ...] = ([], [{"cordon": "n-1"}], [{"drain": "n-0"}], [{"uncordon": "n-2"}])
+
+nodes = st.builds(
+    node,
+    st.integers(0, NODES - 1),
+    cordoned=st.booleans(),
+    ready=st.sampled_from(["True", "True", "False"]),
+    taint=st.booleans(),
+    gpus=st.sampled_from([8, 8, 4, 16]),
+    pool=st.sampled_from(["x", "x", "x", "y"]),
+)
+others = st.sampled_from(
+    [queue(), queue("Hold"), queue("HoldAndDrain"), pod("alone", None), pod("alone", "n-3"), node(NODES)]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.one_of(nodes, nodes, others), max_size=3), min_size=1, max_size=6))
+def test_a_forecast_that_is_carried_on_is_the_one_that_is_made_anew(looks: list[list[JsonObject]]) -> None:
+    cluster, carried = Cluster(), SchedulerForecaster()
+    for look in ([*STANDING], *looks):
+        view = cluster.look(*look)
+        for changes in CHANGES:
+            assert carried.what_if(view, changes) == SchedulerForecaster().what_if(view, changes)
+
+
+@pytest.fixture
+def mappings(monkeypatch: pytest.MonkeyPatch) -> list[ClusterView]:
+    """The views that were mapped whole."""
+    made: list[ClusterView] = []
+
+    def counted(view: ClusterView, rules: KueueRules) -> Any:
+        made.append(view)
+        return mapped(view, rules)
+
+    monkeypatch.setattr("agent.adapters.scheduler.forecaster.mapped", counted)
+    return made
+
+
+def test_cordons_are_followed_and_what_they_hide_comes_back(mappings: list[ClusterView]) -> None:
+    cluster, carried = Cluster(), SchedulerForecaster()
+    free = []
+    for cordoned in (False, True, False):
+        view = cluster.look(*(STANDING if not mappings else ()), node(2, cordoned=cordoned))
+        told = carried.what_if(view, [{"cordon": "n-3"}]).gpus
+        assert told is not None
+        free.append((told.before.free, told.before.unusable, told.after.unusable))
+    assert len(mappings) == 1
+    assert free[0] == free[2]
+    assert free[1] == (free[0][0] - 8, free[0][1] + 8, free[0][2] + 8)
+
+
+@pytest.mark.parametrize("change", [node(2, pool="y"), pod("alone", None), queue("Hold"), node(NODES)])
+def test_what_is_more_than_a_nodes_own_word_is_mapped_anew(change: JsonObject, mappings: list[ClusterView]) -> None:
+    cluster, carried = Cluster(), SchedulerForecaster()
+    carried.what_if(cluster.look(*STANDING), [])
+    carried.what_if(cluster.look(change), [])
+    assert len(mappings) == 2
+
+
+def test_what_is_sent_back_as_of_now_is_mapped_at_every_look(mappings: list[ClusterView]) -> None:
+    """A LocalQueue that is drained: since when its gangs are on their way back is the time of the look."""
+    cluster, carried = Cluster(), SchedulerForecaster()
+    drained = obj(KUEUE, "LocalQueue", "q", spec={"clusterQueue": "cq", "stopPolicy": "HoldAndDrain"})
+    carried.what_if(cluster.look(*STANDING, drained), [])
+    view = cluster.look(node(2, cordoned=True))
+    assert carried.what_if(view, []) == SchedulerForecaster().what_if(view, [])
+    assert len(mappings) == 3
+
+
+def test_another_configuration_of_kueue_is_mapped_anew(mappings: list[ClusterView]) -> None:
+    cluster, rules = Cluster(), [KINDLY, TO_THE_LETTER]
+    carried = SchedulerForecaster(kueue=lambda: rules[0])
+    carried.what_if(cluster.look(*STANDING), [])
+    del rules[0]
+    carried.what_if(cluster.look(), [])
+    assert len(mappings) == 2
