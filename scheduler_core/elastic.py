@@ -16,7 +16,7 @@ from scheduler_core.model import Gang, Seconds
 from scheduler_core.quota import FlavorResource, StopPolicy
 from scheduler_core.settings import Settings
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.start import Assignment, Counts, books_without, commit, sizes, start_at
+from scheduler_core.start import Assignment, Counts, Sizes, books_without, commit, start_at
 from scheduler_core.state import Admission
 
 
@@ -90,7 +90,7 @@ def _grown(snapshot: Snapshot, gang: Gang, now_s: Seconds, settings: Settings) -
     wished = {each.name: min(admission.counts[each.name], each.count) for each in gang.pod_sets}
     if wished != dict(admission.counts):
         return resize(snapshot, gang.name, wished)
-    tried = list(sizes(gang, admission.counts, {each.name: each.count for each in gang.pod_sets}))
+    tried = Sizes(admission.counts, {each.name: each.count for each in gang.pod_sets})
     low, high = 0, len(tried) - 1  # the last is what it has
     while low < high:
         middle = (low + high) // 2

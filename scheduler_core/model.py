@@ -5,7 +5,7 @@ the core only adds and compares them. Times are seconds on the caller's clock. Q
 what is running and what is waiting in `snapshot.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -265,8 +265,9 @@ class Gang:
                 return each
         raise Invalid("Gang", self.name, "pod_sets", f"has no pod set {name!r}")
 
-    def members(self, pod_set: PodSet) -> tuple[str, ...]:
-        return pod_set.pods or tuple(f"{self.name}-{pod_set.name}-{index}" for index in range(pod_set.count))
+    def members(self, pod_set: PodSet) -> Iterable[str]:
+        """One after the other: there may be far more of them than anybody will ever ask for."""
+        return pod_set.pods or (f"{self.name}-{pod_set.name}-{index}" for index in range(pod_set.count))
 
     def with_active(self, active: bool) -> "Gang":
         return replace(self, active=active)

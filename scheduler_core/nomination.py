@@ -24,7 +24,7 @@ from scheduler_core.quota_levels import lowest_level
 from scheduler_core.quota_tree import Place
 from scheduler_core.sites import Seats, Sites
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.start import Counts, least_counts, most_counts, sizes
+from scheduler_core.start import Counts, Sizes, least_counts, most_counts
 from scheduler_core.state import Charge
 from scheduler_core.topology import Failure
 from scheduler_core.victims import Cause, Victim
@@ -110,8 +110,8 @@ class Nominating:
             return best
         weigh.seats_later = False
         if not best.does and least != most:
-            smaller = list(sizes(gang, least, most))[1:]
-            low, high = 0, len(smaller) - 1
+            smaller = Sizes(least, most)
+            low, high = 1, len(smaller) - 1
             while low <= high:
                 middle = (low + high) // 2
                 found = weigh.at(smaller[middle])

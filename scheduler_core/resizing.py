@@ -14,7 +14,7 @@ from scheduler_core.elastic import Resized, has_quota, importance
 from scheduler_core.model import Gang
 from scheduler_core.quota import StopPolicy
 from scheduler_core.sites import Seats
-from scheduler_core.start import Counts, sizes
+from scheduler_core.start import Counts, Sizes
 from scheduler_core.state import Admission
 from scheduler_core.topology import Failure
 
@@ -47,7 +47,7 @@ def _resizable(desk: Desk) -> list[tuple[Gang, Admission]]:
 
 
 def _grown(desk: Desk, gang: Gang, admission: Admission) -> Resized | None:
-    tried = list(sizes(gang, admission.counts, {each.name: each.count for each in gang.pod_sets}))
+    tried = Sizes(admission.counts, {each.name: each.count for each in gang.pod_sets})
     low, high, best = 0, len(tried) - 1, None  # the last is what it has
     while low < high:
         middle = (low + high) // 2

@@ -4,9 +4,10 @@ Serves both a gang that waits whole and one of whose pods some run already. Read
 `commit` does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
+from typing import overload
 
 from scheduler_core.flavors import Books, Choice, Want, choices, on_nodes_of
 from scheduler_core.model import Gang, Pod, PodSet, PodShape, Seconds
@@ -36,7 +37,7 @@ class Assignment:
 
 def try_start(snapshot: Snapshot, name: str, now_s: Seconds, settings: Settings) -> Assignment | None:
     gang = snapshot.gang(name)
-    tried = list(sizes(gang, least_counts(snapshot, gang), most_counts(snapshot, gang)))
+    tried = Sizes(least_counts(snapshot, gang), most_counts(snapshot, gang))
     best: Assignment | None = None
     low, high = 0, len(tried) - 1
     while low <= high:  # the largest size that fits, as Kueue searches it: full size first, then by halves
@@ -66,11 +67,29 @@ def most_counts(snapshot: Snapshot, gang: Gang) -> dict[str, int]:
     return {name: max(wanted[name], least[name]) for name in least}
 
 
-def sizes(gang: Gang, least: Counts, most: Counts) -> Iterator[Counts]:
-    """From everything down to the minimum, pod sets shrinking in proportion."""
-    spare = sum(most[name] - least[name] for name in most)
-    for given_up in range(spare + 1):
-        yield {name: most[name] - (most[name] - least[name]) * given_up // max(1, spare) for name in most}
+class Sizes(Sequence[Counts]):
+    """From everything down to the minimum, pod sets shrinking in proportion. Each is worked out when it is asked for:
+    a gang of two thousand million pods, of which one is enough, is a typing error, and no reason to run out of memory.
+    """
+
+    def __init__(self, least: Counts, most: Counts) -> None:
+        self._least, self._most = least, most
+        self._spare = sum(most[name] - least[name] for name in most)
+
+    def __len__(self) -> int:
+        return max(0, self._spare + 1)
+
+    @overload
+    def __getitem__(self, given_up: int) -> Counts: ...
+    @overload
+    def __getitem__(self, given_up: slice) -> list[Counts]: ...
+    def __getitem__(self, given_up: int | slice) -> Counts | list[Counts]:
+        if isinstance(given_up, slice):
+            return [self[each] for each in range(*given_up.indices(len(self)))]
+        if not 0 <= given_up <= self._spare:
+            raise IndexError(given_up)
+        least, most, spare = self._least, self._most, max(1, self._spare)
+        return {name: most[name] - (most[name] - least[name]) * given_up // spare for name in most}
 
 
 def start_at(snapshot: Snapshot, gang: Gang, counts: Counts, now_s: Seconds, settings: Settings) -> Assignment | None:

@@ -7,6 +7,7 @@ from scheduler_core import Cohort, Flavor, Gang, Invalid, Node, PodSet, Queue, Q
 from scheduler_core.elastic import Resized, resize, surplus
 from scheduler_core.quota import Policy, PreemptionRules
 from scheduler_core.scheduler import cycle
+from scheduler_core.start import Sizes
 from scheduler_core.state import Admission, DomainCount
 
 GPU = "nvidia.com/gpu"
@@ -224,3 +225,10 @@ def test_an_elastic_gang_is_never_made_larger_than_it_wishes_or_holds():
         resize(snapshot, "trainer", {"main": 5})
     run(snapshot, 1, BY_QUOTA)
     assert sizes(snapshot) == {"trainer": 3}
+
+
+def test_sizes_are_worked_out_when_they_are_asked_for():
+    assert list(Sizes({"a": 1, "b": 2}, {"a": 3, "b": 2})) == [{"a": 3, "b": 2}, {"a": 2, "b": 2}, {"a": 1, "b": 2}]
+    many = Sizes({"a": 1}, {"a": 2**31 - 1})
+    assert (len(many), many[0], many[2**31 - 2]) == (2**31 - 1, {"a": 2**31 - 1}, {"a": 1})
+    assert len(Sizes({"a": 3}, {"a": 1})) == 0

@@ -22,6 +22,7 @@ from scheduler_core.model import Gang, PodSet
 from scheduler_core.topologies import TopologyRequest
 
 POD_SET_LABELS = ("kueue.x-k8s.io/podset", "watchkeeper.dev/pod-set", "jobset.sigs.k8s.io/replicatedjob-name")
+PODS_AT_MOST = 150_000  # of one set: all that Kubernetes is tested with in one cluster; who asks for more gets no more
 Raw = Mapping[str, Any]
 
 
@@ -128,7 +129,9 @@ def parts_of(view: ClusterView, gang: DomainGang) -> tuple[Part, ...]:
 def _parts(view: ClusterView, ref: ObjectRef) -> tuple[Part, ...]:
     raw = view.objects.get(ref)
     sets = pod_sets_of(Fields.of(raw)) if raw is not None else []
-    return tuple(Part(each.name, each.count, each.least, each.template.within("spec").values) for each in sets)
+    return tuple(
+        Part(each.name, min(each.count, PODS_AT_MOST), each.least, each.template.within("spec").values) for each in sets
+    )
 
 
 def _spec_of_a_pod(view: ClusterView, gang: DomainGang) -> Raw:

@@ -1,5 +1,7 @@
 """Bad objects of Kueue blind nothing else: each costs itself and what hangs on it."""
 
+import time
+
 import pytest
 from kueue_reading import let_in, names, view
 from kueue_world import (
@@ -16,6 +18,7 @@ from kueue_world import (
     namespace,
     node,
     quota,
+    reserved,
     workload,
 )
 
@@ -130,3 +133,59 @@ def test_half_a_kueue_is_no_kueue() -> None:
     what = view(namespace(), node("n1"), workload("w"))
     assert names(admit_waiting(what, list(what.gangs), rules=TO_THE_LETTER)) == []
     assert SchedulerForecaster(kueue=lambda: TO_THE_LETTER).what_if(what, []).gangs_started == ()
+
+
+@pytest.mark.parametrize("least", [None, 1])
+def test_a_gang_of_two_thousand_million_pods_costs_no_more_than_another(least: int | None) -> None:
+    """With a least count it is searched for the largest size that fits, and what of it holds quota looks for nodes."""
+    many = workload("many", 2**31 - 1, pod_set={} if least is None else {"minCount": least})
+    there = (namespace(), flavor(), cluster_queue(gpus=24), local_queue(), node("n1"), node("n2"), node("n3"))
+    began_s = time.process_time()
+    told = SchedulerForecaster(kueue=lambda: TO_THE_LETTER).what_if(view(*there, many, workload("w")), [])
+    assert time.process_time() - began_s < 5  # it takes milliseconds; listing its pods took all there was of memory
+    assert told.gpus is not None and told.gpus.after.free == (16 if least is None else 0)
+
+
+NAME = "x" * 10_000
+CHAIN = [made("Cohort", f"c{i}", {"parentName": f"c{i + 1}"}) for i in range(5000)]
+GONE = [{"apiVersion": "batch/v1", "kind": "Job", "name": "gone", "uid": "u", "controller": True}]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [workload(NAME)],
+        [cluster_queue(NAME), local_queue(NAME, NAME), workload("odd", spec={"queueName": NAME})],
+        [workload("odd", gpus=-5), workload("odder", spec={"priority": -(2**40)})],
+        [cluster_queue(name, 2**62, cohortName="c") for name in ("big", "bigger")],
+        [cluster_queue("heavy", fairSharing={"weight": "-1"}, status={"fairSharing": {"weightedShare": 1}})],
+        [cluster_queue("deep", cohortName="c0"), *CHAIN],
+        [made("Cohort", "me", {"parentName": "me"}), cluster_queue("self", cohortName="me")],
+        [{key: value for key, value in workload("odd", 9).items() if key != "status"}],
+        [{**workload("odd"), "status": [], "spec": []}],
+        [{**workload("odd"), "metadata": {"name": "odd", "namespace": "lab", "labels": 5, "ownerReferences": "x"}}],
+        [workload("odd", 9, metadata={"ownerReferences": GONE})],
+        [{**each, "apiVersion": "kueue.x-k8s.io/v9"} for each in (workload("odd"), cluster_queue("odd"))],
+        [workload("odd", status={"conditions": [5, None, {"type": ["a"]}, {"type": "QuotaReserved", "status": True}]})],
+        [workload("odd", status={"conditions": [{"type": {"a": 1}, "status": "True"}]})],
+        [workload("odd", 9, status={"requeueState": {"count": 2**62, "requeueAt": "9999-12-31T23:59:59Z"}})],
+        [made("Topology", "deep", {"levels": [{"nodeLabel": f"l{i}"} for i in range(10_000)]})],
+    ],
+    ids=lambda odd: f"{odd[0]['kind']} {str(odd[0])[:60]}",
+)  # fmt: skip
+def test_what_nobody_would_write_costs_itself_and_no_time(odd: list[Json]) -> None:
+    what = view(
+        namespace(), flavor(), cluster_queue(gpus=16), local_queue(), node("n1"), node("n2"), *odd, workload("w")
+    )
+    began_s = time.process_time()
+    told = SchedulerForecaster(kueue=lambda: TO_THE_LETTER).what_if(what, [])
+    assert "Workload/research/w" in told.gangs_started
+    assert time.process_time() - began_s < 5
+
+
+def test_a_node_that_does_not_say_how_many_pods_it_takes_is_not_filled_with_all_of_them() -> None:
+    bare = made("Node", "bare", version="v1", status={"allocatable": {}, "conditions": []})
+    began_s = time.process_time()
+    what = view(namespace(), flavor(), cluster_queue(gpus=8), local_queue(), bare, reserved("many", 2**31 - 1, 0))
+    assert SchedulerForecaster(kueue=lambda: TO_THE_LETTER).what_if(what, []).gpus is not None
+    assert time.process_time() - began_s < 20  # a second or two for as many as a cluster has at all
