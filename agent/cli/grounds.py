@@ -36,6 +36,10 @@ class Ground(Protocol):
 
     def applier(self) -> Applier: ...
 
+    def guard(self, may_write: Callable[[], None]) -> None:
+        """It is asked in the middle of each write, and raises where that must not be made any more."""
+        ...
+
     @property
     def kueue(self) -> Callable[[], Served] | None:
         """What is served of Kueue; None where that is not asked."""
@@ -70,6 +74,9 @@ class SimulatedGround:
 
     def applier(self) -> Applier:
         return self.world.cluster
+
+    def guard(self, may_write: Callable[[], None]) -> None:
+        """Nothing lies between the gate and this cluster."""
 
     @property
     def kueue(self) -> None:
@@ -118,6 +125,9 @@ class LiveGround:
 
     def applier(self) -> Applier:
         return self.world.cluster
+
+    def guard(self, may_write: Callable[[], None]) -> None:
+        self.world.cluster.may_write = may_write
 
     @property
     def kueue(self) -> Callable[[], Served]:

@@ -171,6 +171,7 @@ def begin(post: Post) -> Turn:
     settings = post.settings
     try:
         ground = ground_of(settings, _told, post.bell.set, post.instance)
+        ground.guard(post.gate.check)
         kueue = KueueWatch(ground.kueue, post.telemetry.instruments) if ground.kueue else None
 
         def interpose(name: str, port: Any) -> Any:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from kubernetes import client
 
+from agent.adapters.gated import GateClosed
 from agent.adapters.kubernetes.live.connection import Connection
 from agent.ports import ClusterUnavailable
 
@@ -19,13 +20,17 @@ class FirstTurnedAway(BaseHTTPRequestHandler):
     asked = 0
 
     def do_PATCH(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        if len(self.rfile.read(length)) < length:
+            return  # as every server does that is told how much comes
         type(self).asked += 1
         status, answer = (401, b"{}") if type(self).asked == 1 else (200, b'{"kind": "Node"}')
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+
+    do_POST = do_PATCH
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""
@@ -71,3 +76,34 @@ def test_a_login_that_outlasts_the_write_leaves_it_undone(server: str, at_401: b
     with pytest.raises(ClusterUnavailable, match="not sent"):
         connected(server, 2 * WRITE_S, at_401=at_401).write("PATCH", "/x", [], {}, timeout_s=WRITE_S)
     assert FirstTurnedAway.asked == sent
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+def test_a_lease_that_ends_while_the_request_is_made_leaves_half_a_request(server: str, method: str) -> None:
+    """As when the machine was frozen after the gate: the connection stands, the headers are on their way."""
+    asked: list[str] = []
+
+    def over() -> None:
+        asked.append("after the headers")
+        raise GateClosed("the lease is not held")
+
+    connection = connected(server, 0.0)
+    with pytest.raises(GateClosed):
+        connection.write(method, "/x", [], {"spec": {}}, timeout_s=WRITE_S, may_send=over)
+    time.sleep(WRITE_S)
+    assert asked == ["after the headers"]
+    assert FirstTurnedAway.asked == 0, "what came of it is no body, and so no request"
+
+
+def test_who_may_write_is_asked_again_for_the_second_try(server: str) -> None:
+    """The first is turned away by a 401; meanwhile the lease may have ended."""
+    answers = iter([None, GateClosed("the lease is not held")])
+
+    def once() -> None:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+
+    with pytest.raises(GateClosed):
+        connected(server, 0.0).write("PATCH", "/x", [], {"spec": {}}, timeout_s=WRITE_S, may_send=once)
+    assert FirstTurnedAway.asked == 1

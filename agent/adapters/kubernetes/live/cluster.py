@@ -48,6 +48,10 @@ def _unheeded(kind: str) -> None:
     """Nobody waits for changes."""
 
 
+def _always() -> None:
+    """Nobody keeps it from writing."""
+
+
 class LiveCluster:
     """An agent.ports.Cluster. `instance` names this agent in the Events that it writes.
 
@@ -65,6 +69,9 @@ class LiveCluster:
     ) -> None:
         self._on_change = on_change
         self._connection = Connection(access.configuration, clock, told)
+        self.may_write: Callable[[], None] = _always
+        """Asked in the middle of each write, as the last thing: raises where it must not be made any more."""
+
         self._catalogue = Catalogue(self._connection)
         self._feeds: list[LiveFeed] = []
         self._deeds = DeedWriter(self._connection, clock, instance)
@@ -258,7 +265,7 @@ class LiveCluster:
         if left_s <= 0:
             raise ClusterUnavailable(f"{method} {path}: not sent: {WRITE_TIMEOUT_S:g} s went by in looking it up")
         try:
-            return self._connection.write(method, path, query, body, content_type, left_s)
+            return self._connection.write(method, path, query, body, content_type, left_s, self.may_write)
         except NotServed:
             self._catalogue.doubt()
             raise

@@ -57,6 +57,14 @@ class _Request:
     body: JsonObject | None = None
     accept: str = "application/json"
     content_type: str = ""
+    may_send: Callable[[], None] | None = None
+
+    @property
+    def payload(self) -> "bytes | _LastLook | None":
+        if self.body is None:
+            return None
+        written = json.dumps(self.body).encode()
+        return written if self.may_send is None else _LastLook(written, self.may_send)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -65,6 +73,22 @@ class _Request:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class _LastLook:
+    """A body that is only sent if it still may be, asked when the connection stands and the headers are on their way:
+    a machine that was frozen until now, or that waited for a login or a handshake, sends half a request, which is none.
+    """
+
+    def __init__(self, written: bytes, may_send: Callable[[], None]) -> None:
+        self._written, self._may_send = written, may_send
+
+    def __len__(self) -> int:
+        return len(self._written)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._may_send()
+        yield self._written
 
 
 class Connection:
@@ -108,9 +132,11 @@ class Connection:
         body: JsonObject,
         content_type: str = "application/json",
         timeout_s: float = WRITE_TIMEOUT_S,
+        may_send: Callable[[], None] | None = None,
     ) -> JsonObject:
+        """`may_send` is asked as the last thing, and raises where the request must not be made any more."""
         timeout = urllib3.Timeout(total=timeout_s)
-        return self._asked(_Request(method, path, timeout, query, body, content_type=content_type))
+        return self._asked(_Request(method, path, timeout, query, body, content_type=content_type, may_send=may_send))
 
     @contextmanager
     def stream(self, path: str, query: Sequence[tuple[str, str]], read_timeout_s: float) -> Iterator[Iterator[bytes]]:
@@ -159,15 +185,15 @@ class Connection:
         return response
 
     def _sent_once(self, request: _Request, begun: float) -> urllib3.BaseHTTPResponse:
-        api, body = self._client, request.body
+        api, body, payload = self._client, request.body, request.payload
         sent = request.headers
         api.update_params_for_auth(sent, [], ["BearerToken"], request.path, request.method, body)  # may log in anew
         url = api.configuration.host + request.path + (f"?{urlencode(request.query)}" if request.query else "")
         response: urllib3.BaseHTTPResponse = api.rest_client.pool_manager.request(
             request.method,
             url,
-            body=None if body is None else json.dumps(body).encode(),
-            headers=sent,
+            body=payload,
+            headers=sent if payload is None else {**sent, "Content-Length": str(len(payload))},
             timeout=_left(request.timeout, time.monotonic() - begun, str(request)),
             preload_content=False,
             retries=False,
