@@ -91,7 +91,7 @@ class Opa:
                 """A poll a second is not worth a line each."""
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()  # s until its end
         return server
 
     def place(self, **more: Any) -> OpaPlace:

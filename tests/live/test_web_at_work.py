@@ -144,7 +144,7 @@ class Served:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
 
     def __enter__(self) -> str:
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()  # seconds until it heeds the end
         return f"http://localhost:{self._server.server_port}"
 
     def __exit__(self, *_: object) -> None:

@@ -48,7 +48,7 @@ class ChatServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()  # s until its end
 
     def answer(self, http: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         self.requests.append(body)

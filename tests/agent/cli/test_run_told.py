@@ -209,7 +209,7 @@ def test_traces_are_sent_by_otlp_over_http(monkeypatch: pytest.MonkeyPatch) -> N
             """Not worth a line each."""
 
     server = HTTPServer(("127.0.0.1", 0), Collector)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()  # seconds until it heeds the end
     endpoint = f"http://127.0.0.1:{server.server_address[1]}"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")

@@ -23,10 +23,13 @@ def new_key(kid: str) -> RSAKey:
     return RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"})
 
 
+FIRST_KEY = new_key("k1")  # the same for every issuer: to make one takes a tenth of a second
+
+
 @dataclass
 class LocalIssuer:
     url: str = ""
-    keys: list[RSAKey] = field(default_factory=lambda: [new_key("k1")])
+    keys: list[RSAKey] = field(default_factory=lambda: [FIRST_KEY])
     asked: int = 0
     answers: int = 200
     body: bytes | None = None  # in place of the keys
@@ -84,7 +87,7 @@ def local_issuer() -> Iterator[LocalIssuer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     issuer.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()  # seconds until it heeds the end
     try:
         yield issuer
     finally:
