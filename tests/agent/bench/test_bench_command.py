@@ -117,6 +117,8 @@ def test_the_numbers_are_those_with_a_wish_and_the_rates_of_placement(files: lis
 def test_a_benchmark_that_fails_is_named_and_loses_no_other_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {"gone": Benchmark("agent.bench.gone", "A module that is not there."), "audit": BENCHMARKS["audit"]}
     monkeypatch.setattr("agent.cli.bench.BENCHMARKS", rows)
+    monkeypatch.setattr("agent.bench.audit.BATCHES", {1: 20, 100: 200, 1_000: 200})  # not the minute that it measures
+    monkeypatch.setattr("agent.bench.audit.LATENCIES", 10)
     told = CliRunner().invoke(app, ["all", "--sizes", "100", "--json"])
     report = json.loads(told.stdout)
     assert told.exit_code == 1 and "agent.bench.gone" in report["left_out"]["gone"]
