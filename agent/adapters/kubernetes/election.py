@@ -130,7 +130,7 @@ class Election:
         wanted = taken(lease, mind.me, mind.terms, self._name, self._wall.now())
         asked_at = self._clock_s()
         written = self._api.create(wanted) if lease is None else self._api.replace(wanted)
-        return mind.took(written, asked_at)
+        return mind.took(written, asked_at, self._clock_s(), made=lease is None)
 
     def _tell(self) -> None:
         """A suspended leader may only be noticed when its next round is over: `held` knows at once."""

@@ -3,6 +3,10 @@
 The rules are those of client-go's leader election (k8s.io/client-go/tools/leaderelection): nobody trusts another
 machine's clock, so a lease is over when it has not *changed* for its duration as we measure it; and a leader acts only
 until its renew deadline, which ends before anybody else may begin. Time is monotonic seconds, and an argument.
+
+What client-go does not heed: a lease can be taken away, and more than once between two looks of ours, while its holder
+leads on. So whoever makes one holds it for a whole duration before it acts: by then every other has read its name on
+it, or has come to its own deadline.
 """
 
 from collections.abc import Mapping
@@ -55,15 +59,19 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Mind:
-    """What one candidate knows. `led_until` is NEVER where it never led, or lost it to somebody."""
+    """What one candidate knows. `led_until` is NEVER where it never led, or lost it to somebody; `acts_from` is when a
+    lease that it made itself counts."""
 
     me: str
     terms: Terms = CLIENT_GO
     seen: Seen | None = None
     led_until: float = NEVER
     led: bool = False  # it has led, and has seen nobody else lead since
+    acts_from: float = NEVER
 
     def role(self, now: float) -> Role:
+        if now < self.acts_from:
+            return Role.STANDBY
         if now < self.led_until:
             return Role.LEADING
         return Role.SUSPENDED if self.led else Role.STANDBY
@@ -83,7 +91,7 @@ class Mind:
         ):
             seen = replace(seen, since=self.seen.since)
         if seen is not None and seen.holder not in ("", self.me):
-            return replace(self, seen=seen, led_until=NEVER, led=False)
+            return replace(self, seen=seen, led_until=NEVER, led=False, acts_from=NEVER)
         return replace(self, seen=seen)
 
     def may_take(self, now: float) -> bool:
@@ -91,14 +99,21 @@ class Mind:
         seen = self.seen
         return seen is None or seen.holder in ("", self.me) or now >= seen.since + seen.duration_s
 
-    def took(self, lease: JsonObject, asked_at: float) -> "Mind":
-        """After a successful write that was sent at `asked_at`: others measure from a later moment than that."""
+    def took(self, lease: JsonObject, asked_at: float, now: float, *, made: bool) -> "Mind":
+        """After a successful write that was sent at `asked_at`: others measure from a later moment than that.
+
+        A lease that was `made` counts at once for who led on meanwhile; else it was there at `now` at the latest.
+        """
         seen = _seen(lease, self.terms, asked_at)
-        return replace(self, seen=seen, led_until=asked_at + self.terms.renew_deadline_s, led=True)
+        unheard = self.seen is not None and self.seen.holder == self.me and not self.led  # it may have been made, too
+        waits = (made or unheard) and self.role(asked_at) is not Role.LEADING
+        acts_from = now + self.terms.duration_s if waits else self.acts_from
+        led_until = asked_at + self.terms.renew_deadline_s
+        return replace(self, seen=seen, led_until=led_until, led=True, acts_from=acts_from)
 
     def gave_up(self) -> "Mind":
         """We stop acting ourselves, whatever the server says."""
-        return replace(self, led_until=NEVER, led=False)
+        return replace(self, led_until=NEVER, led=False, acts_from=NEVER)
 
 
 def taken(lease: JsonObject | None, me: str, terms: Terms, name: tuple[str, str], wall: datetime) -> JsonObject:

@@ -24,6 +24,8 @@ class LeaseServer:
         self.now_s = 0.0
         self.lease: JsonObject | None = None
         self._versions = 0
+        spec = {"holderIdentity": "", "leaseDurationSeconds": 1}
+        self.write({"metadata": {"namespace": "ns", "name": "lease"}, "spec": spec}, new=True)  # given back by somebody
 
     def write(self, lease: JsonObject, *, new: bool) -> JsonObject:
         if new and self.lease is not None:
