@@ -5,6 +5,7 @@ like any other. Who makes and who ends a hold is for the actions and the playboo
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -106,9 +107,15 @@ def _is_hold(past: PastAction, queue: ObjectRef) -> bool:
 
 
 def _held_by_us(view: ClusterView, ref: ObjectRef) -> bool:
-    raw: Any = raw_object(view, ref)
-    stopped = (raw.get("spec") or {}).get("stopPolicy") not in (None, "", "None")
-    return stopped and (raw.get("metadata", {}).get("annotations") or {}).get(QUEUE_HELD_BY) == ACTOR
+    raw = raw_object(view, ref)
+    spec, metadata = _map(raw.get("spec")), _map(raw.get("metadata"))
+    stopped = spec.get("stopPolicy") not in (None, "", "None")
+    return stopped and _map(metadata.get("annotations")).get(QUEUE_HELD_BY) == ACTOR
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    """What is of another shape says nothing."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def hold_facts(scene: Scene) -> Findings:

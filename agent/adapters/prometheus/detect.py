@@ -55,6 +55,10 @@ FINDERS: Mapping[Symptom, Finder] = {
     Symptom.REMAP_PENDING: find_remaps,
 }
 
+REASON_AT_MOST = 300  # characters
+ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What a finder raises on an object of a shape that nobody thought of: it costs that finder, and no other."""
+
 SELDOM_S: Mapping[Symptom, int] = {Symptom.TELEMETRY_FAULT: 120, Symptom.SERVICE_OVERSIZED: 300, Symptom.STRAGGLER: 300}
 """What takes ten minutes or a day to become so need not be looked for at every scrape."""
 
@@ -76,31 +80,44 @@ class Surveyor:
         self._standing = Standing()
         self._past: list[PastAction] | None = None
         self._next: dict[Symptom, datetime] = {}
+        self._refused, self._odd = refused, dict[str, str]()
         self._xids = XidWatch(metrics, refused)
         self._idle = IdleWatch(metrics, idle_minimum_s(limits))
 
     def survey(self, view: ClusterView, now: datetime) -> list[Signal]:
         """What began and what ended since the last look. Raises MetricsUnavailable when that is all there is to say."""
-        self._past = None
-        signals, fault = [*self._gangs(view, now), *self._restores(view, None, now)], None
-        for look in self._looks(view, now):
+        self._past, fault = None, None
+        signals: list[Signal] = []
+        for what, look in self._looks(view, now).items():
             try:
                 signals += look()
             except (MetricsUnavailable, LedgerUnavailable) as away:
                 fault = away
+            except ODD as wrong:
+                self._tell_odd(what, wrong)
         if fault is not None and not signals:
             raise fault
         return signals
 
-    def _looks(self, view: ClusterView, now: datetime) -> list[Callable[[], list[Signal]]]:
-        """Each by itself: what one cannot know does not keep the others from telling."""
+    def _looks(self, view: ClusterView, now: datetime) -> dict[str, Callable[[], list[Signal]]]:
+        """Each by itself: what one cannot know, or an object that it cannot read, does not keep the others from
+        telling."""
         standing = self._standing
-        return [
-            lambda: self._xids.look(standing, now, view.nodes),
-            lambda: self._restores(view, self._metrics.instant(WAITING_METRIC, now), now),
-            lambda: self._idle.look(standing, view, self._reclaims(now), now),
-            *(partial(self._find, symptom, find, view, now) for symptom, find in FINDERS.items()),
-        ]
+        return {
+            "gangs": lambda: self._gangs(view, now),
+            "wishes": lambda: self._restores(view, None, now),
+            "xids": lambda: self._xids.look(standing, now, view.nodes),
+            "restores": lambda: self._restores(view, self._metrics.instant(WAITING_METRIC, now), now),
+            "idle": lambda: self._idle.look(standing, view, self._reclaims(now), now),
+            **{symptom.value: partial(self._find, symptom, find, view, now) for symptom, find in FINDERS.items()},
+        }
+
+    def _tell_odd(self, what: str, wrong: Exception) -> None:
+        """Once for each reason: the next look finds the same."""
+        why = f"nothing can be found while an object reads so: {type(wrong).__name__}: {wrong}"[:REASON_AT_MOST]
+        if self._odd.get(what) != why:
+            self._odd[what] = why
+            self._refused("survey", what, why)
 
     def _find(self, symptom: Symptom, find: Finder, view: ClusterView, now: datetime) -> list[Signal]:
         if now < self._next.get(symptom, now):
