@@ -1,4 +1,4 @@
-"""Whether Kueue is whole and at work: by what is served, by its manager, by what it answers. Odd objects end nothing."""
+"""Whether Kueue is whole and at work: by what is served, its manager, and what it answers. Odd objects end nothing."""
 
 from datetime import timedelta
 from typing import Any
