@@ -48,6 +48,10 @@ class Journal:
         self._marks += 1
         return Mark(self._marks, len(self._entries))
 
+    def written(self, mark: Mark) -> set[int]:
+        """The tables (by id) that were written since the mark."""
+        return {id(table) for table, _, _ in self._entries[mark.length :]}
+
     def undo(self, mark: Mark) -> None:
         """Back to the mark; marks made after it are gone too."""
         self._close(mark)

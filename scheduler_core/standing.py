@@ -4,7 +4,7 @@ Taken before and after a what-if; the difference is the effect. GPUs are whole o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler_core.model import gpus, is_gpu
 from scheduler_core.snapshot import Snapshot
@@ -33,9 +33,7 @@ class Standing:
 def standing(snapshot: Snapshot) -> Standing:
     phases = {name: snapshot.phase(name) for name in snapshot.gangs}
     stuck = (pod for name, phase in phases.items() if phase is Phase.PARTIAL for pod in snapshot.pods_of(name))
-    idle = {True: 0, False: 0}
-    for name, node in snapshot.nodes.items():
-        idle[takes_pods(node)] += max(0, gpus(snapshot.free[name]))
+    idle = _idle(snapshot)
     owners: dict[str, int] = {}
     for bound in snapshot.pods.values():
         if bound.pod.gang is None and bound.pod.owner is not None:
@@ -49,6 +47,20 @@ def standing(snapshot: Snapshot) -> Standing:
         queues=_queues(snapshot, phases),
         pods_by_owner=owners,
     )
+
+
+def with_nodes(before: Standing, snapshot: Snapshot) -> Standing:
+    """As it stands where nothing but nodes has changed since: nobody has to be counted again."""
+    idle = _idle(snapshot)
+    return replace(before, free=idle[True], unusable=idle[False])
+
+
+def _idle(snapshot: Snapshot) -> dict[bool, int]:
+    """Free GPUs, by whether their node takes new pods."""
+    idle = {True: 0, False: 0}
+    for name, node in snapshot.nodes.items():
+        idle[takes_pods(node)] += max(0, gpus(snapshot.free[name]))
+    return idle
 
 
 def _queues(snapshot: Snapshot, phases: Mapping[str, Phase]) -> dict[str, QueueStanding]:

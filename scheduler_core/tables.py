@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from scheduler_core.capacity import Capacity
 from scheduler_core.errors import Duplicate, Unknown
-from scheduler_core.journal import Journaled
+from scheduler_core.journal import Journaled, Mark
 from scheduler_core.model import Gang, Node, Pod, Requests, gpus
 from scheduler_core.quota import Cohort, Flavor, FlavorResource, Queue
 from scheduler_core.quota_tree import Place, QuotaTree
@@ -165,6 +165,14 @@ class Tables(Journaled):
     def charge_of(self, gang: str) -> Charge:
         """The quota a gang holds."""
         return self._charges.get(gang, {}) if gang in self._gangs else get("Gang", {}, gang)
+
+    def unchanged(self, mark: Mark) -> bool:
+        """Since the mark, nothing was written but who is not tried again."""
+        return self._journal.written(mark) <= {id(self._parked)}
+
+    def only_nodes_changed(self, mark: Mark) -> bool:
+        """Since the mark, nothing was written but nodes, what is free on them, and who is not tried again."""
+        return self._journal.written(mark) <= {id(self._nodes), id(self._free), id(self._parked)}
 
     def gpus_free(self) -> int:
         """Whole GPUs free on nodes that take new pods."""

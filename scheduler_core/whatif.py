@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from scheduler_core.changes import Change, apply_all
 from scheduler_core.explain import explain_all, explain_pod
 from scheduler_core.explanation import Explanation
+from scheduler_core.journal import Mark
 from scheduler_core.model import Seconds
 from scheduler_core.settings import DEFAULTS, Settings
 from scheduler_core.settling import settle
 from scheduler_core.snapshot import Snapshot
-from scheduler_core.standing import Standing, standing
+from scheduler_core.standing import Standing, standing, with_nodes
 from scheduler_core.start import Assignment
 from scheduler_core.state import Phase
 from scheduler_core.victims import Preemption
@@ -59,9 +60,12 @@ def what_if(
     *,
     settings: Settings = DEFAULTS,
     until_s: Seconds | None = None,
+    before: Standing | None = None,
 ) -> Effect:
+    """`before`: how the snapshot stands, where that is known already."""
     with snapshot.fork():
-        before = standing(snapshot)
+        before = before or standing(snapshot)
+        mark = snapshot.mark()
         apply_all(snapshot, changes, now_s, settings)
         assignments: list[Assignment] = []
         preemptions: list[Preemption] = []
@@ -76,7 +80,7 @@ def what_if(
                 placed.update(result.placed or {})
             preemptions += settled.preemptions
             at_s = None if until_s is None else _next_wake_s(snapshot, at_s, until_s)
-        after = standing(snapshot)
+        after = _after(before, snapshot, mark)
         return Effect(
             started=tuple(sorted(after.running - before.running)),
             stopped=tuple(sorted(before.running - after.running)),
@@ -90,6 +94,13 @@ def what_if(
             before=before,
             after=after,
         )
+
+
+def _after(before: Standing, snapshot: Snapshot, mark: Mark) -> Standing:
+    """Most of what is asked about is one node, and nobody waits: then nobody is counted again."""
+    if snapshot.unchanged(mark):
+        return before
+    return with_nodes(before, snapshot) if snapshot.only_nodes_changed(mark) else standing(snapshot)
 
 
 def _running(snapshot: Snapshot) -> set[str]:

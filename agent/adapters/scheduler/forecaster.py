@@ -5,7 +5,7 @@ does anyway is worked out once for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.adapters.kueue.rules import KINDLY, KueueRules
@@ -40,6 +40,7 @@ from scheduler_core.defragment import defragment
 from scheduler_core.quota import StopPolicy
 from scheduler_core.settings import Settings
 from scheduler_core.snapshot import Snapshot
+from scheduler_core.standing import with_nodes
 from scheduler_core.waits import waits_at_most
 from scheduler_core.whatif import Effect, what_if
 
@@ -58,6 +59,10 @@ class _Asked:
     @property
     def snapshot(self) -> Snapshot:
         return self.seen.snapshot
+
+    def effect(self, wanted: Sequence[Change]) -> Effect:
+        now_s, stands = self.view.taken_at.timestamp(), self.without.before
+        return what_if(self.snapshot, wanted, now_s, settings=self.settings, before=stands)
 
 
 def scenarios_kueue() -> KueueRules:
@@ -88,7 +93,7 @@ class SchedulerForecaster:
         asked = self._asked_about(view)
         wanted = [each for change in changes for each in _changes(view, change)]
         now_s = view.taken_at.timestamp()
-        effect = what_if(asked.snapshot, wanted, now_s, settings=asked.settings) if wanted else asked.without
+        effect = asked.effect(wanted) if wanted else asked.without
         moved = {*effect.stopped, *(each.gang for each in effect.assignments)}  # what they had run counts no more
         ends = {name: end for name, end in asked.ends.items() if name not in moved}
         waits_s = waits_at_most(asked.snapshot, wanted, effect.still_pending, ends, now_s, asked.settings)
@@ -97,21 +102,25 @@ class SchedulerForecaster:
 
     def _asked_about(self, view: ClusterView) -> _Asked:
         if self._asked is None or self._asked.view is not view:
-            rules = self._kueue()
-            seen, ends = self._seen(view, rules)
-            settings = scheduling(seen.snapshot, self._reservations, seen.queues.rules)
-            without = what_if(seen.snapshot, [], view.taken_at.timestamp(), settings=settings)
-            self._asked = _Asked(view, rules, seen, settings, without, ends)
+            before, self._asked = self._asked, None
+            self._asked = self._followed(before, view) or self._anew(view)
         return self._asked
 
-    def _seen(self, view: ClusterView, rules: KueueRules) -> tuple[Mapped, Mapping[str, float]]:
+    def _followed(self, before: _Asked | None, view: ClusterView) -> _Asked | None:
         """Carried on from the last view where only nodes have changed since, as they do in a storm of cordons."""
-        before, self._asked = self._asked, None
-        if before is not None and before.rules == rules and follow_nodes(before.seen, before.view, view):
-            return before.seen, before.ends
+        if before is None or before.rules != self._kueue() or not follow_nodes(before.seen, before.view, view):
+            return None
+        stands = with_nodes(before.without.before, before.snapshot)
+        without = what_if(before.snapshot, [], view.taken_at.timestamp(), settings=before.settings, before=stands)
+        return replace(before, view=view, without=without)
+
+    def _anew(self, view: ClusterView) -> _Asked:
+        rules = self._kueue()
         seen = mapped(view, rules)
         self._tell({**seen.queues.unreadable, **seen.left_out})
-        return seen, ends_of(view)
+        settings = scheduling(seen.snapshot, self._reservations, seen.queues.rules)
+        without = what_if(seen.snapshot, [], view.taken_at.timestamp(), settings=settings)
+        return _Asked(view, rules, seen, settings, without, ends_of(view))
 
     def _tell(self, odd: Mapping[ObjectRef, str]) -> None:
         for ref in sorted(odd, key=str):
@@ -122,7 +131,7 @@ class SchedulerForecaster:
     def seats(self, view: ClusterView, gang: ObjectRef, changes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         wanted = [each for change in changes for each in _changes(view, change)]
         asked = self._asked_about(view)
-        effect = what_if(asked.snapshot, wanted, view.taken_at.timestamp(), settings=asked.settings)
+        effect = asked.effect(wanted)
         name = str(_gang(view, gang).ref)
         if name not in effect.started:
             return ()

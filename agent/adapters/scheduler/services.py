@@ -9,6 +9,8 @@ from scheduler_core.whatif import Effect
 
 def services(view: ClusterView, without: Effect, effect: Effect) -> tuple[ServiceForecast, ...]:
     """Those that have more or fewer pods on nodes by it. A pod that starts counts as ready: what else could be said?"""
+    if without.after.pods_by_owner == effect.after.pods_by_owner:
+        return ()
     told = []
     for workload in in_order(view.workloads):
         name = str(workload.ref)
