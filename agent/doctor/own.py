@@ -11,7 +11,7 @@ from agent.adapters.playbooks.expressions import PlaybookError
 from agent.adapters.playbooks.library import load_playbooks
 from agent.config import Settings
 from agent.doctor.finding import Finding, fail, ok, warn
-from agent.ports import PolicyUnavailable
+from agent.ports import PolicyEngine, PolicyUnavailable
 from agent.resources import bundled
 from audit.errors import LogError
 from audit.log import Log
@@ -27,10 +27,11 @@ def policies(settings: Settings) -> Iterator[Finding]:
         yield fail("policies", f"{fault.code}: {fault}", "mend the bundle or the server; until then all is denied")
         return
     try:
-        away = engine.not_ready()
+        away = engine.not_ready() or _other_policies(engine)
         level = str((engine.limits.get("autonomy") or {}).get("default", "observe"))
         if away:
-            yield fail("policies", away, "until it answers all is denied")
+            remedy = "until it answers by this bundle (`watchkeeper policy build`) all is denied"
+            yield fail("policies", f"{where}: {away}", remedy)
         else:
             yield ok("policies", f"{where} decides by bundle {engine.digest[:12]}")
         if settings.observes:
@@ -39,6 +40,15 @@ def policies(settings: Settings) -> Iterator[Finding]:
             yield ok("level", f"{level} for whatever is not named otherwise")
     finally:
         engine.close()
+
+
+def _other_policies(engine: PolicyEngine) -> str | None:
+    """A server may be well and decide by something else, which shows when it decides. Of nothing: that is denied."""
+    try:
+        engine.decide({})
+    except PolicyUnavailable as fault:
+        return str(fault)
+    return None
 
 
 def playbooks(settings: Settings) -> Iterator[Finding]:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from control_plane import ControlPlane
+from kueue_server import install_crds
 from monitoring import Site
 from running_agent import COMMAND
+from servers import wait_for
 
+from agent.actions.rights import Right
+from agent.adapters.kubernetes.examination import Examination
+from agent.adapters.kubernetes.live.access import Access
 from agent.adapters.kubernetes.rbac import rules
+from agent.doctor.apiserver import reached
 
 Found = dict[str, dict[str, str]]
 
@@ -35,6 +43,14 @@ class Desk:
         said = json.loads(ran.stdout)
         assert said["ok"] is (ran.returncode == 0), ran.stderr
         return ran.returncode, {each["check"]: each for each in said["findings"]}
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """One on which Kueue is what these tests make of it."""
+    running = ControlPlane(tmp_path_factory.mktemp("examined"), scheduler=False, kwok=False)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -63,6 +79,8 @@ def test_all_is_well_with_the_rights_that_are_written(plane: ControlPlane, desk:
     assert {each["state"] for name, each in found.items() if name.startswith("rights")} == {"ok"}
     assert found["clock"]["state"] == "ok"
     assert found["lease"]["state"] == "ok"
+    acting = desk.ask(kubeconfig=str(plane.as_account("doctor-all", role_rules())), observe=False)[1]
+    assert (failing(acting), acting["lease"]["said"]) == ([], "watchkeeper/watchkeeper is free")
     assert found["level"]["state"] == "warn"  # it only observes
     assert found["Prometheus"]["state"] == "warn"
 
@@ -72,15 +90,31 @@ def test_rights_that_are_missing_are_named_with_the_remedy(plane: ControlPlane, 
     status, found = desk.ask(kubeconfig=kubeconfig, policy_data={"autonomy": {"default": "act"}})
     assert status == 1
     acts = found["rights: watchkeeper-acts"]
-    assert acts["state"] == "fail" and "rbac.yaml" in acts["remedy"]
-    assert "nodes" in found["rights: watchkeeper-reads"]["said"]
+    assert acts["state"] == "fail" and acts["remedy"].endswith("deploy/kubernetes/acting/rbac.yaml")
+    missing = [(right.resource, verb) for right in _rights("watchkeeper-acts") for verb in right.verbs]
+    assert acts["said"].startswith(f"{len(missing)} of {len(missing)} are missing")
+    assert all(f"{verb}" in acts["said"] and resource in acts["said"] for resource, verb in missing), (
+        "every one by name"
+    )
+    reads = found["rights: watchkeeper-reads"]
+    assert reads["said"] == "3 of 108 are missing: get, list, watch nodes"
+    assert reads["remedy"].endswith("deploy/kubernetes/observing/rbac.yaml")
     assert found["lease"]["state"] == "fail"
+    assert "get, update leases.coordination.k8s.io watchkeeper in watchkeeper" in found["lease"]["said"]
+
+
+def _rights(role: str) -> list[Right]:
+    return [rule.right for rule in rules() if rule.role == role]
 
 
 def test_to_observe_no_right_to_act_is_needed(plane: ControlPlane, desk: Desk) -> None:
-    status, found = desk.ask(kubeconfig=str(plane.as_account("doctor-observes", role_rules("watchkeeper-acts"))))
+    reading = role_rules("watchkeeper-acts", "watchkeeper-own")
+    status, found = desk.ask(kubeconfig=str(plane.as_account("doctor-observes", reading)))
     assert (status, failing(found)) == (0, [])
-    assert found["rights: watchkeeper-acts"]["state"] == "warn"
+    assert "to observe none is needed" in found["rights: watchkeeper-acts"]["said"]
+    assert (found["lease"]["state"], found["lease"]["said"]) == ("ok", "none is held to observe")
+    status, found = desk.ask(kubeconfig=str(plane.as_account("doctor-observes", reading)), observe=False)
+    assert (status, len(failing(found))) == (1, 3)  # both roles, and the lease
 
 
 def test_a_server_that_is_not_there_is_one_finding(desk: Desk, tmp_path: Path) -> None:
@@ -97,6 +131,16 @@ def test_a_server_that_is_not_there_is_one_finding(desk: Desk, tmp_path: Path) -
     status, found = desk.ask(kubeconfig=str(tmp_path / "gone"))
     assert status == 1
     assert found["API server"]["state"] == "fail" and "kubeconfig" in found["API server"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "state", "side"), [(90, "fail", "ahead of"), (-300, "fail", "behind"), (2, "ok", "")]
+)
+def test_a_clock_that_is_wrong_is_said_with_how_far(plane: ControlPlane, ahead_s: int, state: str, side: str) -> None:
+    server = Examination(Access(plane.admin).api_client())
+    found = {each.what: each for each in reached(server, lambda: datetime.now(UTC) + timedelta(seconds=ahead_s))}
+    assert found["clock"].state.value == state
+    assert side in found["clock"].said and ("NTP" in found["clock"].remedy) == (state == "fail")
 
 
 def test_half_a_kueue_is_said(plane: ControlPlane, desk: Desk) -> None:
@@ -129,6 +173,7 @@ def test_half_a_kueue_is_said(plane: ControlPlane, desk: Desk) -> None:
         assert "half installed" in found["Kueue"]["said"] and "clusterqueues" in found["Kueue"]["said"]
     finally:
         plane.api.delete({"apiVersion": crd[0], "kind": crd[1], "metadata": {"name": name}})
+        wait_for("it is gone", lambda: plane.api.find(*crd) is None)
 
 
 def _established(crd: dict[str, Any]) -> bool:
@@ -163,3 +208,36 @@ def test_a_slack_token_that_slack_does_not_know(plane: ControlPlane, desk: Desk,
     assert status == 1
     assert found["Slack"]["state"] == "fail"
     assert "xoxb-none" not in json.dumps(found)
+
+
+def test_a_kueue_whose_controller_is_older_than_its_crds_is_said(plane: ControlPlane, desk: Desk) -> None:
+    """The CRDs are the real ones, and stay: this is the last test of its plane. The controller is told by its
+    Deployment's image, as a site has it."""
+    install_crds(plane.api)
+    plane.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kueue-system"}})
+    labels = {"app.kubernetes.io/name": "kueue"}
+    image = {"name": "manager", "image": "registry.k8s.io/kueue/kueue:v0.14.3"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [image], "schedulerName": "nobody"}}
+    about = {"name": "kueue-controller-manager", "namespace": "kueue-system", "labels": labels}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": about}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    try:
+        plane.api.apply({**deployment, "spec": spec})
+        assert "no ready replica" in desk.ask(kubeconfig=str(plane.admin))[1]["Kueue"]["said"]
+        plane.api.apply({**deployment, "spec": {**spec, "replicas": 0}})
+        _pretend_ready(plane, deployment)
+        status, found = desk.ask(kubeconfig=str(plane.admin))
+        assert status == 1
+        assert "is Kueue 0.14, which does not know that version" in found["Kueue"]["said"]
+        image["image"] = "registry.k8s.io/kueue/kueue:v0.19.2"
+        plane.api.apply({**deployment, "spec": {**spec, "replicas": 0}})
+        _pretend_ready(plane, deployment)
+        assert desk.ask(kubeconfig=str(plane.admin))[1]["Kueue"]["state"] == "ok"
+    finally:
+        plane.controllers.thaw()
+
+
+def _pretend_ready(plane: ControlPlane, deployment: dict[str, Any]) -> None:
+    """No kubelet is here. A controller at work would set it back."""
+    plane.controllers.freeze()
+    plane.api.merge(deployment, {"status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1}}, "status")
