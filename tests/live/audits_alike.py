@@ -110,18 +110,15 @@ def differences(one: Told, other: Told) -> list[str]:
             found.append(f"{incident}: {' '.join(kinds[0])} | {' '.join(kinds[1])}")
             continue
         for number, ((kind, a), (_, b)) in enumerate(zip(mine, theirs, strict=True)):
-            if kind == _FORESEEN:
-                a, b = _that_both_could_tell(a, b)
-            found += [f"{incident}: record {number}, {kind}{place}" for place in _unlike(a, b, "")]
+            pair = _that_both_could_tell(a, b) if kind == _FORESEEN else (a, b)
+            found += [f"{incident}: record {number}, {kind}{place}" for place in _unlike(*pair, "")]
     return found
 
 
 def _that_both_could_tell(one: list[Json], other: list[Json]) -> tuple[list[Json], list[Json]]:
-    told_by_both = set.intersection(
-        *({each["effect"] for each in came if each["came"] != "unknown"} for came in (one, other))
-    )
-    mine, theirs = ([each for each in came if each["effect"] in told_by_both] for came in (one, other))
-    return mine, theirs
+    mine, theirs = ({each["effect"]: each for each in came if each["came"] != "unknown"} for came in (one, other))
+    both = sorted(mine.keys() & theirs.keys())
+    return [mine[effect] for effect in both], [theirs[effect] for effect in both]
 
 
 def _unlike(one: Any, other: Any, place: str) -> list[str]:

@@ -15,9 +15,7 @@ SETTINGS = {
     "operations": {"reboot": {"apiVersion": API_VERSION, "kind": KIND, "spec": {"nodeName": "{node}"}}},
     "done": ["NodeReady"],
 }
-RULES: list[Json] = [
-    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["get", "list", "watch", "create", "patch"]}
-]
+RULES: list[Json] = [{"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["get", "create", "patch"]}]
 LOOKS_EVERY_S = 0.5
 
 

@@ -6,16 +6,16 @@ That something is mended is the API server's word. The agent's word is compared 
 
 from __future__ import annotations
 
+import copy
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from audits_alike import differences, told
+from audits_alike import Told, differences, told
 from control_plane import ControlPlane
 from kube import condition
 from kueue_server import Kueue
@@ -23,6 +23,7 @@ from played_story import Story, set_back
 from repair_crew import install_crd
 from site_on_duty import Duty
 from site_seen import cordoned, cordoned_for, holds_quota
+from told_table import table
 
 from agent.scenarios.judging import Judgement, judge_run
 from agent.scenarios.performance import Performance
@@ -46,18 +47,10 @@ TOLD = {
 MORNING = (("llama-70b", "research", 4), ("vit-22b", "vision", 2), ("asr-xl", "speech", 8), ("grasp", "robotics", 6))
 
 
-@dataclass(frozen=True)
-class Mended:
-    trouble: str
-    by: str
-    approved: str
-    seconds: float
-
-
 class Day:
     def __init__(self, duty: Duty) -> None:
         self.duty, self.seen, self.story = duty, duty.seen, duty.story
-        self.mended: list[Mended] = []
+        self.mended: list[tuple[str, float]] = []  # and the seconds that it took
 
     def morning(self) -> None:
         self.story.lay()
@@ -73,7 +66,7 @@ class Day:
         began = time.monotonic()
         self.duty.approves("reclaim_idle_gpu", "she is on leave")
         self.seen.until_gone("notebook-ada-0", "studio")
-        self.mend("a notebook idles", "reclaim_idle_gpu", "alice", began)
+        self.mend("a notebook idles", began)
         assert (self.seen.replicas("notebook-ada", "studio"), self.seen.replicas("notebook-bob", "studio")) == (0, 1)
 
     def quota_leaks(self) -> None:
@@ -87,7 +80,7 @@ class Day:
         set_back(self.seen.api, leaking, WAITED, "QuotaReserved", "Admitted", "PodsReady")
         self.seen.until_workload("gives its quota back", "contract", "law", lambda w: not holds_quota(w))
         self.seen.until_runs("summary", "lab", 4)
-        self.mend("quota leaks", "deactivate_workload", "", began)
+        self.mend("quota leaks", began)
 
     def gpu_falls_off_the_bus(self) -> None:
         self.duty.monitoring.until_known('train_steps_total{namespace="research"}', 4, timedelta(seconds=45))
@@ -101,7 +94,7 @@ class Day:
         assert len(elsewhere) == 4
         self.duty.approves("request_node_repair", "nothing runs there any more")
         self.seen.until_node("is given back", sick, lambda node: not cordoned(node))
-        self.mend("XID 79 under a gang", "cordon, requeue, reboot, uncordon", "alice (reboot)", began)
+        self.mend("XID 79 under a gang", began)
         assert (self.duty.crew.rebooted, self.duty.crew.ran_on) == ([sick], [])
         self.story.tell("81m30s")
 
@@ -118,20 +111,18 @@ class Day:
         for pod in waiting:
             set_back(self.seen.api, pod, WAITED, "PodScheduled")
         self.seen.until_runs("asr-xl", "speech", 8, but_not_on=tuple(taken))
-        self.mend("two gangs wait for each other", "requeue_gang (the smaller)", "", began)
+        self.mend("two gangs wait for each other", began)
         self.seen.until_workload("waits its turn", "grasp", "robotics", lambda w: not holds_quota(w))
         assert self.seen.pods("grasp", "robotics") == []
         self.duty.until_quiet()
         self.story.tell("100m")
         self.seen.until_runs("grasp", "robotics", 6, but_not_on=tuple(taken))
 
-    def mend(self, trouble: str, by: str, approved: str, began: float) -> None:
-        self.mended.append(Mended(trouble, by, approved or "nobody was asked", time.monotonic() - began))
+    def mend(self, trouble: str, began: float) -> None:
+        self.mended.append((trouble, time.monotonic() - began))
 
-    @property
-    def table(self) -> str:
-        rows = [f"{m.trouble:32}{m.by:36}{m.approved:20}{m.seconds:6.1f} s" for m in self.mended]
-        return "\n".join(["", *rows])
+    def log(self) -> closing[Log]:
+        return closing(Log.open(self.duty.database, durability="memory"))
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +151,8 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 
 
 def test_four_troubles_are_mended(day: Day, capsys: pytest.CaptureFixture[str]) -> None:
-    with capsys.disabled():
-        print(day.table)
+    with day.log() as log, capsys.disabled():
+        print(table(log, day.mended, day.story.scenario.spec.start))
     assert len(day.mended) == 4 and day.story.untold() == []
 
 
@@ -187,8 +178,16 @@ def test_the_simulation_tells_the_same_of_the_same_story(day: Day, tmp_path: Pat
         run = what_happened(performance, 0.0)
         assert judge_run(day.story.scenario.spec.expect, run) == Judgement((), ())
         simulated = told(performance.agent.log.query(), NODES)
-    log = Log.open(day.duty.database, durability="memory")
-    with closing(log):
+    with day.log() as log:
         here = told(log.query(), {day.story.names[node]: word for node, word in NODES.items()})
     assert len(here) == 4
     assert differences(here, simulated) == []
+    assert differences(here, but_for_one_reason(simulated)) != []
+
+
+def but_for_one_reason(story: Told) -> Told:
+    """Another code in one verdict: the comparison has to see that much."""
+    changed = copy.deepcopy(story)
+    verdict = next(payload for records in changed.values() for kind, payload in records if kind == "verdict")
+    verdict["verdict"]["reasons"][0]["code"] = "autonomy.other"
+    return changed
