@@ -14,6 +14,10 @@
 
 Each stage is a function `(Thread, Ports) -> Move`. A wait is an interrupt with a durable wake-up; no stage sleeps. A
 stage may run again from its start, so effects stand behind the intent record and decisions behind their own.
+
+Stages follow each other within one step of the graph, and a checkpoint is written where one ends: before whatever does
+or ends something (`BEGIN_DURABLY`), and at each wait. A process that dies in between runs the stages since then again;
+what they recorded stands (docs/decisions/0010-checkpoints-before-deeds.md).
 """
 
 from collections.abc import Callable
@@ -25,8 +29,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 from agent.domain.base import parse_rfc3339, rfc3339
-from agent.domain.thread import Move, Next, Thread
-from agent.ports import Ports
+from agent.domain.thread import Move, Thread, Wait
+from agent.ports import Fault, Ports
 from agent.stages.approve import approve
 from agent.stages.cancel import cancel
 from agent.stages.close import close
@@ -55,7 +59,10 @@ STAGES: tuple[tuple[Callable[[Thread, Ports], Move], tuple[str, ...]], ...] = (
 RESTART = "restart"
 """The cause to take up an incident that was open when the agent began."""
 
-STEPS_AT_MOST = 1_000  # supersteps of one resume; a thread that needs more is in a loop
+BEGIN_DURABLY = frozenset(stage.__name__ for stage in (execute, undo, cancel, close))
+"""They act on the thread as it is: what it carries is on the disk before they begin."""
+
+STEPS_AT_MOST = 1_000  # supersteps of one resume, and stages of one; a thread that needs more is in a loop
 
 
 Around = Callable[[str, str], AbstractContextManager[None]]
@@ -85,13 +92,12 @@ class Workflow:
         Faults of the ports come through; the thread then stands where it stood.
         """
         config: Any = {"configurable": {"thread_id": incident}, "recursion_limit": STEPS_AT_MOST}
-        now = self._graph.get_state(config)
         start: Any
-        if not now.values:
+        if self._checkpointer.get_tuple(config) is None:
             begin = resume if cause == RESTART else diagnose
             start = State(thread=Thread(incident=incident).json_object(), begin=begin.__name__)
         else:
-            start = Command(resume=cause) if now.interrupts else None
+            start = Command(resume=cause) if self._graph.get_state(config).interrupts else None
         state = self._graph.invoke(start, config, durability="sync")
         if "__interrupt__" not in state:
             self._checkpointer.delete_thread(incident)  # the log has the whole story
@@ -102,8 +108,9 @@ class Workflow:
 
 def _graph(ports: Ports, around: Around) -> StateGraph[State, None, State, State]:
     graph: StateGraph[State, None, State, State] = StateGraph(State)
+    stages = _Stages(ports, around)
     for stage, destinations in STAGES:
-        graph.add_node(stage.__name__, _node(stage, ports, around), destinations=("wait", *destinations))
+        graph.add_node(stage.__name__, stages.from_(stage.__name__), destinations=("wait", *destinations))
     graph.add_node("wait", _wait(ports), destinations=tuple(stage.__name__ for stage, _ in STAGES))
     graph.add_node("close", _close(ports, around))
     graph.add_conditional_edges(START, lambda state: state["begin"], [diagnose.__name__, resume.__name__])
@@ -111,18 +118,46 @@ def _graph(ports: Ports, around: Around) -> StateGraph[State, None, State, State
     return graph
 
 
-def _node(stage: Callable[[Thread, Ports], Move], ports: Ports, around: Around) -> Any:
-    def run(state: State) -> Command[Any]:
-        standing = Thread.model_validate(state["thread"])
-        with around(stage.__name__, standing.incident):
-            move = stage(standing, ports)
-        thread = move.thread.json_object()
-        if isinstance(move, Next):
-            return Command(goto=move.to, update={"thread": thread})
-        wait = {"stage": stage.__name__, "until": rfc3339(move.until), "why": move.why}
-        return Command(goto="wait", update={"thread": thread, "wait": wait})
+class _Stages:
+    """Runs one stage after the other up to the next checkpoint."""
 
-    return run
+    def __init__(self, ports: Ports, around: Around) -> None:
+        self._ports, self._around = ports, around
+        self._stages = {stage.__name__: stage for stage, _ in STAGES}
+        self._held: dict[str, Fault] = {}  # by incident: raised once where the thread stands is on the disk
+
+    def from_(self, first: str) -> Any:
+        def run(state: State) -> Command[Any]:
+            thread = Thread.model_validate(state["thread"])
+            held = self._held.pop(thread.incident, None)
+            if held is not None:
+                raise held
+            return self._on(first, thread)
+
+        return run
+
+    def _on(self, first: str, thread: Thread) -> Command[Any]:
+        name = first
+        for done in range(STEPS_AT_MOST):
+            try:
+                with self._around(name, thread.incident):
+                    move = self._stages[name](thread, self._ports)
+            except Fault as fault:
+                if not done:
+                    raise
+                self._held[thread.incident] = fault  # what was done up to here is not done again
+                return _at(name, thread)
+            if isinstance(move, Wait):
+                wait = {"stage": name, "until": rfc3339(move.until), "why": move.why}
+                return Command(goto="wait", update={"thread": move.thread.json_object(), "wait": wait})
+            name, thread = move.to, move.thread
+            if name in BEGIN_DURABLY:
+                return _at(name, thread)
+        raise RuntimeError(f"{STEPS_AT_MOST} stages of {thread.incident} came to nothing: it goes in circles")
+
+
+def _at(stage: str, thread: Thread) -> Command[Any]:
+    return Command(goto=stage, update={"thread": thread.json_object()})
 
 
 def _wait(ports: Ports) -> Any:

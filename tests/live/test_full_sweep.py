@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "simulation"))
 
 from sweeping import FILES, KillAt, faults_of_safety, play, scenario, with_fault
+from test_kill_between_stages import STAGES_OF, assert_nothing_changed, killed_at
 from test_sweep import CROSSED, LASTS, undisturbed
 
 from agent.domain.duration import parse_duration
@@ -59,3 +60,12 @@ def test_the_order_of_tasks_changes_nothing(name: str, seed: int, tmp_path: Path
     played = play(scenario(name), tmp_path, seed=seed)
     assert played.judgement.failures == ()
     assert played.effects == undisturbed(name).effects
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("name", "nth"), [(name, nth) for name in FILES for nth in range(1, STAGES_OF[name] + 1)])
+def test_every_kill_between_two_stages_changes_nothing(
+    name: str, nth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    played, _ = killed_at(name, nth, tmp_path, monkeypatch, after=after)
+    assert_nothing_changed(name, played)

@@ -6,8 +6,8 @@ The world, the people and the judgement are the scenario's own; only the agent d
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.scenarios.crash import AgentKilled, Kills
 from agent.scenarios.expectation import Expectation
 from agent.scenarios.format import Scenario, load_scenario
 from agent.scenarios.judging import Judgement, judge_run
+from agent.scenarios.outages import MovingClock, Outages
 from agent.scenarios.performance import Performance
 from agent.scenarios.run import Run
 from agent.scenarios.runner import what_happened
@@ -41,6 +42,35 @@ class KillAt(Kills):
         if (name, self.crossed[name]) in self._chosen:
             raise AgentKilled(f"{name} {self.crossed[name]}")
         super().reached(name)
+
+
+class KillAtStage:
+    """Kills just before or just after the n-th run of a stage, counted over all lives of the process: `around` is what
+    is entered around each."""
+
+    def __init__(self, nth: int = 0, *, after: bool = False) -> None:
+        self.stages: list[str] = []
+        self._nth, self._after = nth, after
+
+    @contextmanager
+    def around(self, stage: str, _incident: str) -> Iterator[None]:
+        self.stages.append(stage)
+        mine = len(self.stages) == self._nth
+        if mine and not self._after:
+            raise AgentKilled(f"before {stage}")
+        yield
+        if mine and self._after:
+            raise AgentKilled(f"after {stage}")
+
+    def interposed(self, clock: MovingClock) -> Outages:
+        """What the scenario interposes, and this around the stages."""
+        around = self.around
+
+        class WithStages(Outages):
+            def interpose(self, name: str, port: Any) -> Any:
+                return around if name == "stages" else super().interpose(name, port)
+
+        return WithStages(clock)
 
 
 @dataclass(frozen=True)
