@@ -112,3 +112,17 @@ def test_a_page_that_is_not_what_happened_is_said_to_be_so(
     assert write_results.main(["--check", str(tmp_path / "b2")]) == 1
     said = capsys.readouterr().err
     assert "page: | [demo]" in said and "now : | [demo]" in said and "run `make docs`" in said
+
+
+def test_the_tests_that_the_table_of_faults_names_are_there() -> None:
+    table = (ROOT / "docs" / "live-world.md").read_text(encoding="utf-8").partition("## Faults, one by one")[2]
+    named = set(re.findall(r"`(test_\w+)`", table))
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("live", "contract")
+        for path in (ROOT / "tests" / folder).glob("*.py")
+    ]
+    written = set(re.findall(r"^def (test_\w+)\(", "\n".join(sources), re.MULTILINE))
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| fault")]
+    assert len(rows) > 30 and all("`test_" in row for row in rows)
+    assert sorted(named - written) == []

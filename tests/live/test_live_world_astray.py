@@ -211,6 +211,15 @@ def test_a_history_that_is_always_forgotten_is_not_listed_without_end(proxy: Pro
     wait_for("it sees again", lambda: not _blind(seen), 30)
 
 
+def test_a_watch_that_is_always_cut_short_does_not_leave_an_old_view(
+    plane: ControlPlane, proxy: Proxy, seen: Seen
+) -> None:
+    proxy.rules = [lambda method, path: Instead(200, b"") if "watch=1" in path and NODES in path else None]
+    time.sleep(4)  # the watch that is open now has ended
+    plane.api.create(node("untold"))
+    wait_for("it is listed", lambda: not _blind(seen) and "untold" in seen.views.take().nodes, 30)
+
+
 def test_pages_that_expire_half_way_are_begun_again_and_not_for_ever(
     plane: ControlPlane, proxy: Proxy, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +294,22 @@ def test_what_nests_without_end_hides_nobody(plane: ControlPlane, proxy: Proxy, 
     finally:
         fresh.close()
         proxy.raw("DELETE", "/api/v1/namespaces/default/pods/deep")  # too deep for the tests' own client
+
+
+def test_a_custom_object_that_nests_too_deep_hides_no_other(plane: ControlPlane, proxy: Proxy) -> None:
+    crd = _crd("ray.io", "RayCluster", "rayclusters", "v1")
+    plane.api.create(crd)
+    _made(plane, {**reference("ray.io/v1", "RayCluster", "flat", "default"), "spec": {}})
+    about = json.dumps(reference("ray.io/v1", "RayCluster", "deep", "default"))
+    spec = '{"x":[' * 450 + "]}" * 450  # read without a word, and more than whoever walks through it can bear
+    proxy.raw("POST", "/apis/ray.io/v1/namespaces/default/rayclusters", f'{about[:-1]},"spec":{spec}}}'.encode())
+    fresh = Seen(plane.admin)
+    try:
+        names = {each.name for each in fresh.views.take().objects if each.kind == "RayCluster"}
+        assert names == {"deep", "flat"}
+    finally:
+        fresh.close()
+        plane.api.delete(crd)
 
 
 # --- clocks and certificates ------------------------------------------------------------------------------------------

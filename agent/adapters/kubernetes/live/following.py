@@ -34,6 +34,9 @@ VANISHED_AFTER_S = 10.0  # an API server that starts, or one behind the others, 
 RELISTED_AFTER_S = 15.0  # an etcd can be restored in such a break and count on past our version, in another history
 CAUGHT_UP_S = 1.0  # what happened during a break is told at the beginning of the next watch, without a word at its end
 SILENT_AT_MOST_S = 90.0  # three watches: a thread that hangs must not leave an old view that looks new
+CUT_SHORT_AT_MOST = (
+    5  # watches that end at once and tell nothing: whoever ends them may keep back what there is to tell
+)
 LISTED_IN_VAIN_S = 10.0  # a server that has forgotten already what it has just listed is not asked again at once
 
 Name = tuple[str, str]
@@ -65,6 +68,7 @@ class Follower:
         self._broken_s: float | None = None  # since when
         self._missing_s: float | None = None  # since when the server says that it does not serve what it served
         self._listed_s: float | None = None  # when; None once the watch after it has ended
+        self._cut_short = 0
         self._clock_s = time.monotonic
         self._heard_s = self._clock_s()
         self.lists = self.breaks = 0  # how often since the start, for whoever counts
@@ -212,11 +216,16 @@ class Follower:
         with watched(self._connection, resource, version, WATCH_S, self._fields) as events, self._seeing():
             for event in events:
                 self._heard_s = self._clock_s()
+                self._cut_short = -1
                 self._note(resource, event)
                 if self._stop.is_set():
                     return
         self._shared, self._listed_s = Shared(), None
-        self._stop.wait(max(0.0, SHORTEST_WATCH_S - (self._clock_s() - begun)))
+        lasted_s = self._clock_s() - begun
+        self._cut_short = self._cut_short + 1 if lasted_s < SHORTEST_WATCH_S else 0
+        if self._cut_short >= CUT_SHORT_AT_MOST:
+            self._cut_short, self._version = 0, None
+        self._stop.wait(max(0.0, SHORTEST_WATCH_S - lasted_s))
 
     @contextmanager
     def _seeing(self) -> Iterator[None]:
