@@ -126,6 +126,7 @@ def _turn(post: Post, front: Front, url: str) -> None:
         turn.start()
         turn.watch()
     finally:
+        post.telemetry.instruments.leader.set(0)
         turn.close()
 
 

@@ -8,12 +8,13 @@ from agent.adapters.live import access_of
 from agent.config import Settings
 from agent.doctor import apiserver, monitoring, own, people, queues, repairs
 from agent.doctor.finding import Finding, fail, ok
+from agent.doctor.moving import moving
 from agent.ports import ClusterFault
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """One finding after the other, as they come: some take seconds."""
-    for check in (own.policies, own.playbooks, own.store, own.log, own.freeze, people.identities, people.slack):
+    for check in (own.policies, own.playbooks, own.store, own.log, moving, own.freeze, people.identities, people.slack):
         yield from check(settings)
     if settings.world != "live":
         yield ok("world", "simulated: no cluster is needed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -144,6 +146,60 @@ def test_a_leader_whose_server_is_frozen_stops_and_goes_on_after(
         site.api_server.thaw()
     agent.until("it leads again", lambda r: r["leadership"]["role"] == "leading")
     await_cordon(site, nodes[0], 120.0)
+
+
+def test_a_leader_that_was_frozen_wakes_up_as_a_standby(
+    site: ControlPlane, nodes: list[str], running: Callable[..., Running]
+) -> None:
+    """With a step to do in its inbox: what it does not know when it wakes up, its own clock tells it."""
+    first = running("first")
+    first.leads()
+    second = running("second")
+    second.until("it stands by", lambda r: r.get("ready") and r["leadership"]["role"] == "standby")
+    first.process.send_signal(signal.SIGSTOP)
+    try:
+        second.leads()
+        assert second.post_xid(nodes[0]).status_code == 202
+        await_cordon(site, nodes[0])
+    finally:
+        first.process.send_signal(signal.SIGCONT)
+    first.until("it stands by", lambda r: r.get("ready") and r["leadership"]["role"] == "standby")
+    assert first.post_xid(nodes[1]).status_code == 503
+    assert first.ask("audit", "query", "--kind", "intent")["records"] == []
+    assert second.ready()["leadership"]["role"] == "leading"
+
+
+def test_each_line_about_an_incident_has_its_ids(
+    site: ControlPlane, nodes: list[str], running: Callable[..., Running]
+) -> None:
+    agent = running()
+    agent.leads()
+    agent.post_xid(nodes[0])
+    await_cordon(site, nodes[0])
+    (incident,) = wait_for("the incident is listed", lambda: agent.ask("incidents", "list")["incidents"] or None)
+    assert agent.stop() == 0
+    lines = [json.loads(line) for line in agent.log.read_text(encoding="utf-8").splitlines()]
+    about = [line for line in lines if incident["id"] in json.dumps(line)]
+    assert {line.get("incident") for line in about} == {incident["id"]}
+    steps = [line for line in about if line["message"] in ("intent: cordon_node", "outcome: succeeded cordon_node")]
+    assert len(steps) == 2 and {line["action"] for line in steps} == {f"{incident['id']}/0/0"}
+
+
+def test_it_outlives_an_etcd_that_was_set_back(
+    site: ControlPlane, nodes: list[str], running: Callable[..., Running]
+) -> None:
+    """What it did since is undone, and the versions that it knows are given a second time."""
+    agent = running()
+    agent.leads()
+    kept = site.backup()
+    agent.post_xid(nodes[0])
+    await_cordon(site, nodes[0])
+    site.restore(kept)
+    assert not cordoned(site, nodes[0])
+    agent.until("it leads again", lambda r: r.get("ready") and r["leadership"]["role"] == "leading")
+    assert agent.post_xid(nodes[1]).status_code == 202
+    await_cordon(site, nodes[1], 120.0)
+    assert agent.ask("audit", "fsck")["ok"] is True
 
 
 def test_it_outlives_a_restart_of_the_api_server(
