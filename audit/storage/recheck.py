@@ -38,6 +38,7 @@ from audit.sharing import Processes
 from audit.storage.postgresql import CONNECT_TIMEOUT_S, DRIVER
 from audit.storage.read_notes import is_there
 from audit.storage.schema import SCHEMA_VERSION, metadata, versions
+from audit.storage.standing_grants import look_at_grants
 from audit.storage.standing_guards import look_at_guards
 from audit.verdict import Verdict
 
@@ -119,6 +120,7 @@ def _is_log(connection: Connection, verdict: Verdict) -> bool:
         verdict.integrity.add("schema_unknown", None, f"schema version {found}, this fsck knows {SCHEMA_VERSION}")
         return False
     look_at_guards(connection, is_there(connection), verdict.warnings)
+    look_at_grants(connection, verdict.warnings)
     return True
 
 

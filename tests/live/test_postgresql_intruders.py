@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from postgresql import OWNER, WRITER, Postgresql
+from postgresql import OWNER, READER, REDACTOR, WRITER, Postgresql
 from postgresql_log import *  # noqa: F403
 from sqlalchemy import Connection, event
 from test_postgresql_astray import NOW, RECORDS, check, counted, filled  # noqa: F401 - a fixture
@@ -65,6 +65,44 @@ def switch(server: Postgresql, setting: str) -> None:
     assert server.sql(f"ALTER SYSTEM {setting}") == ""
     server.sql("SELECT pg_reload_conf()")
     server.sql("SELECT pg_sleep(0.2)")  # the signal takes a moment to reach every process
+
+
+@pytest.mark.parametrize(
+    ("granted", "role"),
+    [
+        ("UPDATE ON log_records", READER),
+        ("UPDATE (body) ON log_records", READER),
+        ("TRUNCATE ON log_nodes", WRITER),
+        ("DELETE ON log_attributes", REDACTOR),
+        ("INSERT ON log_stubs", WRITER),
+        ("TRIGGER ON log_parts", "PUBLIC"),
+        ("SELECT ON log_records", "PUBLIC"),
+        ("UPDATE ON log_read_notes", WRITER),
+    ],
+)
+def test_a_right_that_no_role_of_the_log_has_is_told_with_what_takes_it_back(
+    filled: Postgresql,  # noqa: F811
+    granted: str,
+    role: str,
+) -> None:
+    assert not warned(filled)
+    assert filled.sql(f"GRANT {granted} TO {role}", OWNER, "audit") == ""
+    (told,) = check(filled).warnings.problems
+    assert told.code == "grant_unknown" and told.reason.startswith(f"{role} may {granted}: ")
+    assert check(filled).ok  # nothing was changed yet
+    assert filled.sql(told.reason.partition(": ")[2], OWNER, "audit") == ""
+    assert not warned(filled)
+
+
+def test_a_right_that_may_be_handed_on_is_told_and_kept_without_that(filled: Postgresql) -> None:  # noqa: F811
+    assert filled.sql(f"GRANT INSERT ON log_records TO {WRITER} WITH GRANT OPTION", OWNER, "audit") == ""
+    (told,) = check(filled).warnings.problems
+    assert told.code == "grant_unknown"
+    assert told.reason.startswith(f"{WRITER} may INSERT ON log_records and hand it on: ")
+    assert filled.sql(told.reason.partition(": ")[2], OWNER, "audit") == ""
+    assert not warned(filled)
+    with Log.open(filled.url(WRITER)) as log:
+        assert log.append("note", actor="x", at=NOW).index == RECORDS
 
 
 @pytest.mark.parametrize("table", ["log_records", "log_attributes", "log_nodes", "log_parts"])
