@@ -219,15 +219,19 @@ def test_a_scale_goes_from_the_number_that_was_seen(cluster: Cluster, web: Objec
     assert cluster.get(web)["spec"]["replicas"] == 5
 
 
-def test_a_change_is_carried_over_to_what_others_wrote_since(cluster: Cluster, namespace: str) -> None:
+def test_a_change_is_carried_over_to_what_others_wrote_since(
+    cluster: Cluster, namespace: str, settle: Callable[[ObjectRef], None]
+) -> None:
     """As a step writes lists: onto the object as it is read, for just that version of it."""
     cluster.create(_job(namespace, suspend=True))
     job = _ref("batch/v1", "Job", namespace, "j")
+    settle(job)
     looked_at = cluster.get(job)
     change = exclusion("Job", looked_at, ["n1"])
     assert change is not None
     cluster.patch(job, {"spec": {"template": {"spec": {"nodeSelector": {"zone": "a"}}}}})  # somebody else
     for seen, wanted, kept_off in ((change.undo, change.body, True), (change.body, change.undo, False)):
+        settle(job)
         now = cluster.get(job)
         version = {"metadata": {"resourceVersion": now["metadata"]["resourceVersion"]}}
         with pytest.raises(Conflict):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from control_plane import ControlPlane
+from installing import installation
 from kube import reference
 from live_world import Seen
 from servers import wait_for
 
 from agent.adapters.kubernetes.live.access import Access
-from agent.adapters.kubernetes.rbac import manifests
 from agent.adapters.switch import ANNOTATION, FreezeSwitch
 from agent.ports import ClusterUnavailable
 from audit.anchoring.anchor import AnchorDiffers, AnchorUnavailable
@@ -20,16 +20,23 @@ from audit.anchoring.configmap import ConfigMapAnchor
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     running = ControlPlane(tmp_path_factory.mktemp("switched"), scheduler=False, kwok=False)
-    running.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kueue-system"}})
-    for manifest in manifests():
-        running.api.apply(manifest)
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="module")
-def ours(plane: ControlPlane) -> Path:
-    return plane.kubeconfig("agent", plane.token("watchkeeper", namespace="watchkeeper"))
+def home(anywhere: ControlPlane) -> str:
+    """Where the agent is installed, beside an installation that may be there."""
+    made = anywhere.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "watchkeeper-"}})
+    name = str(made["metadata"]["name"])
+    for manifest in installation(name, "observing", "acting"):
+        anywhere.api.apply(manifest)
+    return name
+
+
+@pytest.fixture(scope="module")
+def ours(anywhere: ControlPlane, home: str) -> Path:
+    return anywhere.kubeconfig("agent", anywhere.token("watchkeeper", namespace=home))
 
 
 @pytest.fixture
@@ -39,24 +46,28 @@ def seen(ours: Path) -> Iterator[Seen]:
     made.close()
 
 
-def test_the_annotation_freezes_at_once_and_thaws(plane: ControlPlane, seen: Seen, tmp_path: Path) -> None:
-    switch = FreezeSwitch(tmp_path / "freeze", seen.cluster, "watchkeeper", "watchkeeper")
+def test_the_annotation_freezes_at_once_and_thaws(
+    anywhere: ControlPlane, home: str, seen: Seen, tmp_path: Path
+) -> None:
+    switch = FreezeSwitch(tmp_path / "freeze", seen.cluster, home, "watchkeeper")
     assert switch.frozen() is None
-    about = reference("v1", "ConfigMap", "watchkeeper", "watchkeeper")
-    plane.api.create(about)
+    about = reference("v1", "ConfigMap", "watchkeeper", home)
+    anywhere.api.create(about)
     assert switch.frozen() is None
-    plane.api.merge(about, {"metadata": {"annotations": {ANNOTATION: "true"}}})
+    anywhere.api.merge(about, {"metadata": {"annotations": {ANNOTATION: "true"}}})
     assert switch.frozen() == "annotation"
-    plane.api.merge(about, {"metadata": {"annotations": {ANNOTATION: "false"}}})
+    anywhere.api.merge(about, {"metadata": {"annotations": {ANNOTATION: "false"}}})
     assert switch.frozen() is None
-    plane.api.merge(about, {"metadata": {"annotations": {ANNOTATION: ""}}})
+    anywhere.api.merge(about, {"metadata": {"annotations": {ANNOTATION: ""}}})
     assert switch.frozen() == "annotation"
-    plane.api.delete(about)
+    anywhere.api.delete(about)
     assert switch.frozen() is None
 
 
-def test_a_server_that_does_not_answer_is_no_leave_to_act(plane: ControlPlane, seen: Seen, tmp_path: Path) -> None:
-    switch = FreezeSwitch(tmp_path / "freeze", seen.cluster, "watchkeeper", "watchkeeper")
+def test_a_server_that_does_not_answer_is_no_leave_to_act(
+    plane: ControlPlane, home: str, seen: Seen, tmp_path: Path
+) -> None:
+    switch = FreezeSwitch(tmp_path / "freeze", seen.cluster, home, "watchkeeper")
     assert switch.frozen() is None
     plane.api_server.kill()
     try:
@@ -68,10 +79,10 @@ def test_a_server_that_does_not_answer_is_no_leave_to_act(plane: ControlPlane, s
 
 
 def test_checkpoints_lie_in_a_config_map_and_two_agents_cannot_take_each_others_back(
-    plane: ControlPlane, ours: Path
+    anywhere: ControlPlane, home: str, ours: Path
 ) -> None:
-    one = ConfigMapAnchor(Access(ours).api_client(), "watchkeeper", "audit-anchor")
-    two = ConfigMapAnchor(Access(ours).api_client(), "watchkeeper", "audit-anchor")
+    one = ConfigMapAnchor(Access(ours).api_client(), home, "audit-anchor")
+    two = ConfigMapAnchor(Access(ours).api_client(), home, "audit-anchor")
     assert one.newest() is None
     one.keep(3, b"three\n")
     two.keep(5, b"five\n")
@@ -79,7 +90,7 @@ def test_checkpoints_lie_in_a_config_map_and_two_agents_cannot_take_each_others_
     assert (one.newest(), two.since(0)) == (b"five\n", [b"three\n", b"five\n"])
     with pytest.raises(AnchorDiffers):
         two.keep(5, b"another five\n")
-    managers = plane.api.get("v1", "ConfigMap", "audit-anchor", "watchkeeper")["metadata"]["managedFields"]
+    managers = anywhere.api.get("v1", "ConfigMap", "audit-anchor", home)["metadata"]["managedFields"]
     assert "watchkeeper-anchor" in [each["manager"] for each in managers]
 
 
