@@ -200,28 +200,18 @@ def assemble(
     boundaries: Boundaries | None = None,
     durability: Durability = "full",
     interpose: Interpose = lambda name, port: port,
-    in_turn: bool = False,
+    in_turn: bool = False,  # nothing runs beside the watch, not even a model: a simulation's time stands still then
 ) -> Agent:
-    """Opens the stores and loads policies and playbooks; any of them that cannot be read stops start-up.
-
-    `in_turn`: nothing runs beside the watch, not even a model's thinking; a simulation's time stands still meanwhile.
-    """
+    """Opens the stores and loads policies and playbooks; any of them that cannot be read stops start-up."""
     engine = policies_for(settings)
     playbooks = load_playbooks(settings.playbooks or bundled("playbooks"))
     log = Log.open(settings.log_place, durability=durability)
     ledger = interpose("log", AuditLedger(log, world.clock, ACTOR, seal=durability == "full"))
     store = Store.open(settings.database, clock=world.clock, ledger=ledger, durability=durability)
     checkpointer = open_checkpointer(settings.checkpoints, durability)
-    succession = Succession(store, log, checkpointer.delete_thread)
-    if settings.log is not None and not settings.observes:  # in one file they are always of one moment
-        succession.take_over(elected=settings.leader_election)
+    succession = _succession_of(settings, Succession(store, log, checkpointer.delete_thread))
     refused = Refusals(ledger, world.clock)
-    kueue = _kueue_of(settings, world, refused)
-    forecaster = SchedulerForecaster(
-        settings.reservations,
-        kueue.rules if kueue else scenarios_kueue,
-        odd=lambda ref, why: refused("objects", str(ref), why),
-    )
+    kueue, forecaster = _foresight(settings, world, refused)
     reasoner = reasoner_for(settings, world.clock, world.cluster, world.metrics, forecaster, ledger, in_turn=in_turn)
     ports = Ports(
         clock=world.clock,
@@ -267,11 +257,22 @@ def assemble(
     )
 
 
-def _kueue_of(settings: Settings, world: World, refused: Refused) -> KueueConfiguration | None:
+def _succession_of(settings: Settings, succession: Succession) -> Succession:
+    """In one file, store and log are always of one moment."""
+    if settings.log is not None and not settings.observes:
+        succession.take_over(elected=settings.leader_election)
+    return succession
+
+
+def _foresight(
+    settings: Settings, world: World, refused: Refused
+) -> tuple[KueueConfiguration | None, SchedulerForecaster]:
     """A live cluster's Kueue goes by its configuration, and reads its objects to the letter."""
-    if settings.world != "live":
-        return None
-    return KueueConfiguration(world.cluster, world.clock, refused, settings.kueue_configuration)
+    live = settings.world == "live"
+    kueue = KueueConfiguration(world.cluster, world.clock, refused, settings.kueue_configuration) if live else None
+    rules = kueue.rules if kueue else scenarios_kueue
+    forecaster = SchedulerForecaster(settings.reservations, rules, lambda ref, why: refused("objects", str(ref), why))
+    return kueue, forecaster
 
 
 def _views(world: World, refused: Callable[[str, str, str], None]) -> ClusterViews:
