@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.domain.cluster import ObjectRef
-from agent.ports import Cluster, NotFound
+from agent.ports import Cluster, NotFound, NotServed
 
 ANNOTATION: Final = "watchkeeper.dev/freeze"
 
@@ -41,6 +41,8 @@ class FreezeSwitch:
         """Raises ClusterFault when the API server does not answer: then nothing can be done anyway."""
         try:
             found = self._cluster.get(self._config_map)
+        except NotServed:  # every server has ConfigMaps: this one lies, or something before it does
+            raise
         except NotFound:
             return False
         annotations = (found.get("metadata") or {}).get("annotations") or {}

@@ -18,6 +18,7 @@ from live_world import Seen, node, pod, ref
 from meddling_proxy import Instead, Proxy, Rule, proxied, status
 from servers import wait_for
 
+from agent.adapters.switch import FreezeSwitch
 from agent.ports import ClusterFault, ClusterUnavailable, Gone
 
 LIVE = "agent.adapters.kubernetes.live"
@@ -73,6 +74,14 @@ def test_a_404_for_what_every_server_has_is_no_empty_cluster(proxy: Proxy, seen:
     assert "the Nodes are not followed now" in why and "its list is not" in why
     proxy.rules = []
     assert "there" in wait_for("it sees again", lambda: not _blind(seen) and seen.views.take().nodes, 30)
+
+
+def test_a_404_for_the_freeze_is_no_leave_to_act(proxy: Proxy, seen: Seen, tmp_path: Path) -> None:
+    switch = FreezeSwitch(tmp_path / "freeze", seen.cluster, "default", "watchkeeper")
+    assert switch.frozen() is None, "nobody has set it: the API server itself says that it is not there"
+    proxy.rules = [_only("/configmaps/", Instead(404, b"404 page not found"))]
+    with pytest.raises(ClusterFault):
+        switch.frozen()
 
 
 def test_a_crd_that_a_server_forgets_for_a_moment_does_not_take_its_objects_along(

@@ -20,10 +20,12 @@ from agent.acting import Deed, acting
 from agent.actions.base import NoParameters, Success
 from agent.actions.catalogue import CATALOGUE
 from agent.actions.evict_pod import EvictPod
+from agent.adapters.kubernetes.repairs import RepairResources
 from agent.domain.cluster import ObjectRef
 from agent.domain.proposal import Proposal, Step, Verb
+from agent.domain.repairing import RepairSettings
 from agent.effects import GIVE_UP_AFTER_S, StepState
-from agent.ports import ClusterFault, ClusterUnavailable, Forbidden, Invalid, NotFound
+from agent.ports import ClusterFault, ClusterUnavailable, Forbidden, Invalid, NotFound, RepairUnavailable
 
 FAILED, WAITING, DONE = StepState.FAILED, StepState.WAITING, StepState.DONE
 CORDON: Json = {"spec": {"unschedulable": True}}
@@ -128,6 +130,16 @@ def test_no_repair_is_asked_for_the_machine_that_took_its_name(plane: ControlPla
     step = Step(verb=Verb.REQUEST_REPAIR, target=ref("v1", "Node", "gpu-2"), body={"operation": "reboot"}, uid=uid)
     said = steps.run(step)
     assert said.state is FAILED and "another one by now" in said.detail
+
+
+def test_no_repair_is_asked_for_by_an_object_that_does_not_say_of_which_node(plane: ControlPlane, steps: Steps) -> None:
+    """Its schema knows no such field, and the server drops it without a word that anybody reads."""
+    kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "namespace": "default"}
+    settings = RepairSettings.model_validate({"operations": {"reboot": {**kind, "spec": {"nodeName": "{node}"}}}})
+    repairs = RepairResources(steps.seen.cluster, settings)
+    with pytest.raises(RepairUnavailable, match=r"spec\.nodeName is nothing, not 'gpu-9'"):
+        repairs.request("gpu-9", "reboot", gpu_uuid=None, key="inc-1/2/0")
+    assert repairs.state("inc-1/2/0") == "unknown" and plane.api.list(kind["apiVersion"], "Lease", "default") == []
 
 
 def test_our_own_act_does_not_bring_back_what_is_gone(plane: ControlPlane, steps: Steps) -> None:

@@ -25,8 +25,9 @@ from agent.adapters.live import LiveWorld, access_of, live_world
 from agent.chance import NoBoundaries
 from agent.config import Settings
 from agent.doctor.repairs import repair
+from agent.doing import Effectors
 from agent.domain.proposal import Step, Verb
-from agent.effects import Effectors, StepCall, StepState, run_step
+from agent.effects import StepCall, StepState, run_step
 from agent.ports import RepairUnavailable
 from agent.scenarios.witness import Pager
 from audit.log import Log
@@ -147,9 +148,9 @@ def test_what_the_sites_schema_refuses_is_said_in_its_words(site: Site, world: W
         unknown.request("gpu-7", "reboot", gpu_uuid=None, key="k")
     assert site.resources() == [] and unknown.state("k") == "unknown"
     pruned = world(site.settings(site.account(*ALL), spec=odd)).repairs
-    pruned.request("gpu-7", "reboot", gpu_uuid=None, key="k")
-    (one,) = site.resources() or ()
-    assert one["spec"] == {"nodeName": "gpu-7"}, "a field that the CRD does not know is dropped by the server"
+    with pytest.raises(RepairUnavailable, match=r"spec\.force is nothing, not True"):
+        pruned.request("gpu-7", "reboot", gpu_uuid=None, key="k")
+    assert site.resources() == [], "a field that the CRD does not know would be dropped, and another thing be asked for"
 
 
 def test_without_the_right_nothing_is_asked_for_and_it_is_said(site: Site, world: World) -> None:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from agent.actions.kept import check_kept
 from agent.domain.cluster import ObjectRef
 from agent.domain.repairing import RepairKind, RepairSettings
 from agent.ports import Cluster, ClusterFault, Conflict, JsonObject, NotFound, RepairUnavailable
@@ -53,6 +54,7 @@ class RepairResources:
             "spec": filled(kind.spec, said),
         }
         try:
+            check_kept(manifest, self._cluster.create(manifest, dry_run=True))  # a schema drops what it does not know
             self._cluster.create(manifest)
         except Conflict:
             return  # this very request stands already
