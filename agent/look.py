@@ -190,6 +190,8 @@ def _predicted(remedy: Remedy, made: Proposal, view: ClusterView, forecaster: Fo
 
 def _with_requests(told: Prediction, look: Look, metrics: Metrics) -> Prediction:
     """How many requests wait for the services that it touches, where somebody knows."""
+    if not told.services:
+        return told
     serving = {str(ref): ref for ref, w in look.view.workloads.items() if w.workload_class is WorkloadClass.SERVING}
     services = tuple(
         each.model_copy(update={"requests_waiting": requests_waiting(look.view, serving[each.ref], metrics, look.now)})

@@ -3,7 +3,7 @@
 Translated once from Kubernetes JSON (adapters/kubernetes/translate.py), whichever world the JSON came from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -203,6 +203,10 @@ class ClusterView:
     def pods_by_owner(self) -> Mapping[Identity, tuple[Pod, ...]]:
         """The pods that each object owns or whose gang it is, by namespace and name."""
         return self.index.by_owner
+
+    def pods_named(self, owners: Iterable[str]) -> tuple[Pod, ...]:
+        """Those that any of these owns or whose gang it is, by its name in words."""
+        return tuple(pod for owner in owners for pod in self.index.by_name.get(owner, ()))
 
     def pods_on(self, node: str) -> tuple[Pod, ...]:
         return tuple(p for p in self.index.by_node.get(node, ()) if p.phase in ("Pending", "Running"))

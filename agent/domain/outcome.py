@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
-from agent.domain.base import Noun
+from agent.domain.base import Noun, rfc3339
 from agent.domain.cluster import ObjectRef
 
 
@@ -52,3 +53,12 @@ class PastAction(Noun):
     undo: bool = False
     helped: bool | None = None  # what its verification said; None while there is none
     verified_at: datetime | None = None
+
+    @cached_property
+    def for_policies(self) -> dict[str, Any]:
+        """As each decision of a week is shown it, so it is written out once. A policy counts what was done; whether it
+        helped is the playbooks' concern."""
+        shown = self.json_object()
+        for key in ("helped", "verified_at"):
+            shown.pop(key)
+        return {**shown, "at": rfc3339(self.at), "target": self.target.json_object()}

@@ -27,6 +27,15 @@ class PodIndex:
         return {identity: tuple(pods) for identity, pods in found.items()}
 
     @cached_property
+    def by_name(self) -> Mapping[str, tuple[Pod, ...]]:
+        """As `by_owner`, by what the owner or gang is called in words, whatever its API group."""
+        found: dict[str, tuple[Pod, ...]] = {}
+        for (kind, namespace, name, _), pods in self.by_owner.items():
+            words = f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
+            found[words] = (*found.get(words, ()), *pods)
+        return found
+
+    @cached_property
     def by_node(self) -> Mapping[str, tuple[Pod, ...]]:
         found: dict[str, list[Pod]] = {}
         for pod in self.pods.values():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.domain.base import rfc3339
-from agent.domain.cluster import Gang, GangState, Node, Pod
+from agent.domain.cluster import ClusterView, Gang, GangState, Node, ObjectRef, Pod
 from agent.domain.diagnosis import Evidence
 from agent.evidence.contradiction import contradiction
 from agent.evidence.faults import NodeFault, node_fault, sightings_in
@@ -28,7 +28,7 @@ def node_facts(scene: Scene) -> Findings:
     gpus = read_gpus(scene.metrics, node.name, scene.now) if scene.metrics else Gpus()
     fault = node_fault(scene.incident, changes, current, asked.repaired_at, gpus, asked.mended)
     against = contradiction(scene, node, fault, gpus, current)
-    gangs = [g for g in in_order(scene.view.gangs) if _hit(g, node, scene)]
+    gangs = [g for g in in_order(_gangs_on(node, scene.view)) if _hit(g, node, scene)]
     pods = tenant_pods_on(scene.view, node.name)
     values = {
         "node": _node(node, fault, asked) | {"empty": not pods, "contradicted": bool(against)},
@@ -83,6 +83,12 @@ def _told(scene: Scene, gpus: Gpus) -> list[Sighting]:
     does not show the same code twice."""
     before = [seen for incident in scene.others.before for seen in sightings_in(incident, gpus)]
     return [*before, *sightings_in(scene.incident, gpus)]
+
+
+def _gangs_on(node: Node, view: ClusterView) -> dict[ObjectRef, Gang]:
+    """Those with any pod there, whatever has become of it."""
+    refs = {ref for pod in view.index.by_node.get(node.name, ()) for ref in (pod.gang, pod.owner) if ref is not None}
+    return {ref: view.gangs[ref] for ref in refs if ref in view.gangs}
 
 
 def _hit(gang: Gang, node: Node, scene: Scene) -> bool:

@@ -38,6 +38,7 @@ def policy_input(  # noqa: PLR0913 - one for each part of what a policy may look
     """
     touched = _touched(proposal, view)
     spaces = _namespaces(proposal, touched)
+    ineligible = sorted(node.name for node in view.nodes.values() if not node.eligible)
     return {
         "now": rfc3339(now),
         "phase": phase,
@@ -45,8 +46,8 @@ def policy_input(  # noqa: PLR0913 - one for each part of what a policy may look
         "facts": {
             "nodes": {
                 "total": len(view.nodes),
-                "eligible": sum(node.eligible for node in view.nodes.values()),
-                "ineligible": sorted(node.name for node in view.nodes.values() if not node.eligible),
+                "eligible": len(view.nodes) - len(ineligible),
+                "ineligible": ineligible,
             },
             "target": _marks(proposal.target, view),
             "namespaces": {n: {"annotations": dict(view.namespaces.get(n, {}))} for n in spaces},
@@ -61,7 +62,7 @@ def policy_input(  # noqa: PLR0913 - one for each part of what a policy may look
             "windows": windows_at(windows, now),
         },
         "standing": (standing or Standing()).for_policies(),
-        "history": [_past(action, now) for action in history],
+        "history": history_shown(history, now),
     }
 
 
@@ -77,14 +78,9 @@ def _touched(proposal: Proposal, view: ClusterView) -> list[ObjectRef]:
     """The target, what the steps act on, the gangs and workloads in the blast radius, and the pods that are theirs or
     on the nodes named."""
     named = set(proposal.blast_radius.gangs) | set(proposal.blast_radius.workloads)
-    refs = [ref for ref in (*view.gangs, *view.workloads) if str(ref) in named]
-    pods = [
-        pod.ref
-        for pod in view.pods.values()
-        if (proposal.destructive and pod.node in proposal.blast_radius.nodes and pod.phase in ("Pending", "Running"))
-        or str(pod.owner) in named
-        or str(pod.gang) in named
-    ]
+    refs = [ref for ref in (*view.gangs, *view.workloads) if str(ref) in named] if named else []
+    on_nodes = [p for n in proposal.blast_radius.nodes for p in view.pods_on(n)] if proposal.destructive else []
+    pods = [pod.ref for pod in (*on_nodes, *view.pods_named(named))]
     return sorted({proposal.target, *(step.target for step in proposal.steps), *refs, *pods}, key=str)
 
 
@@ -194,15 +190,22 @@ def _seen(evidence: Evidence, now: datetime) -> JsonObject:
 
 def _age_s(at: str, now: datetime) -> float:
     """Reckoned here, once: to read a time costs a policy more than all else that it does. Of the times as recorded."""
-    seconds = (parse_rfc3339(rfc3339(now)) - parse_rfc3339(at)).total_seconds()
+    return _whole((_as_recorded(now) - parse_rfc3339(at)).total_seconds())
+
+
+def _as_recorded(moment: datetime) -> datetime:
+    return parse_rfc3339(rfc3339(moment))
+
+
+def history_shown(actions: Sequence[PastAction], now: datetime) -> list[JsonObject]:
+    """Hundreds in a storm, at each decision."""
+    recorded = _as_recorded(now)
+    return [{**each.for_policies, "age_s": _whole((recorded - _in_ms(each.at)).total_seconds())} for each in actions]
+
+
+def _in_ms(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _whole(seconds: float) -> float:
     return int(seconds) if seconds.is_integer() else seconds
-
-
-def _past(action: PastAction, now: datetime) -> JsonObject:
-    shown = action.json_object()
-    for key in ("helped", "verified_at"):  # a policy counts what was done; whether it helped is the playbooks' concern
-        shown.pop(key)
-    shown["at"] = rfc3339(action.at)
-    shown["age_s"] = _age_s(shown["at"], now)
-    shown["target"] = action.target.json_object()
-    return shown

@@ -12,7 +12,7 @@ from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod, WorkloadClass
 from agent.domain.proposal import Proposal, Verb
 from agent.domain.stake import Stake, StakeKind
-from agent.evidence.lookup import active_pods, find_gang, find_workload, pods_of, raw_object, tenant_pods_on
+from agent.evidence.lookup import active_pods, find_gang, find_workload, in_order, pods_of, raw_object, tenant_pods_on
 
 LAST_CHECKPOINT = "watchkeeper.dev/last-checkpoint"
 """On the gang, its job or a pod: when its work was saved last, RFC 3339. Told by whoever knows: the training itself."""
@@ -42,15 +42,13 @@ def _stopped(proposal: Proposal, view: ClusterView, now: datetime) -> list[Pod]:
     reach = proposal.blast_radius
     gangs, named = set(reach.gangs), {*reach.gangs, *reach.workloads}
     told_to_leave = {step.target for step in proposal.steps if step.verb is Verb.EVICT}
-    on_nodes = {pod.ref for node in reach.nodes for pod in tenant_pods_on(view, node)}
-    candidates = [
-        pod
-        for pod in active_pods(sorted(view.pods.values(), key=lambda pod: str(pod.ref)))
-        if str(pod.owner) in named or str(pod.gang) in named or pod.ref in told_to_leave | on_nodes
-    ]
+    on_nodes = {pod.ref: pod for node in reach.nodes for pod in tenant_pods_on(view, node)}
+    leaving = [view.pods.get((ref.namespace or "", ref.name)) for ref in told_to_leave]
+    theirs = {pod.ref: pod for pod in (*leaving, *view.pods_named(named)) if pod is not None}
+    candidates = active_pods(in_order({**on_nodes, **theirs}))
     if len(candidates) <= reach.pods:
-        return candidates
-    chosen = [p for p in candidates if p.ref in told_to_leave | on_nodes or str(p.gang) in gangs]
+        return list(candidates)
+    chosen = [p for p in candidates if p.ref in told_to_leave or p.ref in on_nodes or str(p.gang) in gangs]
     if told_to_leave and len(chosen) >= reach.pods:
         return chosen
     return sorted(candidates, key=lambda pod: (-(_hours(pod, None, view, now) or 0.0), str(pod.ref)))[: reach.pods]
@@ -59,6 +57,8 @@ def _stopped(proposal: Proposal, view: ClusterView, now: datetime) -> list[Pod]:
 def _pushed_out(proposal: Proposal, view: ClusterView, besides: set[ObjectRef]) -> list[Pod]:
     """Gangs that lose their nodes to others because of it."""
     stops = set(proposal.prediction.stops) if proposal.prediction is not None else set()
+    if not stops:
+        return []
     pods = (pod for ref in sorted(view.gangs, key=str) if str(ref) in stops for pod in pods_of(view, ref))
     return [pod for pod in active_pods(pods) if pod.ref not in besides]
 
