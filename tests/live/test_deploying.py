@@ -147,6 +147,19 @@ def test_its_settings_load_and_what_they_name_is_mounted(tmp_path: Path) -> None
     assert namespace == only(made, "Namespace")["metadata"]["name"]
 
 
+def test_what_its_settings_offer_besides_loads_too(tmp_path: Path) -> None:
+    text = only(built("observing"), "ConfigMap", "watchkeeper-settings")["data"]["watchkeeper.yaml"]
+    offered = re.sub(r"^# (?=\w+: )", "", text, flags=re.MULTILINE).replace("observe: true", "observe: false")
+    assert offered.count("\n#") == 0
+    (tmp_path / "watchkeeper.yaml").write_text(offered, encoding="utf-8")
+    settings = load_settings(tmp_path / "watchkeeper.yaml")
+    assert settings.policy_data["autonomy"]["default"] == "act_with_approval" and not settings.observes
+    assert settings.log and settings.prometheus_url and settings.identities
+    (agent,) = _pod(only(built("observing"), "Deployment"))["containers"]
+    places = [Path(each["mountPath"]) for each in agent["volumeMounts"]]
+    assert settings.inbound_token_file and settings.inbound_token_file.parent in places
+
+
 def test_the_image_runs_as_the_user_that_the_pod_runs_as() -> None:
     said = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     context = _pod(only(built("observing"), "Deployment"))["securityContext"]
