@@ -44,6 +44,15 @@ TOLD = {
     "gpu-fallen-off-bus": ("XID 79", "cordon_node", "requeue_gang", "alice", "request_node_repair", "uncordon_node"),
     "gang-stuck": ("makes no progress itself", "requeue_gang"),
 }
+DEEDS = {
+    ("StatefulSet", "studio", "ReclaimIdleGpu"),
+    ("Workload", "law", "DeactivateWorkload"),
+    ("Node", "", "CordonNode"),
+    ("Workload", "research", "RequeueGang"),
+    ("RebootNode", "", "RequestNodeRepair"),
+    ("Node", "", "UncordonNode"),
+    ("Workload", "robotics", "RequeueGang"),
+}
 MORNING = (("llama-70b", "research", 4), ("vit-22b", "vision", 2), ("asr-xl", "speech", 8), ("grasp", "robotics", 6))
 
 
@@ -51,6 +60,7 @@ class Day:
     def __init__(self, duty: Duty) -> None:
         self.duty, self.seen, self.story = duty, duty.seen, duty.story
         self.mended: list[tuple[str, float]] = []  # and the seconds that it took
+        self.others: list[str] = []
 
     def morning(self) -> None:
         self.story.lay()
@@ -59,7 +69,13 @@ class Day:
             self.seen.until_runs(job, namespace, pods)
         pod = self.seen.api.wait("ada's notebook has a node", "v1", "Pod", "notebook-ada-0", "studio",
                                  until=lambda pod: condition(pod, "Ready") == "True")  # fmt: skip
+        self.others = self.bystanders()
         self.duty.begin(pod["spec"]["nodeName"])
+
+    def bystanders(self) -> list[str]:
+        """The pods of those whom no trouble concerns."""
+        bob = self.seen.api.get("v1", "Pod", "notebook-bob-0", "studio")
+        return sorted(pod["metadata"]["uid"] for pod in (bob, *self.seen.pods("vit-22b", "vision")))
 
     def notebook_idles(self) -> None:
         """Ada's is stopped, Bob's, who computes now and then, is not."""
@@ -154,6 +170,15 @@ def test_four_troubles_are_mended(day: Day, capsys: pytest.CaptureFixture[str]) 
     with day.log() as log, capsys.disabled():
         print(table(log, day.mended, day.story.scenario.spec.start))
     assert len(day.mended) == 4 and day.story.untold() == []
+
+
+def test_nobody_else_was_touched_and_each_deed_is_told_on_its_object(day: Day) -> None:
+    assert day.bystanders() == day.others
+    events = day.seen.api.list("events.k8s.io/v1", "Event")
+    ours = [each for each in events if each.get("reportingController") == "watchkeeper.dev/agent"]
+    assert {
+        (each["regarding"]["kind"], each["regarding"].get("namespace", ""), each["reason"]) for each in ours
+    } == DEEDS
 
 
 def test_the_log_is_whole_and_tells_each_incident_from_end_to_end(day: Day) -> None:

@@ -1,4 +1,4 @@
-"""What a person should see of the story at its end: each trouble with its signal, what was done, who agreed, how long."""
+"""What a person sees of the story at its end: each trouble with its signal, what was done, who agreed, how long."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from agent.scenarios.run import ActionRun
 from agent.scenarios.witness import Record, testimony
 from audit.log import Log
 
-WIDTHS = (30, 32, 22, 34, 10)
-HEAD = ("trouble", "first signal", "action", "verdict", "approved")
+WIDTHS = (30, 44, 21, 30, 9)
+HEAD = ("trouble", "signal", "action", "verdict", "approved")
 
 
 def table(log: Log, troubles: Sequence[tuple[str, float]], start: Any) -> str:
@@ -40,4 +40,4 @@ def _by(action: ActionRun) -> str:
 
 def _signal(records: Iterable[Record], incident: str) -> str:
     payload = next(r.payload for r in records if r.kind == "incident" and r.payload["id"] == incident)
-    return f"{payload['signals'][0]['source']}: {payload['symptom']}"
+    return f"{payload['symptom']}: {payload['subject']['kind']}/{payload['subject']['name']}"
