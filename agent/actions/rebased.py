@@ -27,15 +27,20 @@ def rebased(now: JsonObject, seen: Mapping[str, Any], wanted: Mapping[str, Any])
 
 
 def _merged(now: Any, seen: Any, wanted: Any, place: str) -> Any:
-    if wanted in (seen, now):
+    if _same(wanted, seen) or _same(wanted, now):
         return now
+    if _same(now, seen):
+        return wanted
     if all(isinstance(each, Mapping) for each in (now, seen, wanted)):
         return _object(now, seen, wanted, place)
-    if all(isinstance(each, list) for each in (now, seen, wanted)):
-        return _list(now, seen, wanted, place)
-    if now == seen:
-        return wanted
+    if all(isinstance(each, list | None) for each in (now, seen, wanted)):
+        return _list(now or [], seen or [], wanted or [], place)
     raise Changed(f"{place} reads {_shown(now)} now, not {_shown(seen)}")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """A list that is not there has nobody in it."""
+    return bool(one == other) or all(each is None or each == [] for each in (one, other))
 
 
 def _object(now: Mapping[str, Any], seen: Mapping[str, Any], wanted: Mapping[str, Any], place: str) -> dict[str, Any]:

@@ -57,6 +57,17 @@ def test_entries_are_added_and_taken_among_those_of_others() -> None:
     assert rebased(taints(sick), taints(ours), taints()) == {"spec": {}}  # it is gone already
 
 
+@pytest.mark.parametrize("nothing", [None, []])
+@pytest.mark.parametrize("none_there", [{}, {"spec": {}}, {"spec": {"taints": []}}])
+def test_a_list_that_is_not_there_has_nobody_in_it(nothing: Any, none_there: Json) -> None:
+    ours, sick = {"key": "ours"}, {"key": "sick"}
+    seen, wanted = {"spec": {"taints": nothing}}, {"spec": {"taints": [ours]}}
+    assert rebased(none_there, seen, wanted) == wanted
+    assert rebased({"spec": {"taints": [sick]}}, seen, wanted) == {"spec": {"taints": [sick, ours]}}
+    assert rebased(none_there, wanted, seen) == {"spec": {}}  # it is gone already
+    assert rebased({"spec": {"taints": [sick, ours]}}, wanted, seen) == {"spec": {"taints": [sick]}}
+
+
 def test_a_way_back_takes_away_what_the_change_added_and_nothing_else() -> None:
     """A merge patch of the old affinity would leave the new half of it there."""
     others = {"podAffinity": {"x": 1}}
