@@ -18,7 +18,10 @@ from live_world import Seen, node, pod, ref
 from meddling_proxy import Instead, Proxy, Rule, proxied, status
 from servers import wait_for
 
+from agent.adapters.gated import ClockAstray
 from agent.adapters.switch import FreezeSwitch
+from agent.cli.post import post_of
+from agent.config import Settings
 from agent.ports import ClusterFault, ClusterUnavailable, Gone
 
 LIVE = "agent.adapters.kubernetes.live"
@@ -349,6 +352,16 @@ def test_a_clock_that_is_set_while_we_run_is_told(proxy: Proxy, seen: Seen) -> N
     seen.cluster.get(ref("v1", "Node", "there"))
     assert 590 < seen.cluster.skew_s < 610
     assert any(place == "clock" and "ahead of" in reason for _, place, reason in seen.told)
+    post = post_of(Settings(world="live", kubeconfig=proxy.kubeconfig, leader_election=False))
+    post.gate.observing = False
+    gated = post.interpose("cluster", seen.cluster)
+    before = len(proxy.asked)
+    with pytest.raises(ClockAstray, match="ahead of the API server's: nothing is changed"):
+        gated.patch(ref("v1", "Node", "there"), {"spec": {"unschedulable": True}})
+    assert not any(asked.startswith("PATCH") for asked in proxy.asked[before:])
+    proxy.rules = []
+    seen.cluster.get(ref("v1", "Node", "there"))
+    gated.patch(ref("v1", "Node", "there"), {"metadata": {"labels": {"clock": "right"}}})
 
 
 def _crd(group: str, kind: str, plural: str, *versions: str, namespaced: bool = True) -> Json:
