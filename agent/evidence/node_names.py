@@ -7,6 +7,7 @@ what they are handed is renamed here, once.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from agent.evidence.labels import NODE, node_of
 from agent.ports import Metrics, Series
@@ -26,6 +27,17 @@ def _first_label(name: str) -> str:
     return name.partition(".")[0]
 
 
+@runtime_checkable
+class TellsOfOne(Protocol):
+    """Metrics of so many machines that who looks at one had better not read them all."""
+
+    def about(self, node: str) -> Metrics: ...
+
+
+def about(metrics: Metrics, node: str) -> Metrics:
+    return metrics.about(node) if isinstance(metrics, ClusterNames) else metrics
+
+
 class ClusterNames:
     """Implements ports.Metrics: what `metrics` says, with nodes called as the cluster calls them."""
 
@@ -39,6 +51,13 @@ class ClusterNames:
 
     def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> list[Series]:
         return self._called(self._metrics.range(query, start, end, step))
+
+    def about(self, node: str) -> Metrics:
+        """What is said of one of the nodes, and perhaps more: a source that can tell it by itself is asked for no more.
+        All that could be meant by its name is among it, so that it is called as it would be among the others."""
+        if not isinstance(self._metrics, TellsOfOne):
+            return self
+        return ClusterNames(self._metrics.about(node), self._nodes)
 
     def _called(self, found: list[Series]) -> list[Series]:
         said = {name for one in found if (name := node_of(one.labels)) and name not in self._nodes}

@@ -10,6 +10,7 @@ from agent.domain.cluster import Pod
 from agent.evidence.gpus import Gpus, gpus_of
 from agent.evidence.idle import IdleFinding, judge_idle
 from agent.evidence.labels import node_of
+from agent.evidence.node_names import about
 from agent.evidence.witnesses import METRICS
 from agent.evidence.xid import Sighting, code_in
 from agent.ports import Metrics, Series
@@ -36,7 +37,7 @@ def read_xids(metrics: Metrics, node: str, now: datetime) -> list[Sighting]:
 
     A code that repeats itself is invisible in such a gauge, and 0 is no code.
     """
-    series = metrics.range(XID_METRIC, now - timedelta(seconds=WINDOW_MAX_S), now, XID_STEP)
+    series = about(metrics, node).range(XID_METRIC, now - timedelta(seconds=WINDOW_MAX_S), now, XID_STEP)
     return [s for one in series if node_of(one.labels) == node for s in changes(one)]
 
 
@@ -47,7 +48,7 @@ def read_current_xids(metrics: Metrics, node: str, now: datetime) -> dict[str, i
     of the code in the other.
     """
     read: dict[str, int] = {}
-    for one in metrics.instant(XID_METRIC, now):
+    for one in about(metrics, node).instant(XID_METRIC, now):
         code = code_in(one.points[-1][1]) if one.points and node_of(one.labels) == node else None
         if code is not None:
             read[gpu_name(one.labels)] = code or read.get(gpu_name(one.labels), 0)
@@ -56,7 +57,7 @@ def read_current_xids(metrics: Metrics, node: str, now: datetime) -> dict[str, i
 
 def read_gpus(metrics: Metrics, node: str, now: datetime) -> Gpus:
     """Which GPUs the node has and whose pods are on them. Raises MetricsUnavailable."""
-    series = [one for metric in GPU_METRICS for one in metrics.instant(metric, now)]
+    series = [one for metric in GPU_METRICS for one in about(metrics, node).instant(metric, now)]
     return gpus_of(node, series)
 
 

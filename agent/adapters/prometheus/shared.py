@@ -5,17 +5,26 @@ never asked for. Exporters are scraped every 5 to 60 s, so that an answer that i
 all but one case in five at worst, and a sample carries its own time: who judges freshness judges by that, not by when
 it was asked for. Whoever waits for something to come true waits for 20 s or more (settling, verification) and asks anew
 then. What failed is not kept; neither is more than a bounded number of points.
+
+Who looks at one machine asks about all of them while that is little, since the others who look ask the same then. In a
+large fleet a day of every GPU's last code would be millions of points, and it asks about that machine alone.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from agent.evidence.labels import NODE
 from agent.ports import Metrics, Series
 
 KEPT_S = 1.0  # by this process' own steady clock, whatever moment was asked about
 POINTS_KEPT = 200_000  # in all answers together, some 20 MB; who asks for more asks each time
+POINTS_FOR_ALL = 5_000  # a tenth of a second to read; more than so many are not read for the sake of one machine
+_LABELS = (*NODE, "instance")  # where a machine's name may stand
+_BARE = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_PLAIN = re.compile(r"[A-Za-z0-9-]+")
 
 Asked = tuple[str, datetime, datetime, timedelta]
 
@@ -29,6 +38,16 @@ class SharedMetrics:
         self._lock = threading.Lock()
         self._known: dict[Asked, tuple[float, list[Series]]] = {}  # the oldest first
         self._points = 0
+        self._series: dict[str, int] = {}  # how many a metric had when it was last asked for whole
+
+    def about(self, node: str) -> Metrics:
+        """At least all that is said of the machines whose name begins with the same word."""
+        return _About(self, node.partition(".")[0])
+
+    def is_little(self, metric: str, moments: int) -> bool:
+        """What nobody has asked for yet may be much."""
+        known = self._series.get(metric)
+        return known is not None and known * moments <= POINTS_FOR_ALL
 
     def instant(self, query: str, at: datetime) -> list[Series]:
         at = _second(at)
@@ -47,6 +66,8 @@ class SharedMetrics:
         found = ask()
         with self._lock:
             self._keep(asked, began, found)
+            if _BARE.fullmatch(asked[0]):
+                self._series[asked[0]] = len(found)
         return list(found)
 
     def _keep(self, asked: Asked, began: float, found: list[Series]) -> None:
@@ -59,6 +80,25 @@ class SharedMetrics:
         old = [asked for asked, (began, _) in self._known.items() if not 0 <= now - began < KEPT_S]
         for asked in old:
             self._points -= _points(self._known.pop(asked)[1])
+
+
+class _About:
+    """Implements ports.Metrics for one machine."""
+
+    def __init__(self, metrics: SharedMetrics, word: str) -> None:
+        self._metrics = metrics
+        self._word = word
+
+    def instant(self, query: str, at: datetime) -> list[Series]:
+        return self._metrics.instant(self._narrowed(query, 1), at)
+
+    def range(self, query: str, start: datetime, end: datetime, step: timedelta) -> list[Series]:
+        return self._metrics.range(self._narrowed(query, (end - start) // step + 1), start, end, step)
+
+    def _narrowed(self, query: str, moments: int) -> str:
+        if not (_BARE.fullmatch(query) and _PLAIN.fullmatch(self._word)) or self._metrics.is_little(query, moments):
+            return query
+        return " or ".join(f'{query}{{{label}=~"{self._word}([.:].*)?"}}' for label in _LABELS)
 
 
 def _points(found: list[Series]) -> int:
