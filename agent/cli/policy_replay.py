@@ -35,7 +35,7 @@ def explain(
     policies = _policies(config, None)
     with opened(config, db) as house:
         record = _found(house, decision)
-        if "proposal" not in record.payload["input"]:
+        if "proposal" not in record.payload["input"] or "history_of" in record.payload["input"]:
             fail(f"The record {record.index} of {decision!r} lacks what was decided on.")
         logged(house, "policy explain", {"decision": decision}, 1)
     told = _explained(policies, record)
@@ -272,13 +272,18 @@ def _recorded(house: House, bad: Damages, **conditions: Any) -> Iterator[Recorde
     """What cannot be shown, and what is no decision as the agent records one, is left out and told."""
     from agent.adapters.gate.replay import Recorded
     from agent.adapters.ledger import REDACTED
+    from agent.adapters.ledger.histories import Histories
+    from agent.evidence.policy_input import history_shown
+    from agent.evidence.recorded_input import whole
     from audit.errors import LogDamaged
     from audit.sealing import filled
 
+    histories = Histories(house.log)
     for record in house.log.query(kind="verdict", **conditions, damaged=bad.add, proved=True):
-        whole: Any = filled(record, REDACTED)
-        if _is_decision(whole.payload):
-            yield Recorded(record.index, record.at, whole.payload, redacted=whole.payload != record.payload)
+        shown: Any = filled(record, REDACTED).payload
+        if _is_decision(shown):
+            given = {**shown, "input": whole(shown["input"], histories.told, history_shown)}
+            yield Recorded(record.index, record.at, given, redacted=shown != record.payload)
         else:
             bad.add(LogDamaged(record.index, "it is no decision as the agent records one"))
 

@@ -5,12 +5,13 @@ pass only if it is for these very steps, under these policies, for these reasons
 """
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from pydantic import ValidationError
 
 from agent.actions.catalogue import CATALOGUE
 from agent.domain.approval import RequestState
-from agent.domain.base import digest_of, parse_rfc3339, rfc3339
+from agent.domain.base import canonical, parse_rfc3339, rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.domain.covering import approval_covers, stands
 from agent.domain.incident import IncidentState
@@ -20,6 +21,7 @@ from agent.domain.verdict import Decision, Obligations, Reason, Verdict
 from agent.effects import StepCall, begun_by
 from agent.evidence.foreseen import broken_promise
 from agent.evidence.policy_input import Phase, policy_input
+from agent.evidence.recorded_input import as_recorded, written
 from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key, with_edit
 from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
 from agent.recording import call, once
@@ -174,9 +176,9 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
             windows=ports.policy.limits.get("windows", ()),
             standing=standing,
         )
-        decided = decision(ports.policy, seen)
+        decided = decision(ports.policy, seen, written(seen, look.history))
         note_breaker(decided, standing, ports)
-        return {"verdict": decided.json_object(), "input": seen}
+        return {"verdict": decided.json_object(), "input": as_recorded(seen, look.history)}
 
     payload = once(
         ports.ledger,
@@ -263,10 +265,12 @@ def _of(thread: Thread) -> Proposal:
     return thread.proposal
 
 
-def decision(engine: PolicyEngine, seen: JsonObject) -> Verdict:
-    """The engine's decision on `policy_input`; whatever is not a clean decision is a deny with its own code."""
+def decision(engine: PolicyEngine, seen: JsonObject, form: bytes | None = None) -> Verdict:
+    """The engine's decision on `policy_input`; whatever is not a clean decision is a deny with its own code. `form`:
+    the input in RFC 8785, where it is written already."""
     proposal_digest = seen["proposal"]["digest"]
-    decision_id = "dec-" + digest_of([seen, engine.digest])[:12]
+    about = b"[%s,%s]" % (form or canonical(seen), canonical(engine.digest))
+    decision_id = "dec-" + sha256(about).hexdigest()[:12]
     try:
         raw = engine.decide(seen)
         return Verdict.model_validate(

@@ -59,8 +59,9 @@ def replayed(engine: PolicyEngine, records: Iterable[Recorded]) -> Iterator[Agai
 
 
 def _lacking(given: JsonObject) -> bool:
-    """Cut short, or of an agent that told its policies less."""
-    return "digest" not in given.get("proposal", ()) or "evidence" not in given.get("facts", ())
+    """Cut short, or of an agent that told its policies less, or what was done before is not in the log any more."""
+    told = "digest" in given.get("proposal", ()) and "evidence" in given.get("facts", ())
+    return not told or "history_of" in given
 
 
 def _came(as_recorded: Any, then: Verdict, now: Verdict) -> Came:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
-from agent.adapters.ledger.past import PastActions
+from agent.adapters.ledger.past import COUNTED, PastActions
 from agent.adapters.ledger.sensitive import sensitive_places
 from agent.adapters.ledger.standing import StandingFold
 from agent.domain.cluster import ObjectRef
@@ -29,7 +29,7 @@ __all__ = ["AuditLedger", "attributes_of"]
 _NAMED_ALIKE = ("incident", "action", "tenant", "decision", "outcome", "proposal")
 """Attributes that are taken from the payload's member of the same name, where that is a text."""
 
-_FOLDED = ("intent", "outcome", "verification", "level_changed")
+_FOLDED = (*COUNTED, "level_changed")
 
 REDACTED = "(redacted)"
 """Where a text was erased: who reads a payload expects a text there."""
@@ -120,7 +120,7 @@ class AuditLedger:
                 self._read_new()
             except audit_log.LogError as error:
                 raise LedgerUnavailable(f"past actions cannot be read: {error}") from error
-            return self._past.since(since)
+            return self._past.since(since, self._past_next)
 
     def standing(self) -> Standing:
         """As of the newest `level_changed` record, whichever process wrote it."""

@@ -12,10 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from agent.domain.cluster import ObjectRef
+from agent.domain.history import History
 from agent.domain.outcome import OutcomeState, PastAction
 
 UNCOUNTED_ACTIONS = frozenset({"notify"})
 """Telling somebody changes nothing, so it uses up no allowance."""
+
+COUNTED = ("intent", "outcome", "verification")
+"""The kinds of record that say what was done."""
 
 _GANG_ACTIONS = frozenset({"requeue_gang", "deactivate_workload"})
 
@@ -49,17 +53,17 @@ class PastActions:
         elif payload.get("final"):
             before = self._by_proposal.get(payload["proposal"])
             if before:
-                self._keep(before.proposal, before.model_copy(update={"outcome": payload["outcome"]}))
+                self._keep(before.proposal, _changed(before, {"outcome": payload["outcome"]}))
 
     def _verified(self, at: datetime, payload: Mapping[str, Any]) -> None:
         before = self._by_proposal.get(payload["proposal"])
         if before:
             seen = {"helped": bool(payload["helped"]), "verified_at": at}
-            self._keep(before.proposal, before.model_copy(update=seen))
+            self._keep(before.proposal, _changed(before, seen))
 
-    def since(self, moment: datetime) -> list[PastAction]:
-        """Newest last; of one moment, in the order of the log."""
-        return self._ordered[bisect_left(self._order, (moment, -1)) :]
+    def since(self, moment: datetime, size: int) -> History:
+        """Newest last; of one moment, in the order of the log. `size`: of how many records this is the past."""
+        return History(self._ordered[bisect_left(self._order, (moment, -1)) :], moment, size)
 
     def _keep(self, name: str, action: PastAction) -> None:
         """What becomes of it later changes nothing about when it was."""
@@ -71,6 +75,13 @@ class PastActions:
             self._ordered.insert(bisect_left(self._order, place), action)
         else:
             self._ordered[bisect_left(self._order, place)] = action
+
+
+def _changed(before: PastAction, changes: Mapping[str, Any]) -> PastAction:
+    """Made anew and not copied: a copy would bring along what was worked out of the one before."""
+    return PastAction.model_construct(
+        **{name: getattr(before, name) for name in PastAction.model_fields} | dict(changes)
+    )
 
 
 def _begun(at: datetime, payload: Mapping[str, Any]) -> PastAction:

@@ -1,0 +1,87 @@
+"""What the log keeps of a policy's input: all of it, but for a long history, which it has already.
+
+The history is what the log's own records say of the week before. Where it is long each decision would repeat it, ever
+longer, a megabyte at two thousand actions, which no record may be. Then the decision says by how many records of the
+log its history was told, and what that hashes to: who decides it again tells it again and holds it against the hash.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from agent.domain.base import canonical, parse_rfc3339
+from agent.domain.history import History
+from agent.domain.outcome import PastAction
+from agent.ports import JsonObject
+
+WHOLE_AT_MOST = 100
+"""Actions that are recorded with each decision: some 40 KB, which a person can still read."""
+
+_KEPT_AT_MOST = 20_000
+"""Actions whose form is kept, so that it is written once: more than a week has in any cluster that we know of."""
+
+Tell = Callable[[datetime, int], Sequence[PastAction]]
+"""What was done since then, by so many of the log's first records."""
+
+_AGE = '"age_s":'
+
+
+def as_recorded(seen: JsonObject, history: Sequence[PastAction]) -> JsonObject:
+    """`history` is what `seen` was made of."""
+    if len(history) <= WHOLE_AT_MOST or not isinstance(history, History):
+        return seen
+    kept = {name: value for name, value in seen.items() if name != "history"}
+    told = _history(seen["history"], history)
+    return {
+        **kept,
+        "history_of": {
+            "since": history.since.isoformat(),
+            "records": history.records,
+            "actions": len(history),
+            "sha256": sha256(told).hexdigest(),
+        },
+    }
+
+
+def whole(given: Mapping[str, Any], tell: Tell, shown: Callable[[Sequence[PastAction], datetime], Any]) -> JsonObject:
+    """The input as it was decided on. Where its history cannot be told again as it was, it stays as it is recorded."""
+    of = given.get("history_of")
+    if of is None:
+        return dict(given)
+    kept = {name: value for name, value in given.items() if name != "history_of"}
+    history = shown(tell(datetime.fromisoformat(of["since"]), int(of["records"])), parse_rfc3339(given["now"]))
+    if sha256(canonical(history)).hexdigest() != of["sha256"]:
+        return dict(given)
+    return {**kept, "history": history}
+
+
+def written(seen: JsonObject, history: Sequence[PastAction]) -> bytes:
+    """The RFC 8785 form of the input, whose long part is put together of what was written before."""
+    parts = []
+    for name in sorted(seen):
+        value = _history(seen[name], history) if name == "history" else canonical(seen[name])
+        parts.append(canonical(name) + b":" + value)
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _history(shown: Sequence[JsonObject], actions: Sequence[PastAction]) -> bytes:
+    """Of an action all stays as it is but its age, which is the second of its members."""
+    if len(shown) != len(actions):
+        return canonical(shown)
+    return b"[" + b",".join(_action(*each) for each in zip(actions, shown, strict=True)) + b"]"
+
+
+_kept: dict[int, tuple[PastAction, bytes, bytes]] = {}
+
+
+def _action(action: PastAction, shown: JsonObject) -> bytes:
+    """Known by the object itself, which is kept with it: two actions that are equal are written once each."""
+    known = _kept.get(id(action))
+    if known is None:
+        if len(_kept) >= _KEPT_AT_MOST:
+            _kept.clear()
+        before, _, after = canonical({**shown, "age_s": 0}).decode().partition(f"{_AGE}0")
+        known = _kept[id(action)] = (action, (before + _AGE).encode(), after.encode())
+    age_s = shown["age_s"]
+    return known[1] + (b"%d" % age_s if type(age_s) is int else canonical(age_s)) + known[2]
