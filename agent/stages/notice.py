@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from agent.domain.base import parse_rfc3339, rfc3339
+from agent.domain.duration import in_words
 from agent.domain.proposal import Proposal
 from agent.domain.thread import Move, Next, Thread, Wait
 from agent.ports import Ports
@@ -35,7 +36,7 @@ def _tell_owner(proposal: Proposal, grace_s: int, ports: Ports) -> datetime:
     """When the owner was told. Told first, recorded then: grace that nobody was told of is none."""
     now = ports.clock.now()
     message = (
-        f"{proposal.action} on {proposal.target} in {grace_s // 60} minutes: {proposal.statement}. "
+        f"{proposal.action} on {proposal.target} in {in_words(grace_s)}: {proposal.statement}. "
         "Use it, or annotate it with the opt-out, and nothing happens."
     )
     ports.notifier.notify("owner", proposal.target, message, key=f"{proposal.id}/notice")

@@ -17,6 +17,7 @@ from agent.domain.verdict import Obligations
 from agent.evidence.canary import GATE_S, canary_of, not_well
 from agent.evidence.owed import unfulfillable
 from agent.stages.execute import execute
+from agent.stages.notice import notice
 from agent.stages.verify import verify
 
 SECOND = ObjectRef(api_version="apps/v1", kind="Deployment", namespace="lab", name="second")
@@ -73,6 +74,14 @@ def test_an_owner_who_has_to_be_told_is_told_before_anything_begins(house: House
     assert went(execute(told, house.ports))[0] == "notice"
     long_ago = told.but(notice_at=START - timedelta(seconds=600))
     assert went(execute(long_ago, house.ports))[1].step == 1
+
+
+@pytest.mark.parametrize(("notice_s", "words"), [(900, "in 15 minutes: "), (20, "in 20 s: ")])
+def test_an_owner_is_told_how_long_there_is_left(house: House, notice_s: int, words: str) -> None:
+    move = notice(thread(STEPS["patch"], notice_s=notice_s), house.ports)
+    assert isinstance(move, Wait) and move.until == START + timedelta(seconds=notice_s)
+    (record,) = house.agent.log.query(kind="notice")
+    assert words in record.payload["message"]
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
