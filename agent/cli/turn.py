@@ -55,6 +55,7 @@ class Turn:
             dead=self.post.health.dead,
             metrics=self.post.telemetry.instruments.text,
             token=self.post.token,
+            in_charge=self.post.in_charge,
             more_routes=[*(self.slack.routes if self.slack else ()), *(self.people.routes() if self.people else ())],
         )
         return doors.app()

@@ -6,7 +6,6 @@ and the connection closed, so that the sender's next try may reach the one who l
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,8 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.adapters.inbound.health import health_routes
-from agent.adapters.inbound.problem import Problem
-from agent.adapters.inbound.server import RETRY_AFTER_S, application
+from agent.adapters.inbound.server import application, standby
 
 __all__ = ["ASGIApp", "Aside", "Front"]
 
@@ -44,9 +42,4 @@ class Front:
 
 
 def _not_here(_request: Request) -> Response:
-    raise Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "standby",
-        "this agent is not in charge now; send it again",
-        headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
-    )
+    raise standby()

@@ -55,6 +55,7 @@ class Doors:
     dead: Callable[[], str | None] = lambda: None
     metrics: Callable[[], bytes] | None = None  # what Prometheus is told of the agent itself
     token: str | None = None
+    in_charge: Callable[[], bool] = lambda: True  # what is stored by one that is not, nobody looks at
     limits: Limits = LIMITS
     more_routes: Sequence[Route] = ()  # of doors that check who is there themselves
     _gauges: Gauges = field(default_factory=dict)
@@ -121,6 +122,8 @@ class Doors:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             self._check_token(request)
+            if not self.in_charge():
+                raise standby()
             try:
                 _check_media_type(request, media_types)
                 body = await read_body(request, self.limits.max_body_bytes)
@@ -156,6 +159,16 @@ class Doors:
                 "this door needs the bearer token of the configuration",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+
+
+def standby() -> Problem:
+    """The connection is closed, so that the sender's next try may reach the one who leads."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "standby",
+        "this agent is not in charge now; send it again",
+        headers={"Retry-After": str(RETRY_AFTER_S), "Connection": "close"},
+    )
 
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:

@@ -216,3 +216,13 @@ def test_a_fault_of_ours_is_a_problem_without_its_entrails(house: House) -> None
     answer = client.post("/v1/alertmanager", json=webhook(ALERT))
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:watchkeeper:problem:internal")
     assert "NoneType" not in answer.text
+
+
+def test_who_is_not_in_charge_any_more_stores_nothing(house: House) -> None:
+    """Its doors are still those of who led, until its loop has seen that another does."""
+    house.doors.in_charge = lambda: False
+    answer = house.client.post("/v1/alertmanager", json=webhook(ALERT))
+    assert (answer.status_code, answer.headers["Retry-After"], answer.headers["Connection"]) == (503, "10", "close")
+    assert (house.stored(), house.refused) == ([], [])
+    house.doors.in_charge = lambda: True
+    assert house.client.post("/v1/alertmanager", json=webhook(ALERT)).status_code == 202
