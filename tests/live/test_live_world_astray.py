@@ -19,6 +19,8 @@ from meddling_proxy import Instead, Proxy, Rule, proxied, status
 from servers import wait_for
 
 from agent.adapters.gated import ClockAstray
+from agent.adapters.kubernetes.lease_api import KubernetesLease
+from agent.adapters.kubernetes.live.access import Access
 from agent.adapters.switch import FreezeSwitch
 from agent.cli.post import post_of
 from agent.config import Settings
@@ -337,6 +339,18 @@ def test_a_server_that_shows_the_certificate_of_a_new_authority_is_believed_once
     proxy.trust(renewed)
     wait_for("it sees again", lambda: not _blind(seen), 30)
     seen.cluster.patch(ref("v1", "Node", "there"), {"metadata": {"labels": {"after": "renewal"}}})
+
+
+def test_nor_is_the_lease_lost_for_ever(plane: ControlPlane, proxy: Proxy) -> None:
+    plane.api.create(reference("coordination.k8s.io/v1", "Lease", "held", "default"))
+    lease = KubernetesLease(Access(proxy.kubeconfig).api_client, "default", "held")
+    assert lease.get()["metadata"]["name"] == "held"
+    renewed = Authority("renewed")
+    proxy.show(renewed)
+    with pytest.raises(ClusterUnavailable, match="certificate verify failed"):
+        lease.get()
+    proxy.trust(renewed)
+    assert lease.get()["metadata"]["name"] == "held"
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 0000 99:99:99 GMT"])

@@ -68,6 +68,7 @@ class KubernetesLease:
             body = error.body if isinstance(error.body, bytes) else str(error.body or "").encode()
             raise fault_of(error.status or 0, body, dict(error.headers or {}), asked) from error
         except (HTTPError, OSError, ValueError) as error:
+            self._api = None  # made anew, for the server may show a certificate that the files of now know
             raise ClusterUnavailable(f"{asked}: {' '.join(str(error).split())}") from error
         if not isinstance(found, dict):
             raise ClusterUnavailable(f"{asked}: the answer is no object")
