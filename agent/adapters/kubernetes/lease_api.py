@@ -65,11 +65,17 @@ class KubernetesLease:
         try:
             found: Any = json.loads(call(api, {"_preload_content": False, "_request_timeout": TIMEOUT_S}).data)
         except ApiException as error:
+            if not error.status:  # nobody answered: the client wraps a handshake that failed so
+                raise self._away(asked, error.reason) from error
             body = error.body if isinstance(error.body, bytes) else str(error.body or "").encode()
             raise fault_of(error.status or 0, body, dict(error.headers or {}), asked) from error
         except (HTTPError, OSError, ValueError) as error:
-            self._api = None  # made anew, for the server may show a certificate that the files of now know
-            raise ClusterUnavailable(f"{asked}: {' '.join(str(error).split())}") from error
+            raise self._away(asked, error) from error
         if not isinstance(found, dict):
             raise ClusterUnavailable(f"{asked}: the answer is no object")
         return found
+
+    def _away(self, asked: str, error: object) -> ClusterUnavailable:
+        """The client is made anew: the server may show a certificate that only the files of now know."""
+        self._api = None
+        return ClusterUnavailable(f"{asked}: {' '.join(str(error).split())}")
