@@ -104,18 +104,19 @@ def test_two_people_approve(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_refusals_are_a_sentence_and_a_status(site: Any, arguments: list[str], status: int, sentence: str) -> None:
-    ended = subprocess.run(
-        [*PROGRAM, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-        timeout=60,
-    )
-    assert (ended.returncode, ended.stdout) == (status, "")
-    assert sentence in ended.stderr and "Traceback" not in ended.stderr
+    ended = call(*arguments)
+    assert (ended.exit_code, ended.stdout) == (status, "")
+    assert sentence in ended.stderr and isinstance(ended.exception, SystemExit)
     assert site.store.desk.get("apr-12345678").state.value == "pending"
+
+
+def test_a_refusal_in_a_process_of_its_own(site: Any) -> None:
+    refused = [*PROGRAM, "approve", "apr-1", "--as", "mallory"]
+    ended = subprocess.run(
+        refused, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=ENVIRONMENT, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert "mallory is no person that the settings know" in ended.stderr and "Traceback" not in ended.stderr
 
 
 def test_the_view_for_a_terminal(site: Any) -> None:
