@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any, Literal, Protocol, TypeVar
 
 from agent.adapters.checkpoints import close as close_checkpointer, open_checkpointer
@@ -222,7 +223,7 @@ def assemble(
         notifier=notifier,
         forecaster=forecaster,
         policy=interpose("policy", engine),
-        switch=FreezeSwitch(settings.freeze_at, world.cluster, *settings.freeze_config_map.split("/")),
+        switch=_switch(settings, world),
         playbooks=playbooks,
         reasoner=interpose("llm", reasoner),
         ledger=ledger,
@@ -273,6 +274,12 @@ def _foresight(
     rules = kueue.rules if kueue else scenarios_kueue
     forecaster = SchedulerForecaster(settings.reservations, rules, lambda ref, why: refused("objects", str(ref), why))
     return kueue, forecaster
+
+
+def _switch(settings: Settings, world: World) -> FreezeSwitch:
+    steady = monotonic if settings.world == "live" else None
+    namespace, name = settings.freeze_config_map.split("/")
+    return FreezeSwitch(settings.freeze_at, world.cluster, namespace, name, steady)
 
 
 def _views(world: World, refused: Callable[[str, str, str], None]) -> ClusterViews:

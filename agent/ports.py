@@ -230,6 +230,10 @@ class Switch(Protocol):
         """Where it is set (`file`, `annotation`); None where it is not. What cannot be read counts as set."""
         ...
 
+    def lately(self) -> str | None:
+        """The same for who only decides: that it was not set a second ago will do. Before a step it will not."""
+        ...
+
 
 class Playbooks(Protocol):
     """Finds the playbook that explains an incident, and reads its remedies. Expressions are CEL."""

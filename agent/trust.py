@@ -37,7 +37,7 @@ def standing_now(history: Sequence[PastAction], now: datetime, ports: Ports) -> 
         since = standing.judged_since(each.action, each.tenant)
         about = digest_of([each.action, each.tenant, list(each.proposals), rfc3339(since) if since else None])
         _record(_demoted(each), f"level_changed:demoted:{about}", ports)
-    frozen_by = ports.switch.frozen() if standing.frozen_at is None else None
+    frozen_by = ports.switch.lately() if standing.frozen_at is None else None  # no step begins without another look
     standing = ports.ledger.standing() if due else standing
     return standing.model_copy(update={"frozen_at": now, "frozen_by": frozen_by}) if frozen_by else standing
 
