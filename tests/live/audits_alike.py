@@ -82,11 +82,16 @@ def told(records: Iterable[Record], names: Mapping[str, str]) -> Told:
 
 def _told(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
-        kept = {key: each for key, each in value.items() if key not in _LEFT_OUT and not key.startswith(_HIDDEN)}
+        kept = {key: each for key, each in value.items() if _is_told(key, each)}
         return {_said(key, names): _told(each, names) for key, each in kept.items()}
     if isinstance(value, list | tuple):
         return sorted((_told(each, names) for each in value), key=_as_text)  # by names, which are others here
     return _said(value, names) if isinstance(value, str) else value
+
+
+def _is_told(key: str, value: Any) -> bool:
+    """A number of signals is none; the signals themselves are."""
+    return (key not in _LEFT_OUT or isinstance(value, list | tuple)) and not key.startswith(_HIDDEN)
 
 
 def _said(text: str, names: Mapping[str, str]) -> str:

@@ -91,6 +91,10 @@ class Duty:
         ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S, cwd=self._folder)
         return ran.stdout
 
+    def said(self) -> str:
+        """The last lines of the agent's process log."""
+        return self.agent.said() if self.agent is not None else "the agent was not on duty yet"
+
     def until_quiet(self) -> None:
         """All that it began is at its end."""
         wait_for("no incident is open", lambda: self._count(OPEN) == 0, PATIENCE_S)

@@ -158,6 +158,9 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
             day.gpu_falls_off_the_bus()
             day.gangs_wait_for_each_other()
             duty.until_quiet()
+        except BaseException:
+            print(duty.said())  # pytest shows it beside what did not happen
+            raise
         finally:
             duty.stop()
         yield day
