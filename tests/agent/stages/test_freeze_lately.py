@@ -1,6 +1,7 @@
 """That nobody had frozen the agent a second ago will do for a decision, and for nothing else."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from thread_house import House
 from agent.adapters.switch import ANNOTATION, LATELY_S, FreezeSwitch
 from agent.domain.cluster import ObjectRef
 from agent.ports import ClusterUnavailable, JsonObject, NotFound
+from agent.trust import standing_now, stopped_by
 
 
 class ConfigMap:
@@ -112,3 +114,19 @@ def test_a_simulations_switch_keeps_nothing(house: House) -> None:
     found = house.ports.switch
     assert isinstance(found, FreezeSwitch)
     assert found._steady is None
+
+
+class SetJustNow:
+    """Set since the last decision."""
+
+    def frozen(self) -> str | None:
+        return "annotation"
+
+    def lately(self) -> str | None:
+        return None
+
+
+def test_before_a_step_the_switch_itself_is_asked(house: House) -> None:
+    ports = replace(house.ports, switch=SetJustNow())
+    assert standing_now((), house.world.clock.now(), ports).frozen_at is None
+    assert stopped_by(ports) == "a freeze (annotation)"
