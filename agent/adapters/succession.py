@@ -9,12 +9,15 @@ people. A thread that another agent has moved on since is forgotten here, and is
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from agent.adapters.store import KINDS, Seen, Store
 from agent.ports import LedgerUnavailable, StoreUnavailable
 from audit.errors import LogError
 from audit.log import Log, Record
+from audit.record import timestamp
 
+KEPT_DAYS = 30  # of what has ended; nothing looks back further, and a log of a year would not fit into memory
 STARTS = "configuration"
 """The kind of record that each agent leaves when it takes charge."""
 
@@ -53,11 +56,18 @@ class Succession:
         if seen is None or not self._is_this_log(seen, size):
             if seen is not None:
                 logger.warning("the database belongs to another log, or this one was set back: it is read anew")
-            return self._told(self._store.add_projections(self._log.query(kind=KINDS)))
+            return self._told(self._store.add_projections(self._log.query(kind=KINDS, since=self._beginning())))
         others = next(iter(self._log.query(kind=STARTS, after_index=seen.next_index - 1, limit=1)), None)
         if others is None or not elected:
             return 0
         return self._told(self._brought_up(self._touched(seen.next_index)))
+
+    def _beginning(self) -> str:
+        """Of the oldest incident that is open, or of what has ended lately."""
+        over = {_incident_of(record) for record in self._log.query(kind="incident_closed")}
+        opened = (record.at for record in self._log.query(kind="incident") if _incident_of(record) not in over)
+        lately = timestamp(self._store.clock.now() - timedelta(days=KEPT_DAYS))
+        return min(next(opened, lately), lately)
 
     def _touched(self, first: int) -> list[str]:
         """Incidents of which something was recorded from there on, in the order in which it was."""

@@ -29,6 +29,7 @@ class Store:
 
     def __init__(self, database: Database, clock: Clock, ledger: Ledger) -> None:
         self._database = database
+        self.clock = clock
         self.inbox = SqlInbox(database, clock)
         self.timers = SqlTimers(database)
         self.incidents = SqlIncidents(database, clock)

@@ -133,6 +133,14 @@ def _incident_closed(projected: Projected, payload: Any, at: datetime) -> None:
     row = projected.incidents.get(payload["incident"])
     if row:
         projected.incidents[row.incident.id] = replace(row, state=IncidentState(payload["state"]), closed_at=at)
+        _let_go(projected, row.incident.id)
+
+
+def _let_go(projected: Projected, incident: str) -> None:
+    """What requests are made of is not asked for any more: a month's proposals would not fit into memory."""
+    for proposal in [each for each in projected.proposals.values() if each.incident == incident]:
+        del projected.proposals[proposal.id]
+        projected.verdicts.pop(projected.digests.pop(proposal.id), None)
 
 
 def _proposal(projected: Projected, payload: Any, _at: datetime) -> None:
