@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,7 +94,8 @@ class Exporter:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.end_headers()
-                self.wfile.write((tell() if tell else exporter.page).encode())
+                with suppress(ConnectionError):  # a scraper that has given up comes again
+                    self.wfile.write((tell() if tell else exporter.page).encode())
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Scrapes are not worth a line each."""
