@@ -61,8 +61,8 @@ class CordonNode(Plain[NoParameters]):
         return True
 
     def succeeded(self, proposal: Proposal, view: ClusterView, now: datetime, repairs: Repairs) -> Success:
-        node = find_node(view, proposal.target)
-        if node is None or node.uid not in (proposal.rests_on.get("uid"), ""):
+        node, meant = find_node(view, proposal.target), proposal.rests_on.get("uid")
+        if node is None or (meant and node.uid not in (meant, "")):
             other = "" if node is None else ", and another machine bears its name"
             return Success(True, f"{proposal.target.name} has left the cluster{other}")
         if node.unschedulable:
