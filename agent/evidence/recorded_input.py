@@ -27,6 +27,14 @@ Tell = Callable[[datetime, int], Sequence[PastAction]]
 _AGE = '"age_s":'
 
 
+class Written(dict[str, Any]):
+    """An input with its RFC 8785 form, for all who need it written: nobody changes it any more."""
+
+    def __init__(self, seen: JsonObject, history: Sequence[PastAction]) -> None:
+        super().__init__(seen)
+        self.form = written(seen, history)
+
+
 def as_recorded(seen: JsonObject, history: Sequence[PastAction]) -> JsonObject:
     """`history` is what `seen` was made of."""
     if len(history) <= WHOLE_AT_MOST or not isinstance(history, History):

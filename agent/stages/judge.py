@@ -21,7 +21,7 @@ from agent.domain.verdict import Decision, Obligations, Reason, Verdict
 from agent.effects import StepCall, begun_by
 from agent.evidence.foreseen import broken_promise
 from agent.evidence.policy_input import Phase, policy_input
-from agent.evidence.recorded_input import as_recorded, written
+from agent.evidence.recorded_input import Written, as_recorded
 from agent.look import TAKES_BACK, Look, look_at, proposals, remedies_of, remedy_key, with_edit
 from agent.ports import JsonObject, PolicyEngine, PolicyUnavailable, Ports
 from agent.recording import call, once
@@ -176,7 +176,7 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
             windows=ports.policy.limits.get("windows", ()),
             standing=standing,
         )
-        decided = decision(ports.policy, seen, written(seen, look.history))
+        decided = decision(ports.policy, Written(seen, look.history))
         note_breaker(decided, standing, ports)
         return {"verdict": decided.json_object(), "input": as_recorded(seen, look.history)}
 
@@ -265,11 +265,11 @@ def _of(thread: Thread) -> Proposal:
     return thread.proposal
 
 
-def decision(engine: PolicyEngine, seen: JsonObject, form: bytes | None = None) -> Verdict:
-    """The engine's decision on `policy_input`; whatever is not a clean decision is a deny with its own code. `form`:
-    the input in RFC 8785, where it is written already."""
+def decision(engine: PolicyEngine, seen: JsonObject) -> Verdict:
+    """The engine's decision on `policy_input`; whatever is not a clean decision is a deny with its own code."""
     proposal_digest = seen["proposal"]["digest"]
-    about = b"[%s,%s]" % (form or canonical(seen), canonical(engine.digest))
+    form = seen.form if isinstance(seen, Written) else canonical(seen)
+    about = b"[%s,%s]" % (form, canonical(engine.digest))
     decision_id = "dec-" + sha256(about).hexdigest()[:12]
     try:
         raw = engine.decide(seen)

@@ -16,6 +16,7 @@ from agent.adapters.rego.faults import engine_words
 from agent.adapters.rego.selftest import refuse_foreign_dialect
 from agent.adapters.rego.signature import Trust
 from agent.adapters.rego.verdict import completed
+from agent.evidence.recorded_input import Written
 from agent.ports import JsonObject, PolicyUnavailable
 
 UNDEFINED = '"<undefined>"'  # how this engine spells that there is no result
@@ -73,6 +74,8 @@ class EmbeddedPolicyEngine:
 
 
 def as_json(policy_input: JsonObject) -> str:
+    if isinstance(policy_input, Written):
+        return policy_input.form.decode()
     try:
         return json.dumps(policy_input, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as fault:
