@@ -45,20 +45,24 @@ class Slack:
             return JSONResponse({"ok": False, "error": self.fails})
         method, arguments = request.path_params["method"], await _arguments(request)
         self.calls.append((method, arguments))
-        if method == "chat.postMessage":
-            ts = f"1762074000.{len(self.messages):06d}"
-            self.messages[ts] = arguments
-            return JSONResponse({"ok": True, "ts": ts, "channel": arguments["channel"]})
-        if method == "auth.test":
-            known = {"ok": True, "user": "watchkeeper", "team": "GPU site"}
-            return JSONResponse(known, headers={"x-oauth-scopes": self.scopes})
-        if method == "apps.connections.open":
-            return JSONResponse({"ok": True, "url": self.url.replace("http://", "ws://").replace("/api/", "/link")})
-        if method == "chat.update":
-            if arguments["ts"] not in self.messages:
-                return JSONResponse({"ok": False, "error": "message_not_found"})
-            self.messages[arguments["ts"]] |= arguments
-        return JSONResponse({"ok": True})
+        headers = {"x-oauth-scopes": self.scopes} if method == "auth.test" else {}
+        return JSONResponse(self._answer(method, arguments), headers=headers)
+
+    def _answer(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        match method:
+            case "chat.postMessage":
+                ts = f"1762074000.{len(self.messages):06d}"
+                self.messages[ts] = arguments
+                return {"ok": True, "ts": ts, "channel": arguments["channel"]}
+            case "auth.test":
+                return {"ok": True, "user": "watchkeeper", "team": "GPU site"}
+            case "apps.connections.open":
+                return {"ok": True, "url": self.url.replace("http://", "ws://").replace("/api/", "/link")}
+            case "chat.update":
+                if arguments["ts"] not in self.messages:
+                    return {"ok": False, "error": "message_not_found"}
+                self.messages[arguments["ts"]] |= arguments
+        return {"ok": True}
 
     async def socket(self, link: WebSocket) -> None:
         """Socket Mode: sends what `sends` was given, and keeps what is acknowledged."""
