@@ -63,5 +63,6 @@ def in_order(things: Mapping[ObjectRef, T]) -> list[T]:
 
 
 def _same(things: Mapping[ObjectRef, T], ref: ObjectRef) -> T | None:
-    alike = [known for known in things if same_object(known, ref)]
+    name = ref.name  # first by itself: thousands have another
+    alike = [known for known in things if known.name == name and same_object(known, ref)]
     return things[min(alike, key=str)] if alike else None
