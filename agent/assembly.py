@@ -41,6 +41,7 @@ from agent.ports import (
     Cluster,
     Fault,
     Metrics,
+    MetricsNotConfigured,
     MetricsUnavailable,
     Notifier,
     Ports,
@@ -138,6 +139,8 @@ class Agent:
     def _survey(self, view: ClusterView, now: datetime) -> Sequence[Signal]:
         try:
             found = self._surveyor.survey(view, now)
+        except MetricsNotConfigured:
+            raise
         except MetricsUnavailable as fault:
             self._blindness.blind(str(fault), now)
             raise

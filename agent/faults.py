@@ -94,6 +94,10 @@ class MetricsUnavailable(Fault):
     place = "prometheus"
 
 
+class MetricsNotConfigured(MetricsUnavailable):
+    """The site has named no Prometheus: its choice, which nobody need be called about."""
+
+
 class LedgerUnavailable(Fault):
     """No durable record, no action."""
 

@@ -31,6 +31,7 @@ from agent.faults import (
     Gone as Gone,
     Invalid as Invalid,
     LedgerUnavailable as LedgerUnavailable,
+    MetricsNotConfigured as MetricsNotConfigured,
     MetricsUnavailable as MetricsUnavailable,
     NotFound as NotFound,
     NotServed as NotServed,

@@ -10,7 +10,7 @@ from agent.adapters.kubernetes.repairs import NoRepairs, RepairResources
 from agent.adapters.prometheus.client import PrometheusMetrics
 from agent.adapters.prometheus.shared import SharedMetrics
 from agent.config import Settings
-from agent.ports import Clock, Metrics, MetricsUnavailable, RepairSystem, Series
+from agent.ports import Clock, Metrics, MetricsNotConfigured, RepairSystem, Series
 
 Told = Callable[[str, str, str], None]
 
@@ -26,10 +26,10 @@ class NoMetrics:
     """ports.Metrics where no Prometheus is configured: nothing is known, so nothing is idle."""
 
     def instant(self, query: str, at: datetime) -> list[Series]:
-        raise MetricsUnavailable("no Prometheus is configured (`prometheus_url`)")
+        raise MetricsNotConfigured("no Prometheus is configured (`prometheus_url`)")
 
     def range(self, query: str, start: datetime, end: datetime, step: object) -> list[Series]:
-        raise MetricsUnavailable("no Prometheus is configured (`prometheus_url`)")
+        raise MetricsNotConfigured("no Prometheus is configured (`prometheus_url`)")
 
 
 @dataclass(frozen=True)

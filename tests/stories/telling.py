@@ -14,6 +14,7 @@ import httpx
 from starlette.testclient import TestClient
 
 from agent.adapters.inbound.server import Doors
+from agent.adapters.live import NoMetrics
 from agent.adapters.simulated.world import World
 from agent.answering import Answering, Decision, Said
 from agent.assembly import Agent, assemble
@@ -171,6 +172,13 @@ def cluster() -> Cluster:
     return Cluster()
 
 
+class Unmeasured:
+    """That world where nobody has named a Prometheus."""
+
+    def __init__(self, world: World) -> None:
+        self.clock, self.cluster, self.metrics, self.repairs = world.clock, world.cluster, NoMetrics(), world.repairs
+
+
 class Story:
     """Begins when it is made; each step is a moment of simulated time."""
 
@@ -188,12 +196,13 @@ class Story:
         in_turn: bool = True,
         people: Sequence[Person] = ON_CALL,
         house_rules: Json | None = None,
+        prometheus: bool = True,
         **policy_data: Any,
     ) -> None:
         """`repair`: how the site's repair system does with an operation; `model`: an endpoint.
 
-        `in_turn`: time stands still while the model thinks. `people` and `house_rules` are settings. The rest goes over
-        the policies' own data.
+        `in_turn`: time stands still while the model thinks. `prometheus`: is there one? `people` and `house_rules` are
+        settings. The rest goes over the policies' own data.
         """
         self.pager = pager or Pager()
         self.world = World(7, START, timedelta(seconds=15), repair or {})
@@ -216,6 +225,7 @@ class Story:
         )
         self._llm = llm
         self._in_turn = in_turn
+        self._seen = self.world if prometheus else Unmeasured(self.world)
         self._next_look = START
         self.world.advance_to(START)
         self.process = Process(self._assemble)
@@ -223,7 +233,7 @@ class Story:
     def _assemble(self) -> Agent:
         return assemble(
             self._settings,
-            self.world,
+            self._seen,
             notifier=self.pager,
             durability="memory",
             interpose=self._interpose,

@@ -99,6 +99,14 @@ def test_an_api_server_that_stays_away_is_called_about_once_and_then_everything_
     assert story.changes() == DONE and story.endings() == ["resolved"]
 
 
+def test_a_site_without_a_prometheus_finds_what_needs_none_and_nobody_is_called_about_it(begin: Begin) -> None:
+    told = cluster().nodes(*NODES[:10]).stuck_gang("asr", pods=8, on=NODES[:6], gpus_in_all=80)
+    told.stuck_gang("grasp", pods=6, on=NODES[6:10])
+    story = begin(told, autonomy={"default": "act"}, prometheus=False).passes(minutes=45)
+    assert story.changes() == ["patch Gang/grasp/grasp", "patch Gang/grasp/grasp"]
+    assert story.told("oncall") == []
+
+
 def test_a_pager_that_is_lost_stops_nothing(begin: Begin) -> None:
     """A person should have been called about the failed repair; that it could not be done is on record."""
     failing = {"reboot": {"takes": "2m", "outcome": "failed"}}
