@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, Literal
 
 from agent.domain.base import Noun, rfc3339
@@ -54,10 +53,10 @@ class PastAction(Noun):
     helped: bool | None = None  # what its verification said; None while there is none
     verified_at: datetime | None = None
 
-    @cached_property
+    @property
     def for_policies(self) -> dict[str, Any]:
-        """As each decision of a week is shown it, so it is written out once. A policy counts what was done; whether it
-        helped is the playbooks' concern."""
+        """Never kept in the object: a copy with another outcome would take it along. A policy counts what was done;
+        whether it helped is the playbooks' concern."""
         shown = self.json_object()
         for key in ("helped", "verified_at"):
             shown.pop(key)
