@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agent.adapters.ledger import AuditLedger
+from agent.domain.cluster import node_ref
+from agent.domain.outcome import PastAction
 from audit.log import Log
 from tests.agent.ledger.test_audit_ledger import intent, outcome
 from tests.tried import tried
@@ -106,3 +108,9 @@ def _one(ledger: AuditLedger, what: str, proposal: str) -> None:
             ledger.record(what, {"change": "breaker_tripped", "reason": "too much"})
         case _:
             ledger.record(what, {})
+
+
+def test_what_policies_are_shown_follows_the_outcome() -> None:
+    begun = PastAction(at=START, action="cordon_node", target=node_ref("n"), outcome="unknown", incident="inc-1")
+    assert begun.for_policies["outcome"] == "unknown"
+    assert begun.model_copy(update={"outcome": "succeeded"}).for_policies["outcome"] == "succeeded"
