@@ -74,7 +74,7 @@ class Far:
         self._line, self._name = line, name
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        if method.startswith("_"):
+        if method.startswith("_") or method == "about":  # the other side's metrics tell of all nodes alone
             raise AttributeError(method)
         return lambda *args, **kwargs: self._line.call(self._name, method, args, kwargs)
 
