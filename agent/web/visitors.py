@@ -1,14 +1,12 @@
 """Who is at the door: the bearer token of each request, held against the issuers that the settings trust.
 
 A browser has its token from the OIDC proxy in front of it, which sets the same header: whoever reaches the door past
-the proxy has no token and is nobody. What is not believed is put on the record, so many a minute and no more.
+the proxy has no token and is nobody. What is not believed is put on the record.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -22,22 +20,18 @@ from agent.domain.proposal import Refusal
 from agent.ports import Clock
 
 RETRY_AFTER_S: Final = 10
-RECORDED_A_MINUTE: Final = 20
-"""Forged tokens cost their sender nothing, and a record stays for years; the log says when some were left out."""
 
 
 class Visitors:
     def __init__(
         self, tokens: Tokens, directory: Directory, clock: Clock, refused: Callable[[str, str, str], None]
     ) -> None:
-        """`refused` (door, place, reason) puts on the record what was not believed."""
+        """`refused` (door, place, reason) puts on the record what was not believed; forged tokens cost their sender
+        nothing, so it is to count what is alike."""
         self._tokens = tokens
         self._directory = directory
         self._clock = clock
         self._refused = refused
-        self._lock = threading.Lock()
-        self._minute = datetime.min.replace(tzinfo=clock.now().tzinfo)
-        self._in_minute = 0
 
     def claims(self, headers: Headers, place: str) -> Claims:
         """Raises Problem: 401 for a token that is not believed, 503 while that cannot be told."""
@@ -55,7 +49,7 @@ class Visitors:
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             ) from fault
         if isinstance(found, Refusal):
-            self._note(place, found)
+            self._refused("oidc", place, f"{found.code}: {found.message}")
             raise _unauthorized(found.code, f"{found.message} {found.remedy}")
         return found
 
@@ -66,18 +60,6 @@ class Visitors:
             detail = f"{found.message} {found.remedy}"
             raise Problem(HTTPStatus.FORBIDDEN, "not-linked", detail, more={"code": found.code})
         return found
-
-    def _note(self, place: str, refusal: Refusal) -> None:
-        with self._lock:
-            now = self._clock.now()
-            if now - self._minute >= timedelta(minutes=1):
-                self._minute, self._in_minute = now, 0
-            self._in_minute += 1
-            number = self._in_minute
-        if number < RECORDED_A_MINUTE:
-            self._refused("oidc", place, f"{refusal.code}: {refusal.message}")
-        elif number == RECORDED_A_MINUTE:
-            self._refused("oidc", place, f"{refusal.code}: {refusal.message} More of this minute are on no record")
 
 
 def _unauthorized(code: str, detail: str) -> Problem:
