@@ -5,14 +5,14 @@ and the same gang's name, and a pod that comes or goes and that nothing names as
 is brought together anew (translate.py), and the result is the same to the last entry.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from agent.adapters.kubernetes.meeting import Meeting, PodKey, pod_key
 from agent.adapters.kubernetes.memo import Memo
-from agent.adapters.kubernetes.owners import key_of
+from agent.adapters.kubernetes.owners import Key, key_of
 from agent.adapters.kubernetes.parsed import Parsed
 from agent.domain.cluster import ClusterView, Gang, ObjectRef, Pod
 from agent.domain.pod_index import Shared
@@ -34,7 +34,8 @@ def patched(
     """None where everything has to be brought together anew. Raises MalformedObject; then `meeting` is of no more use.
 
     `meeting` goes on to what is so after the changes."""
-    if len(changes) > CHANGES_MAX or not all(_leaves_the_rest(each, meeting) for each in changes):
+    owning = {key_of(after.owner) for _, after in changes if after is not None and after.owner is not None}
+    if len(changes) > CHANGES_MAX or not all(_leaves_the_rest(each, meeting, owning) for each in changes):
         return None
     memo.forget(len(meeting.world))
     nodes, gone, come = dict(view.nodes), [], []
@@ -56,7 +57,8 @@ def patched(
     return _with_pods(about_nodes, meeting, gone, come, memo) if gone or come else about_nodes
 
 
-def _leaves_the_rest(change: Change, meeting: Meeting) -> bool:
+def _leaves_the_rest(change: Change, meeting: Meeting, owning: Collection[Key]) -> bool:
+    """`owning`: whom the changes of this look name as owners; one may come after what it owns."""
     before, after = change
     one = after or before
     if one is None or one.key[:2] not in (NODE, POD) or one.key in meeting.above_workloads:
@@ -64,7 +66,8 @@ def _leaves_the_rest(change: Change, meeting: Meeting) -> bool:
     if before is not None and after is not None and _stands(before, after):
         return True
     names_groups = any(each is not None and each.names.native is not None for each in change)
-    return one.key[:2] == POD and not names_groups and one.key not in meeting.owners.owning
+    named = one.key in meeting.owners.owning or one.key in owning
+    return one.key[:2] == POD and not names_groups and not named
 
 
 def _stands(before: Parsed, after: Parsed) -> bool:

@@ -98,6 +98,7 @@ OWNERS = {
     "set": owned_by("StatefulSet", "r", "apps/v1"),
     "node": owned_by("Node", "n-0", "v1"),
     "pod": owned_by("Pod", "p-0", "v1"),
+    "third": owned_by("Pod", "p-3", "v1"),
 }
 
 
@@ -236,6 +237,17 @@ def test_a_pod_that_says_something_else_of_its_gang(after: JsonObject) -> None:
     for each in (after, pod("p-1"), after):
         world.put(each)
         world.agree()
+
+
+def test_a_pod_that_comes_before_the_pod_that_owns_it_is_of_the_job_above_both() -> None:
+    world = World()
+    world.put(*STANDING, node("n-0"))
+    world.agree()
+    world.put(pod("p-1", "third"), pod("p-3", "job"))
+    world.agree()
+    world.drop("Pod", "p-3")
+    world.put(pod("p-4", "third"))
+    world.agree()
 
 
 def test_a_pod_that_owns_a_workload_says_what_that_is_for() -> None:
