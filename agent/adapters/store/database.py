@@ -8,6 +8,7 @@ append to it from inside a write transaction of this one.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ class Database:
         )
         event.listen(self._engine, "connect", self._prepare)
         event.listen(self._engine, "begin", _begin)
+        self._one_at_a_time = threading.Lock()
         with self._errors():
             self._create_tables()
             self._bystander = self._engine.raw_connection()  # never writes: so it is told of every commit
@@ -55,8 +57,12 @@ class Database:
         return int(self.rows("PRAGMA data_version")[0][0])
 
     def rows(self, statement: str, *values: object) -> list[Any]:
-        """What one statement finds now. For what is asked at every turn: it goes past SQLAlchemy to the driver."""
-        with self._errors():
+        """What one statement finds now. For what is asked at every turn: it goes past SQLAlchemy to the driver.
+
+        One at a time: a statement that begins while another is read shares that one's snapshot, which may be older than
+        what its thread has just written.
+        """
+        with self._errors(), self._one_at_a_time:
             found: list[Any] = self._driver.execute(statement, values).fetchall()
             return found
 
