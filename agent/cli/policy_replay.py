@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TURNS_SHOWN = 5
 VALUE_CHARACTERS = 80
+NO_DECISION = "it is no decision as the agent records one"
 NO_VERDICT = frozenset({"main.no_verdict"})
 _BETTER = {"deny": {"allow", "escalate"}, "escalate": {"allow"}, "allow": {"escalate", "deny"}}
 
@@ -35,7 +36,7 @@ def explain(
     policies = _policies(config, None)
     with opened(config, db) as house:
         record = _found(house, decision)
-        if "proposal" not in record.payload["input"] or "history_of" in record.payload["input"]:
+        if not _tells_what(record.payload["input"]) or "history_of" in record.payload["input"]:
             fail(f"The record {record.index} of {decision!r} lacks what was decided on.")
         logged(house, "policy explain", {"decision": decision}, 1)
     told = _explained(policies, record)
@@ -281,23 +282,38 @@ def _recorded(house: House, bad: Damages, **conditions: Any) -> Iterator[Recorde
     histories = Histories(house.log)
     for record in house.log.query(kind="verdict", **conditions, damaged=bad.add, proved=True):
         shown: Any = filled(record, REDACTED).payload
-        if _is_decision(shown):
-            given = {**shown, "input": whole(shown["input"], histories.told, history_shown)}
-            yield Recorded(record.index, record.at, given, redacted=shown != record.payload)
-        else:
-            bad.add(LogDamaged(record.index, "it is no decision as the agent records one"))
+        if not _is_decision(shown):
+            bad.add(LogDamaged(record.index, NO_DECISION))
+            continue
+        try:
+            given = whole(shown["input"], histories.told, history_shown)
+        except ValueError as fault:
+            bad.add(LogDamaged(record.index, f"{NO_DECISION}: {fault}"))
+            continue
+        yield Recorded(record.index, record.at, {**shown, "input": given}, redacted=shown != record.payload)
 
 
 def _is_decision(payload: Any) -> bool:
+    """An input that was cut short is a decision all the same: that it cannot be repeated is said where it is tried."""
     from agent.domain.verdict import Verdict
 
     if not isinstance(payload, dict) or not isinstance(payload.get("input"), dict):
+        return False
+    given = payload["input"]
+    if not all(isinstance(given.get(part, {}), dict) for part in ("proposal", "facts")):
         return False
     try:
         Verdict.model_validate(payload.get("verdict"))
     except ValueError:  # pydantic's
         return False
-    return True
+    return "digest" not in given.get("proposal", {}) or _tells_what(given)
+
+
+def _tells_what(given: Any) -> bool:
+    """Does it say when, and what was to be done on what: what is shown of each decision?"""
+    proposal = given.get("proposal", {})
+    texts = given.get("now"), proposal.get("action")
+    return all(isinstance(text, str) for text in texts) and isinstance(proposal.get("target"), dict)
 
 
 def _policies(config: Path | None, bundle: Path | None) -> PoliciesInForce:

@@ -53,15 +53,31 @@ def as_recorded(seen: JsonObject, history: Sequence[PastAction]) -> JsonObject:
 
 
 def whole(given: Mapping[str, Any], tell: Tell, shown: Callable[[Sequence[PastAction], datetime], Any]) -> JsonObject:
-    """The input as it was decided on. Where its history cannot be told again as it was, it stays as it is recorded."""
-    of = given.get("history_of")
-    if of is None:
+    """The input as it was decided on. Where its history cannot be told again as it was, it stays as it is recorded.
+
+    Raises ValueError where the record does not say which history it was.
+    """
+    if given.get("history_of") is None:
         return dict(given)
+    since, records, now, expected = _asked(given)
     kept = {name: value for name, value in given.items() if name != "history_of"}
-    history = shown(tell(datetime.fromisoformat(of["since"]), int(of["records"])), parse_rfc3339(given["now"]))
-    if sha256(canonical(history)).hexdigest() != of["sha256"]:
+    history = shown(tell(since, records), now)
+    if sha256(canonical(history)).hexdigest() != expected:
         return dict(given)
     return {**kept, "history": history}
+
+
+def _asked(given: Mapping[str, Any]) -> tuple[datetime, int, datetime, str]:
+    """Since when, by how many records, for which moment, and what it hashes to."""
+    try:
+        of = given["history_of"]
+        records: Any = of["records"]
+        asked = parse_rfc3339(of["since"]), records, parse_rfc3339(given["now"]), str(of["sha256"])
+    except (KeyError, TypeError, ValueError, OverflowError) as fault:
+        raise ValueError(f"it does not say which history was decided on: {fault!r}") from fault
+    if type(records) is not int or records < 0:
+        raise ValueError(f"it does not say which history was decided on: by {records!r} records")
+    return asked
 
 
 def written(seen: JsonObject, history: Sequence[PastAction]) -> bytes:

@@ -127,6 +127,46 @@ def test_build_and_sign(site: Any, tmp_path: Path) -> None:
     assert call("build", str(archive), "--signing-key", str(tmp_path / "none.pem")).exit_code == 1
 
 
+def without(document: Any, *way: str) -> Any:
+    *holders, last = way
+    inner = {holder: without(document[holder], last) for holder in holders}
+    return {key: value for key, value in document.items() if key != last or holders} | inner
+
+
+HISTORY = {"since": "2026-11-01T09:00:00+00:00", "records": 1, "actions": 1, "sha256": "0" * 64}
+ODD = {
+    "of nothing": lambda given: given | {"history_of": {}},
+    "of a list": lambda given: given | {"history_of": []},
+    "of no zone": lambda given: given | {"history_of": HISTORY | {"since": "2026-11-01T09:00:00"}},
+    "of no number": lambda given: given | {"history_of": HISTORY | {"records": "many"}},
+    "of less than none": lambda given: given | {"history_of": HISTORY | {"records": -1}},
+    "at no time": lambda given: without(given, "now") | {"history_of": HISTORY},
+    "at no time, with all it saw": lambda given: without(given, "now"),
+    "on nothing": lambda given: without(given, "proposal", "target"),
+    "of a text": lambda given: given | {"proposal": "cordon gpu-3"},
+    "with no facts": lambda given: given | {"facts": None},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_record_is_left_out_and_told_and_the_others_are_repeated(
+    site: Any, decisions: list[str], tmp_path: Path, name: str
+) -> None:
+    engine = EmbeddedPolicyEngine(bundled("policies"), {"autonomy": {"default": "act"}})
+    verdict = decision(engine, cordon().document).json_object()
+    payload = {"verdict": verdict, "input": ODD[name](cordon().document)}
+    site.ledger.record("verdict", payload, attributes={"proposal": "inc-9/7"})
+    index = site.log.size() - 1
+    for command in (["replay"], ["shadow", str(shipped(tmp_path))]):
+        done = call(*command, "--json")
+        assert done.exit_code == 1 and f"record {index}: it is no decision" in done.stderr, done.output
+        told = json.loads(done.stdout)
+        assert (told["same"], told["different"], told["damaged"]) == (3, 0, [index])
+    done = call("explain", "inc-9/7")
+    assert done.exit_code == 1 and f"record {index}: it is no decision" in done.stderr, done.output
+    assert call("explain", "inc-9/0").exit_code == 0
+
+
 def test_a_decision_that_was_changed_or_is_none_is_told_and_the_others_are_repeated(
     site: Any, decisions: list[str], tmp_path: Path
 ) -> None:
