@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
-from agent.adapters.ledger.past import COUNTED, PastActions
+from agent.adapters.ledger.past import COUNTED, NOT_FOLDED, PastActions
 from agent.adapters.ledger.sensitive import sensitive_places
 from agent.adapters.ledger.standing import StandingFold
 from agent.domain.cluster import ObjectRef
@@ -138,22 +138,29 @@ class AuditLedger:
         """
         with self._past_lock:
             if record.index == self._past_next:
-                with suppress(KeyError, TypeError, ValueError):
+                with suppress(*NOT_FOLDED):
                     self._fold(record)
                     self._past_next = record.index + 1
 
     def _read_new(self) -> None:
+        """What is folded stays so: who asks again after a fault goes on at the record that it came from."""
         size = self._log.size()
         if size == self._past_next:
             return
         for record in self._log.query(kind=_FOLDED, after_index=self._past_next - 1, before_index=size):
-            self._fold(record)
+            try:
+                self._fold(record)
+            except NOT_FOLDED as fault:
+                told = " ".join(repr(fault).split())
+                raise LedgerUnavailable(f"record {record.index}, {record.kind}, is not understood: {told}") from fault
+            self._past_next = record.index + 1
         self._past_next = size
 
     def _fold(self, record: Record) -> None:
+        """A text that was erased is there all the same, so that it is understood as by who read it before that."""
         if record.kind not in _FOLDED:
             return
-        at, payload = datetime.fromisoformat(record.at), cast(Any, record.payload)
+        at, payload = datetime.fromisoformat(record.at), cast(Any, filled(record, REDACTED).payload)
         if record.kind == "level_changed":
             self._standing.see(at, payload)
         else:

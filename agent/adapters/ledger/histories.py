@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from agent.adapters.ledger.past import COUNTED, PastActions
+from agent.adapters.ledger.past import COUNTED, NOT_FOLDED, PastActions
 from agent.domain.history import History
 from audit.errors import LogDamaged
 from audit.log import Log
@@ -27,7 +27,7 @@ class Histories:
         found = self._log.query(kind=COUNTED, after_index=self._size - 1, before_index=records, damaged=_left_out)
         for record in found:
             payload: Any = record.payload
-            with suppress(KeyError, TypeError, ValueError):
+            with suppress(*NOT_FOLDED):
                 self._past.see(record.kind, datetime.fromisoformat(record.at), payload, record.index)
         self._size = records
         return self._past.since(since, records)

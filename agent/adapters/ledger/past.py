@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.domain.history import History
 from agent.domain.outcome import OutcomeState, PastAction
@@ -20,6 +21,9 @@ UNCOUNTED_ACTIONS = frozenset({"notify"})
 
 COUNTED = ("intent", "outcome", "verification")
 """The kinds of record that say what was done."""
+
+NOT_FOLDED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What a payload raises that is not as the agent writes it: a member or its form is missing, a time is none."""
 
 _GANG_ACTIONS = frozenset({"requeue_gang", "deactivate_workload"})
 
@@ -66,7 +70,7 @@ class PastActions:
         return History(self._ordered[bisect_left(self._order, (moment, -1)) :], moment, size)
 
     def _keep(self, name: str, action: PastAction) -> None:
-        """What becomes of it later changes nothing about when it was."""
+        """What becomes of it later changes nothing about when it was. Its time has a zone: else it has no place."""
         self._by_proposal[name] = action
         place = self._place.get(name)
         if place is None:
@@ -103,7 +107,7 @@ def _from_history(at: datetime, payload: Mapping[str, Any]) -> PastAction:
     """An action that an earlier log or a scenario tells of: it says when it was, and may leave out what it touched."""
     target = ObjectRef.model_validate(payload["target"])
     return PastAction(
-        at=datetime.fromisoformat(payload["at"]) if payload.get("at") else at,
+        at=parse_rfc3339(payload["at"]) if payload.get("at") else at,
         action=payload["action"],
         target=target,
         parameters=payload.get("parameters") or {},

@@ -10,7 +10,9 @@ from hypothesis import given, strategies as st
 from agent.adapters.ledger import AuditLedger
 from agent.domain.cluster import node_ref
 from agent.domain.outcome import PastAction
+from agent.ports import LedgerUnavailable
 from audit.log import Log
+from audit.redaction import redact
 from tests.agent.ledger.test_audit_ledger import intent, outcome
 from tests.tried import tried
 
@@ -59,8 +61,54 @@ def test_a_record_that_cannot_be_folded_is_durable_and_told_of_when_it_is_read(l
     ledger = AuditLedger(log, Hand(), "watchkeeper")
     ledger.record("intent", {"no": "proposal"}, unique_key="k")
     assert ledger.find("k") == {"no": "proposal"}
-    with pytest.raises(KeyError):
+    with pytest.raises(LedgerUnavailable, match="record 0, intent, is not understood: KeyError"):
         ledger.past_actions(ALWAYS)
+
+
+NODE = {"apiVersion": "v1", "kind": "Node", "name": "gpu-3"}
+MALFORMED = {
+    "intent without a target": ("intent", {"proposal": "inc-9/0", "action": "cordon_node"}),
+    "intent of no form": ("intent", ["inc-9/0"]),
+    "intent on a text": ("intent", intent("inc-9/0", blast_radius="gpu-3")),
+    "history of no zone": ("outcome", {"history": True, "action": "x", "target": NODE, "at": "2026-11-01T09:00:00"}),
+    "history of no time": ("outcome", {"history": True, "action": "x", "target": NODE, "at": 5}),
+    "history before time": (
+        "outcome",
+        {"history": True, "action": "x", "target": NODE, "at": "0001-01-01T00:00+09:00"},
+    ),
+    "outcome of many": ("outcome", outcome("inc-1/0") | {"proposal": ["inc-1/0"]}),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_malformed_record_is_named_and_no_look_counts_without_it(log: Log, name: str, before: int) -> None:
+    """Nothing is kept of it, so that each later look says the same, and none tells a past that lacks it."""
+    kind, payload = MALFORMED[name]
+    clock = Hand()
+    running, reading = AuditLedger(log, clock, "watchkeeper"), AuditLedger(log, clock, "cli/alice")
+    for number in range(before):
+        running.record("intent", intent(f"inc-{number}/0"))
+    log.append(kind, actor="somebody", at=START, payload=payload)
+    running.record("intent", intent("inc-5/0"))
+    for ledger in (running, reading, running, reading):
+        for look in (lambda each=ledger: each.past_actions(ALWAYS), ledger.standing):
+            with pytest.raises(LedgerUnavailable, match=f"record {before}, {kind}, is not understood: "):
+                look()
+        clock.at += timedelta(minutes=1)
+
+
+def test_a_granted_level_is_understood_alike_before_and_after_who_granted_it_was_erased(log: Log) -> None:
+    running = AuditLedger(log, Hand(), "watchkeeper", seal=True)
+    grant = {"action": "cordon_node", "tenant": "", "from": "act_with_approval", "to": "act", "evidence": {"runs": 40}}
+    running.record("level_changed", {**grant, "change": "granted", "by": "alice", "reason": "forty went well"})
+    redact(log, 0, actor="cli/bob", reason="it was asked for", places=None, at=START)
+    (record,) = log.query(kind="level_changed")
+    assert record.payload["by"] is None
+    restarted = AuditLedger(log, Hand(), "watchkeeper", seal=True)
+    assert restarted.standing() == running.standing()
+    assert restarted.standing().frozen_at is None
+    assert [level.level.value for level in restarted.standing().levels] == ["act"]
 
 
 _STEP = st.tuples(
