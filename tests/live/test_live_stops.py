@@ -114,9 +114,15 @@ def test_while_a_model_is_asked(plane: ControlPlane, nodes: list[str], running: 
     server.server_close()
     again = running()
     again.leads()
-    (found,) = wait_for("it is taken up", lambda: [i for i in again.ask("incidents", "list")["incidents"]] or None)
-    wait_for("a person has it", lambda: again.ask("incidents", "list")["incidents"][0]["state"] != "open", 90.0)
-    assert again.ask("incidents", "list")["incidents"][0]["id"] == found["id"]
+
+    def asked_about() -> dict[str, Any] | None:
+        """Of what else the nodes may say meanwhile nothing is known here."""
+        listed = again.ask("incidents", "list")["incidents"]
+        return next((each for each in listed if each["subject"]["name"] == nodes[0]), None)
+
+    found = wait_for("it is taken up", asked_about)
+    ended = wait_for("a person has it", lambda: (each := asked_about()) and each["state"] != "open" and each, 90.0)
+    assert ended["id"] == found["id"]
 
 
 @pytest.fixture

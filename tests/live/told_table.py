@@ -18,7 +18,9 @@ def table(log: Log, troubles: Sequence[tuple[str, float]], start: Any) -> str:
     records = list(log.query())
     runs = testimony(records, start)
     rows = ["", _row(*HEAD) + "seconds"]
-    for (trouble, seconds), incident in zip(troubles, runs.incidents.values(), strict=True):
+    acted = {action.incident for action in runs.actions.values()}
+    incidents = [incident for incident in runs.incidents.values() if incident.id in acted]
+    for (trouble, seconds), incident in zip(troubles, incidents, strict=True):
         done = [action for action in runs.actions.values() if action.incident == incident.id]
         lines = [_row("", "", each.action, _verdict(each), _by(each)) for each in done]
         lines[0] = _row(trouble, _signal(records, incident.id), done[0].action, _verdict(done[0]), _by(done[0]))
