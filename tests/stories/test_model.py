@@ -195,11 +195,7 @@ def test_a_model_that_says_nothing_holds_nobody_up(tmp_path: Path, monkeypatch: 
         told = story(tmp_path, server)
         assert told.changes() == [] and told.endings() == ["escalated"]
         (exchange,) = told.records("reasoning")
-        (why,) = exchange["notes"]
-        assert exchange["meaning"] == "fault"
-        assert (
-            "0.3 s" in why or "does not answer" in why
-        )  # by the agent's clock, or by the transport's that rings as early
+        assert exchange["meaning"] == "fault" and "0.3 s" in exchange["notes"][0]
         told.close()
 
 

@@ -169,12 +169,16 @@ class ModelReasoner:
         left_s = self._ends_at.get(incident, 0.0) - self._seconds()
         if self._in_turn and left_s > 0:
             wait([call.answer], timeout=left_s)
-        if call.answer.done():
+        if call.answer.done() and (call.answer.exception() is None or not self._over(incident)):
             return call.answer.result()
         if not self._in_turn and left_s > 0:
             raise StillThinking(incident)
         call.answer.cancel()
         raise ModelFault(f"no conclusion within {MAX_REASONING_S:g} s")
+
+    def _over(self, incident: str) -> bool:
+        """The time that it was given: what the transport, whose clock ends as early, says then is no more than that."""
+        return incident in self._ends_at and self._ends_at[incident] <= self._seconds()
 
     def _understood(self, answer: str, incident: Incident, reach: Reach) -> JsonObject:
         """The answer as far as it may be long, what it was taken for, and what of it was dropped."""
