@@ -5,8 +5,7 @@ as long as nothing else changes (chains of owners, who claims whom) is kept here
 leaves standing.
 """
 
-from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from agent.adapters.kubernetes.gangs import gang_of
@@ -19,6 +18,7 @@ from agent.adapters.kubernetes.workloads import is_workload, workload_of
 from agent.domain.cluster import Disruption, Gang, ObjectRef, Pod, Workload
 
 PodKey = tuple[str, str]
+BUDGET, NAMESPACE = ("policy", "PodDisruptionBudget"), ("", "Namespace")
 
 
 class Meeting:
@@ -31,9 +31,10 @@ class Meeting:
         self.owners = Owners(refs, {key: one.owner for key, one in world.items() if one.owner})
         names = {key: one.names for key, one in world.items()}
         self.membership = Membership(roots, refs, names, self.owners)
-        self.above_workloads: set[Key] = set()
+        self._under: dict[Key, set[Key]] = {}  # the workloads that something says more of
+        self._gangs_of: dict[Key, set[Key]] = {}  # the gangs that something is the job of
         self._members: dict[ObjectRef, dict[PodKey, Pod]] = {}
-        self._budgets = [key for key in world if key[:2] == ("policy", "PodDisruptionBudget")]
+        self._in_order = True
 
     @classmethod
     def of(cls, parsed: Iterable[Parsed]) -> "Meeting":
@@ -64,40 +65,68 @@ class Meeting:
         own = [members[each] for each in sorted(members)]
         job_ref = self.membership.job_of(key)
         job = self.world.get(key_of(job_ref)) if job_ref else None
+        if job is not None:
+            self._gangs_of.setdefault(job.key, set()).add(key)
         return memo.of(
             ("gang", key),
             (self.world[key], job_ref, job, *own),
             lambda: gang_of(self.world[key].root, job_ref, job.root if job else None, own),
         )
 
-    def workloads(self, memo: Memo) -> list[Workload]:
-        found = []
-        for one in self.world.values():
-            if is_workload(one.root, self.owners):
-                above = [key_of(ref) for ref in self.owners.chain(one.ref)[1:]]
-                self.above_workloads.update(above)
-                found.append(_workload(one, tuple(o for o in map(self.world.get, above) if o), memo))
-        return found
+    def workload(self, key: Key, memo: Memo) -> Workload | None:
+        """None for what is no workload, or is not there."""
+        one = self.world.get(key)
+        if one is None or not is_workload(one.root, self.owners):
+            return None
+        above = [key_of(ref) for ref in self.owners.chain(one.ref)[1:]]
+        for each in above:
+            self._under.setdefault(each, set()).add(key)
+        return _workload(one, tuple(o for o in map(self.world.get, above) if o), memo)
 
     def disruptions(self, pods: Iterable[Pod]) -> tuple[Disruption, ...]:
-        return tuple(disruption_of(self.world[key].root, pods) for key in self._budgets)
+        return tuple(disruption_of(one.root, pods) for key, one in self.world.items() if key[:2] == BUDGET)
 
-    # -- pods that come and go, and what is as it was but for what it says of itself -----------------------------------
+    def namespaces(self) -> dict[str, Mapping[str, str]]:
+        return {
+            key.name: one.root.within("metadata").strings("annotations")
+            for key, one in self.world.items()
+            if key[:2] == NAMESPACE
+        }
 
-    def put(self, one: Parsed) -> None:
-        if one.key not in self.world:
-            keys = list(self.world)
-            insort(keys, one.key)
-            self.world = {key: self.world[key] if key != one.key else one for key in keys}
-        else:
-            self.world[one.key] = one
-        self.membership.put(one.key, one.root, one.ref, one.names)
+    # -- one object after the other; patching.py says what may come here -----------------------------------------------
+
+    def renew(self, one: Parsed) -> None:
+        """Of one that is there: what it says of itself now."""
+        self.world[one.key] = one
+        self.membership.renew(one.key, one.root)
+
+    def come(self, one: Parsed) -> bool:
+        """Do all others stay what they are?"""
+        self.world[one.key] = one
+        self._in_order = False
         self.owners.put(one.key, one.ref, one.owner)
+        return self.membership.put(one.key, one.root, one.ref, one.names)
 
-    def drop(self, one: Parsed) -> None:
+    def go(self, one: Parsed) -> bool:
+        """Do all others stay what they are?"""
         del self.world[one.key]
-        self.membership.drop(one.key)
+        stay = self.membership.drop(one.key, one.ref)
         self.owners.drop(one.key, one.ref)
+        return stay
+
+    def order(self) -> None:
+        """Once all have come."""
+        if not self._in_order:
+            self.world = {key: self.world[key] for key in sorted(self.world)}
+            self._in_order = True
+
+    def gangs_about(self, key: Key) -> set[Key]:
+        """Those of which the object says something: its own, and those it is the job of."""
+        own = {key} if key in self.membership.gangs else set()
+        return own | self._gangs_of.get(key, set())
+
+    def workloads_under(self, key: Key) -> set[Key]:
+        return self._under.get(key, set())
 
 
 def pod_key(pod: Pod) -> PodKey:

@@ -12,6 +12,7 @@ from agent.adapters.kubernetes.conditions import conditions_of, find
 from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kubernetes.gang_names import GangNames
 from agent.adapters.kubernetes.gang_size import KUEUE, NATIVE, kind_of, minimum_of
+from agent.adapters.kubernetes.native_naming import Naming
 from agent.adapters.kubernetes.owners import Key, Owners, group_of, key_of
 from agent.domain.cluster import ObjectRef
 
@@ -58,13 +59,35 @@ class Membership:
                     self._add(key, root, [key])
         self._claimed = self._by_gang()
 
-    def put(self, key: Key, root: Fields, ref: ObjectRef, names: GangNames) -> None:
-        """A pod that came, or anything as it is now: see `patching` for what may be put here."""
-        self._roots[key], self._refs[key], self._names[key] = root, ref, names
+    # one object after the other; patching.py says what may come here
 
-    def drop(self, key: Key) -> None:
-        """A pod that is gone."""
+    def renew(self, key: Key, root: Fields) -> None:
+        """One that says nothing new of all that is read here."""
+        self._roots[key] = root
+        if key in self.gangs:
+            self.gangs[key] = root
+
+    def put(self, key: Key, root: Fields, ref: ObjectRef, names: GangNames) -> bool:
+        """One that came, its owner being known already. Is all else claimed as it was?"""
+        self._roots[key], self._refs[key], self._names[key] = root, ref, names
+        if names.native is None or not self._is_direct(ref, names.native):
+            return True
+        self._direct[key] = names.native
+        self._claims.setdefault(key, names.native)
+        return self._naming.add(names.native, self._above(ref))
+
+    def drop(self, key: Key, ref: ObjectRef) -> bool:
+        """One that is gone, its owner being known still. Is all else claimed as it was?"""
         del self._roots[key], self._refs[key], self._names[key]
+        native = self._direct.pop(key, None)
+        if native is None:
+            return True
+        self._claims.pop(key, None)
+        return self._naming.drop(native, self._above(ref))
+
+    def speaks_of(self, key: Key) -> bool:
+        """Whether some gang claims it, be it there or not."""
+        return key in self._kueues or key in self._claims
 
     def of(self, pod: ObjectRef) -> Key | None:
         """What the pod names itself (never where Kueue admits it), else the nearest claim above it."""
@@ -143,15 +166,28 @@ class Membership:
             for key, root in self._of_kind(NATIVE, kind):
                 ref = self._refs[key]
                 if not self._is_kueues(ref):
-                    self._add(key, root, [key, *(key_of(link) for link in self._owners.chain(ref)[1:])])
+                    self._add(key, root, [key, *self._above(ref)])
+        self._naming = Naming(frozenset(self._claims))
         for key, names in self._names.items():
-            if names.native in self.gangs and not self._is_kueues(self._refs[key]):
+            if names.native is not None and self._is_direct(self._refs[key], names.native):
                 self._direct[key] = names.native
-                for link in self._owners.chain(self._refs[key]):
-                    self._claims.setdefault(key_of(link), names.native)
+                self._naming.add(names.native, self._above(self._refs[key]))
+                for claimed in (key, *self._above(self._refs[key])):
+                    self._claims.setdefault(claimed, names.native)
+
+    def _above(self, ref: ObjectRef) -> list[Key]:
+        return [key_of(link) for link in self._owners.chain(ref)[1:]]
+
+    def _is_direct(self, ref: ObjectRef, native: Key) -> bool:
+        return native in self.gangs and not self._is_kueues(ref)
 
     def _is_kueues(self, ref: ObjectRef) -> bool:
         return any(gang.group == KUEUE for gang in self._claims_over(ref))
+
+
+def read_of(root: Fields) -> tuple[object, ...]:
+    """What is read here of an object beside its name, its owner's, and the gangs that it names."""
+    return minimum_of(root) > 0, _finished(root), root.within("metadata").values.get("ownerReferences") or ()
 
 
 def _finished(root: Fields) -> bool:

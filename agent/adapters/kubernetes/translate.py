@@ -4,14 +4,13 @@ Each noun has its file (nodes, pods, workloads, gangs); the objects meet in meet
 are said by the objects around it. A malformed object costs only itself: it is reported, and the rest is translated.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.adapters.kubernetes.fields import MalformedObject
 from agent.adapters.kubernetes.meeting import Meeting
 from agent.adapters.kubernetes.memo import Memo
-from agent.adapters.kubernetes.owners import Key
 from agent.adapters.kubernetes.parsed import Parsed, parse
 from agent.domain.cluster import ClusterView
 from agent.ports import JsonObject
@@ -77,18 +76,10 @@ def _view(meeting: Meeting, now: datetime, memo: Memo) -> ClusterView:
         taken_at=now,
         nodes={one.node.name: one.node for one in world.values() if one.node},
         pods={(pod.ref.namespace or "", pod.ref.name): pod for pod in pods},
-        workloads={workload.ref: workload for workload in meeting.workloads(memo)},
+        workloads={made.ref: made for key in world if (made := meeting.workload(key, memo))},
         gangs={gang.ref: gang for gang in gangs},
         disruptions=meeting.disruptions(pods),
-        namespaces=_namespaces(meeting.world),
+        namespaces=meeting.namespaces(),
         objects={one.ref: one.root.values for one in world.values()},
         beside_nodes=object(),
     )
-
-
-def _namespaces(world: Mapping[Key, Parsed]) -> dict[str, dict[str, str]]:
-    return {
-        key.name: one.root.within("metadata").strings("annotations")
-        for key, one in world.items()
-        if key[:2] == ("", "Namespace")
-    }

@@ -99,6 +99,9 @@ OWNERS = {
     "node": owned_by("Node", "n-0", "v1"),
     "pod": owned_by("Pod", "p-0", "v1"),
     "third": owned_by("Pod", "p-3", "v1"),
+    "free": owned_by("Job", "f", "batch/v1"),
+    "deployed": owned_by("ReplicaSet", "d-1", "apps/v1"),
+    "deployment": owned_by("Deployment", "d", "apps/v1"),
 }
 
 
@@ -155,10 +158,10 @@ pods = st.builds(
         f"p-{number}", owner, on=on, phase=phase, group=group, gpus=gpus, **NAMES[names]
     ),
     st.integers(0, 4),
-    st.sampled_from(sorted(OWNERS)),
+    st.sampled_from(sorted(OWNERS.keys() - {"deployment"})),
     st.sampled_from([None, "n-0", "n-1"]),
     st.sampled_from(["Pending", "Running", "Failed", "Succeeded"]),
-    st.sampled_from(["", "", "", "g"]),
+    st.sampled_from(["", "", "", "g", "h"]),
     st.sampled_from(sorted(NAMES)),
     st.sampled_from(["1", "1", "1", "1", BROKEN]),
 )
@@ -168,11 +171,103 @@ nodes = st.builds(
     st.booleans(),
     st.sampled_from(["8", "8", "8", BROKEN]),
 )
+
+
+def job(name: str, *, queue: str = "", parallelism: int = 2, klass: str = "", failed: bool = False) -> JsonObject:
+    notes = {"watchkeeper.dev/class": klass} if klass else {}
+    labels = {"kueue.x-k8s.io/queue-name": queue} if queue else {}
+    conditions = [{"type": "Failed", "status": "True"}] if failed else []
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta(name, labels=labels, annotations=notes),
+        "spec": {"parallelism": parallelism, "completions": parallelism},
+        "status": {"conditions": conditions},
+    }
+
+
+def workload(owner: str = "job", count: int = 2, *, active: bool = True, finished: bool = False) -> JsonObject:
+    conditions = [{"type": "Finished", "status": "True"}] if finished else []
+    return {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "Workload",
+        "metadata": meta("w", ownerReferences=OWNERS[owner]),
+        "spec": {"podSets": [{"name": "main", "count": count}], "active": active},
+        "status": {"conditions": conditions},
+    }
+
+
+def group(name: str, least: int = 2, owner: str = "none", api_version: str = "scheduling.k8s.io/v1beta1") -> JsonObject:
+    return {
+        "apiVersion": api_version,
+        "kind": "PodGroup",
+        "metadata": meta(name, ownerReferences=OWNERS[owner]),
+        "spec": {"schedulingPolicy": {"gang": {"minCount": least}}},
+    }
+
+
+def apps(kind: str, name: str, owner: str = "none", klass: str = "", replicas: int = 1) -> JsonObject:
+    notes = {"watchkeeper.dev/class": klass} if klass else {}
+    metadata = meta(name, ownerReferences=OWNERS[owner], annotations=notes)
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {"replicas": replicas}}
+
+
+def budget(name: str, least: int, told: int | None) -> JsonObject:
+    status = {} if told is None else {"disruptionsAllowed": told}
+    spec = {"minAvailable": least, "selector": {"matchLabels": {"app": "x"}}}
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta(name), "spec": spec} | {
+        "status": status
+    }
+
+
+def namespace(name: str, note: str) -> JsonObject:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta(name, None, annotations={"note": note})}
+
+
+KLASSES = st.sampled_from(["", "notebook", "serving"])
+further = st.one_of(
+    st.builds(
+        job,
+        st.sampled_from(["j", "f"]),
+        queue=st.sampled_from(["", "q"]),
+        parallelism=st.integers(1, 2),
+        klass=KLASSES,
+        failed=st.booleans(),
+    ),
+    st.builds(
+        workload,
+        st.sampled_from(["job", "job", "free", "none"]),
+        st.integers(0, 2),
+        active=st.booleans(),
+        finished=st.booleans(),
+    ),
+    st.builds(group, st.sampled_from(["g", "h"]), st.integers(0, 2), st.sampled_from(["none", "none", "free", "pod"])),
+    st.builds(apps, st.just("StatefulSet"), st.just("r"), st.sampled_from(["none", "pod"]), KLASSES, st.integers(0, 2)),
+    st.builds(apps, st.just("ReplicaSet"), st.just("d-1"), st.sampled_from(["none", "deployment"]), KLASSES),
+    st.builds(apps, st.just("Deployment"), st.just("d"), st.just("none"), KLASSES, st.integers(0, 2)),
+    st.builds(apps, st.just("ControllerRevision"), st.just("r-1"), st.just("none")),
+    st.builds(budget, st.sampled_from(["b", "c"]), st.integers(0, 2), st.sampled_from([None, 0, 1])),
+    st.builds(namespace, st.sampled_from(["a", "z"]), st.sampled_from(["", "x"])),
+)
+FURTHER_GONE = (
+    ("Job", "f"),
+    ("PodGroup", "h"),
+    ("ReplicaSet", "d-1"),
+    ("Deployment", "d"),
+    ("ControllerRevision", "r-1"),
+    ("PodDisruptionBudget", "c"),
+    ("Namespace", "z"),
+)
 gone = st.tuples(st.sampled_from(["Pod", "Node"]), st.integers(0, 4)).map(lambda f: (f[0], f"{f[0][0].lower()}-{f[1]}"))
 others = st.one_of(
-    st.sampled_from(STANDING), st.sampled_from([(each["kind"], each["metadata"]["name"]) for each in STANDING])
+    st.sampled_from(STANDING),
+    st.sampled_from([(each["kind"], each["metadata"]["name"]) for each in STANDING]),
+    st.sampled_from(FURTHER_GONE),
+    further,
+    further,
+    further,
 )
-looks = st.lists(st.lists(st.one_of(pods, pods, pods, nodes, gone, others), max_size=4), max_size=8)
+looks = st.lists(st.lists(st.one_of(pods, pods, pods, nodes, gone, others, others), max_size=4), max_size=8)
 
 
 @settings(max_examples=150, deadline=None)
@@ -268,3 +363,82 @@ def test_a_view_that_was_handed_out_stays_as_it_was() -> None:
     world.agree()
     assert before == anew
     assert before.index.by_owner == PodIndex(anew.pods).by_owner
+
+
+def admitted(status: str) -> JsonObject:
+    made = workload()
+    made["status"]["conditions"] = [{"type": "Admitted", "status": status}]
+    return made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.put(admitted("True")),
+        lambda world: world.put(job("j", queue="q", parallelism=1)),
+        lambda world: world.put(group("g", 1)),
+        lambda world: world.put(apps("StatefulSet", "r", "pod", "notebook")),
+        lambda world: world.put(apps("Deployment", "e")),
+        lambda world: world.drop("PodDisruptionBudget", "b"),
+        lambda world: world.put(node("n-7")),
+        lambda world: world.drop("Node", "n-1"),
+        lambda world: world.put(pod("p-6", "free", group="g")),
+        lambda world: world.drop("Pod", "p-4"),
+        lambda world: world.put(pod("p-7", group="g")),
+    ],
+)
+def test_what_changes_often_in_a_large_cluster_is_carried_on(change: Any) -> None:
+    world = World()
+    world.put(*STANDING, job("f"), node("n-0"), node("n-1"), pod("p-1", "job"))
+    world.put(pod("p-4", "free", group="g"), pod("p-5", "free", group="g"))
+    before = world.views.take()
+    change(world)
+    after = world.views.take()
+    assert after.namespaces is before.namespaces  # which are read anew where all is brought together
+    world.agree()
+
+
+def test_pods_of_one_group_under_several_owners_claim_them_in_the_order_of_their_names() -> None:
+    world = World()
+    world.put(*STANDING, job("f"), group("h"), pod("p-2", "free", group="g"))
+    world.agree()
+    world.put(pod("p-1", "set", group="g"))
+    world.agree()
+    world.put(pod("p-0", "free", group="h"))
+    world.agree()
+    world.drop("Pod", "p-2")
+    world.drop("Pod", "p-0")
+    world.agree()
+
+
+def labelled(made: JsonObject, **labels: str) -> JsonObject:
+    return {**made, "metadata": {**made["metadata"], "labels": labels}}
+
+
+def renamed(made: JsonObject, name: str, owners: list[JsonObject]) -> JsonObject:
+    return {**made, "metadata": {**made["metadata"], "name": name, "ownerReferences": owners}}
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ([pod("p-2", "free", group="g"), pod("p-1", "free", group="h")], pod("p-00", "free", group="g")),
+        ([renamed(workload(), "w-2", OWNERS["job"])], workload(finished=True)),
+        ([workload("job"), pod("p-0", "free")], renamed(workload(), "w", OWNERS["job"] + OWNERS["free"])),
+        ([("Job", "f"), renamed(workload(), "job-f-0a1b2", [])], job("f")),
+        ([("Job", "f"), workload("none")], labelled(job("f"), **NAMES["prebuilt"])),
+        ([apps("Deployment", "e")], ("Deployment", "e")),
+        ([apps("ReplicaSet", "d-2")], apps("ReplicaSet", "d-2", "deployment")),
+    ],
+    ids=["whose", "finished", "owners", "claimed before it came", "prebuilt", "gone", "owned"],
+)
+def test_what_says_more_than_of_itself(first: list[Any], then: Any) -> None:
+    world = World()
+    world.put(*STANDING, job("f"), group("h"), node("n-0"), pod("p-1", "job"))
+    world.agree()
+    for each in (*first, then):
+        if isinstance(each, tuple):
+            world.drop(*each)
+        else:
+            world.put(each)
+        world.agree()
