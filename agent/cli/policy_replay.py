@@ -274,7 +274,7 @@ def _recorded(house: House, bad: Damages, **conditions: Any) -> Iterator[Recorde
     from agent.adapters.gate.replay import Recorded
     from agent.adapters.ledger import REDACTED
     from agent.adapters.ledger.histories import Histories
-    from agent.evidence.policy_input import history_shown
+    from agent.evidence.past_shown import history_shown
     from agent.evidence.recorded_input import whole
     from audit.errors import LogDamaged
     from audit.sealing import filled

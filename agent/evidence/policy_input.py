@@ -14,6 +14,7 @@ from agent.domain.outcome import PastAction
 from agent.domain.proposal import Proposal
 from agent.domain.standing import Standing
 from agent.evidence.lookup import active_pods, find_workload, pods_of, tenant_pods_on
+from agent.evidence.past_shown import as_recorded, history_shown, whole_where_it_is
 from agent.evidence.windows import windows_at
 from agent.ports import JsonObject
 
@@ -190,22 +191,4 @@ def _seen(evidence: Evidence, now: datetime) -> JsonObject:
 
 def _age_s(at: str, now: datetime) -> float:
     """Reckoned here, once: to read a time costs a policy more than all else that it does. Of the times as recorded."""
-    return _whole((_as_recorded(now) - parse_rfc3339(at)).total_seconds())
-
-
-def _as_recorded(moment: datetime) -> datetime:
-    return parse_rfc3339(rfc3339(moment))
-
-
-def history_shown(actions: Sequence[PastAction], now: datetime) -> list[JsonObject]:
-    """Hundreds in a storm, at each decision."""
-    recorded = _as_recorded(now)
-    return [{**each.for_policies, "age_s": _whole((recorded - _in_ms(each.at)).total_seconds())} for each in actions]
-
-
-def _in_ms(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _whole(seconds: float) -> float:
-    return int(seconds) if seconds.is_integer() else seconds
+    return whole_where_it_is((as_recorded(now) - parse_rfc3339(at)).total_seconds())

@@ -13,18 +13,14 @@ from typing import Any
 from agent.domain.base import canonical, parse_rfc3339
 from agent.domain.history import History
 from agent.domain.outcome import PastAction
+from agent.evidence.past_shown import history_form
 from agent.ports import JsonObject
 
 WHOLE_AT_MOST = 100
 """Actions that are recorded with each decision: some 40 KB, which a person can still read."""
 
-_KEPT_AT_MOST = 20_000
-"""Actions whose form is kept, so that it is written once: more than a week has in any cluster that we know of."""
-
 Tell = Callable[[datetime, int], Sequence[PastAction]]
 """What was done since then, by so many of the log's first records."""
-
-_AGE = '"age_s":'
 
 
 class Written(dict[str, Any]):
@@ -32,15 +28,16 @@ class Written(dict[str, Any]):
 
     def __init__(self, seen: JsonObject, history: Sequence[PastAction]) -> None:
         super().__init__(seen)
-        self.form = written(seen, history)
+        self.told = history_form(seen["history"], history)
+        self.form = _written(seen, self.told)
 
 
 def as_recorded(seen: JsonObject, history: Sequence[PastAction]) -> JsonObject:
     """`history` is what `seen` was made of."""
     if len(history) <= WHOLE_AT_MOST or not isinstance(history, History):
-        return seen
+        return dict(seen)
     kept = {name: value for name, value in seen.items() if name != "history"}
-    told = _history(seen["history"], history)
+    told = seen.told if isinstance(seen, Written) else history_form(seen["history"], history)
     return {
         **kept,
         "history_of": {
@@ -82,30 +79,9 @@ def _asked(given: Mapping[str, Any]) -> tuple[datetime, int, datetime, str]:
 
 def written(seen: JsonObject, history: Sequence[PastAction]) -> bytes:
     """The RFC 8785 form of the input, whose long part is put together of what was written before."""
-    parts = []
-    for name in sorted(seen):
-        value = _history(seen[name], history) if name == "history" else canonical(seen[name])
-        parts.append(canonical(name) + b":" + value)
+    return _written(seen, history_form(seen["history"], history))
+
+
+def _written(seen: JsonObject, told: bytes) -> bytes:
+    parts = (canonical(name) + b":" + (told if name == "history" else canonical(seen[name])) for name in sorted(seen))
     return b"{" + b",".join(parts) + b"}"
-
-
-def _history(shown: Sequence[JsonObject], actions: Sequence[PastAction]) -> bytes:
-    """Of an action all stays as it is but its age, which is the second of its members."""
-    if len(shown) != len(actions):
-        return canonical(shown)
-    return b"[" + b",".join(_action(*each) for each in zip(actions, shown, strict=True)) + b"]"
-
-
-_kept: dict[int, tuple[PastAction, bytes, bytes]] = {}
-
-
-def _action(action: PastAction, shown: JsonObject) -> bytes:
-    """Known by the object itself, which is kept with it: two actions that are equal are written once each."""
-    known = _kept.get(id(action))
-    if known is None:
-        if len(_kept) >= _KEPT_AT_MOST:
-            _kept.clear()
-        before, _, after = canonical({**shown, "age_s": 0}).decode().partition(f"{_AGE}0")
-        known = _kept[id(action)] = (action, (before + _AGE).encode(), after.encode())
-    age_s = shown["age_s"]
-    return known[1] + (b"%d" % age_s if type(age_s) is int else canonical(age_s)) + known[2]

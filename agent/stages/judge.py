@@ -165,7 +165,7 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
 
     def decide() -> JsonObject:
         standing = standing_now(look.history, look.now, ports)
-        seen = policy_input(
+        shown = policy_input(
             proposal,
             look.view,
             look.facts.values,
@@ -176,7 +176,8 @@ def _verdict(thread: Thread, proposal: Proposal, look: Look, ports: Ports, phase
             windows=ports.policy.limits.get("windows", ()),
             standing=standing,
         )
-        decided = decision(ports.policy, Written(seen, look.history))
+        seen = Written(shown, look.history)
+        decided = decision(ports.policy, seen)
         note_breaker(decided, standing, ports)
         return {"verdict": decided.json_object(), "input": as_recorded(seen, look.history)}
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from agent.adapters.ledger import AuditLedger
 from agent.adapters.ledger.histories import Histories
 from agent.domain.base import canonical, rfc3339
-from agent.evidence.policy_input import history_shown
+from agent.evidence.past_shown import history_shown
 from agent.evidence.recorded_input import WHOLE_AT_MOST, as_recorded, whole, written
 from audit.log import Log
 from tests.agent.ledger.test_audit_ledger import intent, outcome
@@ -93,7 +93,7 @@ def test_a_history_that_is_not_as_it_was_is_not_told(log: Log, clock: Hand) -> N
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0, 1e7) | st.integers(0, 10**9), min_size=1, max_size=5))
+@given(st.lists(st.floats(0, 1e7) | st.floats(-1e22, 1e22) | st.integers(0, 10**9), min_size=1, max_size=5))
 def test_an_age_is_written_in_one_form(ages: list[float]) -> None:
     from agent.domain.cluster import node_ref
     from agent.domain.outcome import PastAction
