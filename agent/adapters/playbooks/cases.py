@@ -8,7 +8,7 @@ from typing import Any
 from agent.adapters.playbooks.expressions import PlaybookFault
 from agent.adapters.playbooks.form import CaseExpect, CaseRemedy, CasesForm
 from agent.adapters.playbooks.library import read_form
-from agent.adapters.playbooks.playbook import Playbook
+from agent.adapters.playbooks.playbook import Playbook, names_of
 from agent.ports import Remedy
 
 CASES_FILE_NAME = "cases.yaml"
@@ -43,7 +43,7 @@ def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
 
 def _first_look(playbook: Playbook, expect: CaseExpect, facts: Mapping[str, Any]) -> tuple[str, ...]:
     try:
-        match = playbook.match(facts)
+        match = playbook.match(names_of(facts))
     except PlaybookFault as fault:
         return (str(fault),)
     if (match is not None) != expect.match:
@@ -57,7 +57,7 @@ def _first_look(playbook: Playbook, expect: CaseExpect, facts: Mapping[str, Any]
 
 def _later_look(playbook: Playbook, wanted: Sequence[CaseRemedy], facts: Mapping[str, Any]) -> tuple[str, ...]:
     try:
-        remedies = playbook.asks_for(facts)
+        remedies = playbook.asks_for(names_of(facts))
     except PlaybookFault as fault:
         return (str(fault),)
     if [r.action for r in remedies] != [r.action for r in wanted]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from agent.adapters.playbooks.expressions import PlaybookError
 from agent.adapters.playbooks.form import PlaybookForm
-from agent.adapters.playbooks.playbook import Playbook, compile_playbook
+from agent.adapters.playbooks.playbook import Playbook, compile_playbook, names_of
 from agent.domain.base import Noun
 from agent.domain.incident import Incident
 from agent.ports import PlaybookMatch, Remedy
@@ -35,13 +35,14 @@ class PlaybookLibrary:
     def diagnose(self, incident: Incident, facts: Mapping[str, Any]) -> PlaybookMatch | None:
         """The surest of the playbooks for this symptom that match; ties go by name."""
         candidates = [p for p in self._by_name.values() if incident.symptom in p.form.spec.symptoms]
-        matches = [match for match in (p.match(facts) for p in candidates) if match is not None]
+        names = names_of(facts)
+        matches = [match for match in (p.match(names) for p in candidates) if match is not None]
         return max(matches, key=lambda m: m.confidence, default=None)
 
     def remedies(self, playbook: str, facts: Mapping[str, Any]) -> Sequence[Remedy]:
         """Nothing for a playbook that is gone: an incident may outlive it."""
         known = self._by_name.get(playbook)
-        return known.asks_for(facts) if known else []
+        return known.asks_for(names_of(facts)) if known else []
 
 
 def load_playbooks(*folders: Path) -> PlaybookLibrary:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agent.actions.catalogue import CATALOGUE
-from agent.adapters.playbooks.expressions import Expression, PlaybookError, PlaybookFault, compiled
+from agent.adapters.playbooks.expressions import Expression, Names, PlaybookError, PlaybookFault, compiled
 from agent.adapters.playbooks.form import PlaybookForm, RemedyForm
 from agent.adapters.playbooks.templates import Render, template
 from agent.domain.cluster import ObjectRef
@@ -43,8 +43,7 @@ class Playbook:
     def name(self) -> str:
         return self.form.metadata.name
 
-    def match(self, facts: Mapping[str, Any]) -> PlaybookMatch | None:
-        names = _names(facts)
+    def match(self, names: Names) -> PlaybookMatch | None:
         if not self.when.holds(names):
             return None
         return PlaybookMatch(
@@ -54,9 +53,9 @@ class Playbook:
             confidence=self.form.spec.confidence,
         )
 
-    def asks_for(self, facts: Mapping[str, Any]) -> list[Remedy]:
+    def asks_for(self, names: Names) -> list[Remedy]:
         """The remedies that are called for now, in the playbook's order."""
-        return [wanted for remedy in self.remedies for wanted in _wanted(remedy, _names(facts))]
+        return [wanted for remedy in self.remedies for wanted in _wanted(remedy, names)]
 
 
 def compile_playbook(form: PlaybookForm, file: str) -> Playbook:
@@ -100,11 +99,12 @@ def _known_action(form: RemedyForm, place: str) -> None:
             raise PlaybookError(f"{place}.parameters: {form.action} needs {key!r}")
 
 
-def _names(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {"facts": facts, "incident": facts.get("incident", {})}
+def names_of(facts: Mapping[str, Any]) -> Names:
+    """What a playbook reads: one look's facts, for all playbooks that are asked about it."""
+    return Names({"facts": facts, "incident": facts.get("incident", {})})
 
 
-def _wanted(remedy: CompiledRemedy, names: dict[str, Any]) -> Iterator[Remedy]:
+def _wanted(remedy: CompiledRemedy, names: Names) -> Iterator[Remedy]:
     for bound in _bindings(remedy, names):
         if remedy.when.holds(bound):
             undoes = remedy.undoes(bound)
@@ -118,16 +118,16 @@ def _wanted(remedy: CompiledRemedy, names: dict[str, Any]) -> Iterator[Remedy]:
             )
 
 
-def _bindings(remedy: CompiledRemedy, names: dict[str, Any]) -> Sequence[dict[str, Any]]:
+def _bindings(remedy: CompiledRemedy, names: Names) -> Sequence[Names]:
     if remedy.for_each is None:
         return [names]
     items = remedy.for_each.value(names)
     if not isinstance(items, list) or len(items) > ITEMS_MAX:
         raise PlaybookFault(f"{remedy.place}.forEach: wanted a list of at most {ITEMS_MAX} items")
-    return [{**names, ITEM: item} for item in items]
+    return [names & {ITEM: item} for item in items]
 
 
-def _reference(remedy: CompiledRemedy, names: Mapping[str, Any]) -> ObjectRef:
+def _reference(remedy: CompiledRemedy, names: Names) -> ObjectRef:
     try:
         return ObjectRef.model_validate(remedy.target(names))
     except ValidationError as error:

@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from agent.adapters.playbooks.expressions import Expression, compiled
+from agent.adapters.playbooks.expressions import Expression, Names, compiled
 
 _HOLE = re.compile(r"\$\{([^{}]*)\}")
 
-Names = Mapping[str, Any]
 Render = Callable[[Names], Any]
 
 
