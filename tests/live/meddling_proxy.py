@@ -25,6 +25,7 @@ from control_plane import ControlPlane
 
 Json = dict[str, Any]
 CHUNK = 65_536
+STOPS_WITHIN_S = 0.05  # it is one for each test
 _PASSED_ON = ("Authorization", "Accept", "Content-Type", "User-Agent")
 
 
@@ -56,7 +57,7 @@ class Proxy:
         authority = Authority("proxy")
         self.show(authority)
         self.trust(authority)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(STOPS_WITHIN_S,), daemon=True).start()
 
     def show(self, authority: Authority) -> None:
         """Whoever connects from now on sees a certificate of this authority."""

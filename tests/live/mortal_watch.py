@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from mortal_agent import Process
 from remote_world import Server
 
 from agent.adapters.inbound.delivery import Delivery
@@ -29,7 +30,6 @@ from agent.scenarios.timeline import moments
 from agent.scenarios.witness import Pager, Testimony, testimony
 from audit.log import Log
 
-HERE = Path(__file__).parent
 WATCHKEEPER = str(Path(sys.executable).with_name("watchkeeper"))
 LOOK_EVERY = timedelta(seconds=30)
 BEFORE_NOW = timedelta(minutes=6)  # the world begins so long ago: people, who answer by the wall clock, are in time
@@ -119,13 +119,11 @@ class Watch:
         settings |= {"log": log} if log else {}
         self._settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
 
-    def start_agent(self, *dies_at: str) -> "subprocess.Popen[bytes]":
+    def start_agent(self, *dies_at: str) -> Process:
         """`dies_at`: boundary and occurrence."""
         if self.conductor.waiting:
             self.conductor.catch_up()
-        command = [sys.executable, str(HERE / "mortal_agent.py"), str(self._socket), str(self._settings), *dies_at]
-        with (self.folder / "agent.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        return Process(self.folder / "agent.log", str(self._socket), str(self._settings), *dies_at)
 
     def run_agent(self, *dies_at: str) -> int:
         """Its exit status."""

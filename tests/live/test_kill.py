@@ -24,7 +24,7 @@ ONCE_EACH = Counter(
 )
 STEPS = 5
 RANDOM_KILLS = 20
-UP_TO_S = 3.0  # about what a run takes that is left alone, start-up included
+UP_TO_S = 1.5  # about what a run takes that is left alone
 
 
 @pytest.fixture
