@@ -40,6 +40,32 @@ def plain(value: object, place: str, depth: int = 1) -> JsonValue:
     raise RecordRefused(place, f"{type(value).__name__} is not JSON")
 
 
+def plain_and_written(value: object) -> tuple[JsonValue, bytes] | None:
+    """The copy that `plain` makes, with what Python's own encoder writes of it, which is the canonical form of nearly
+    all that is given to a log: in C, a tenth of the time. None where something in it may be no plain JSON."""
+    try:
+        form = STRICT.encode(value)
+        copy, end = _ORDINARY.raw_decode(form)
+        if end == len(form) and copy == value and _nests_within(copy, MAX_DEPTH):
+            return copy, form.encode()
+    except (_NotOrdinary, TypeError, ValueError, RecursionError):
+        return None
+    return None
+
+
+def _nests_within(value: JsonValue, levels: int) -> bool:
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return True
+    if not levels:
+        return False
+    for each in value.values() if kind is dict else value:
+        inner = type(each)
+        if (inner is dict or inner is list) and not _nests_within(each, levels - 1):
+            return False
+    return True
+
+
 def text(value: object, place: str) -> str:
     """A string that has a UTF-8 form: Python's strings may hold lone surrogates, which have none."""
     if not isinstance(value, str):
@@ -125,6 +151,9 @@ def _refuse_constant(token: str) -> NoReturn:
 _ORDINARY = json.JSONDecoder(parse_int=_ordinary_int, parse_float=_ordinary_float, parse_constant=_refuse_constant)
 _EXACT = json.JSONDecoder(parse_int=_exact_int, parse_constant=_refuse_constant)
 _PYTHON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, check_circular=False, separators=(",", ":"))
+STRICT = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+)
 
 
 def encode(value: JsonValue) -> str:

@@ -17,7 +17,7 @@ from audit import merkle, proofs
 from audit.attested import attested
 from audit.canonical import JsonValue
 from audit.errors import AlreadyRecorded, LogDamaged, LogError, LogUnavailable, NoSuchRecord, RecordRefused
-from audit.record import Record, checked, payload_bytes, timestamp
+from audit.record import Record, checked_and_written, timestamp, within_limit
 from audit.sealing import SALT_BYTES, Part, hidden, seal
 from audit.storage.opening import open_store
 from audit.storage.querying import Query
@@ -117,11 +117,13 @@ class Log:
             payload,
             unique_key,
         )
-        whole, parts = seal(checked(record), sealed, self._salt)
-        if parts:  # what is sealed is kept apart, and is as long
-            payload_bytes(whole, quickly)
+        plain, form = checked_and_written(record)
+        whole, parts = seal(plain, sealed, self._salt)
+        form = within_limit(quickly(plain.payload) if form is None else form)  # what is sealed is kept apart, as long
         attested = hidden(whole)
-        return self._writer.append(attested, payload_bytes(attested, quickly), at is None, parts)
+        if attested.payload is not whole.payload:
+            form = within_limit(quickly(attested.payload))
+        return self._writer.append(attested, form, at is None, parts)
 
     def get(self, index: int) -> Record:
         """The record at this index, or `NoSuchRecord`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from audit import canonical, merkle
-from audit.canonical import JsonValue, plain, text
+from audit.canonical import JsonValue, plain, plain_and_written, text
 from audit.errors import RecordRefused
 from audit.sealing import check_form, hidden
 
@@ -77,6 +77,12 @@ def timestamp(at: datetime | str) -> str:
 
 def checked(record: Record) -> Record:
     """The record with plain JSON inside, or `RecordRefused`. What this returns, `canonical_bytes` can write."""
+    return checked_and_written(record)[0]
+
+
+def checked_and_written(record: Record) -> tuple[Record, bytes | None]:
+    """The same, and the payload as Python's own encoder writes it, where that was seen on the way."""
+    copy, form = plain_and_written(record.payload) or (None, None)
     if not _NAME.fullmatch(text(record.kind, "/kind")):
         raise RecordRefused("/kind", f"not of the form {_NAME.pattern}")
     if len(record.attributes) > MAX_ATTRIBUTES:
@@ -85,7 +91,7 @@ def checked(record: Record) -> Record:
         if not _NAME.fullmatch(text(name, "/attributes")):
             raise RecordRefused("/attributes", f"the name {name!r:.80} is not of the form {_NAME.pattern}")
     key = record.unique_key
-    return Record(
+    whole = Record(
         index=record.index,
         kind=str(record.kind),
         at=timestamp(record.at),
@@ -94,9 +100,10 @@ def checked(record: Record) -> Record:
             str(name): _short(value, f"/attributes/{name}", MAX_ATTRIBUTE_VALUE_BYTES)
             for name, value in sorted(record.attributes.items())
         },
-        payload=plain(record.payload, "/payload"),
+        payload=plain(record.payload, "/payload") if form is None else copy,
         unique_key=None if key is None else _short(key, "/unique_key", MAX_UNIQUE_KEY_BYTES),
     )
+    return whole, form
 
 
 def _short(value: object, place: str, max_bytes: int) -> str:
@@ -134,7 +141,10 @@ def with_payload(record: Record, payload: bytes, write: Callable[[JsonValue], by
 
 def payload_bytes(record: Record, write: Callable[[JsonValue], bytes] = canonical.write) -> bytes:
     """Raises RecordRefused if they are too many, with what is sealed or without it: as the record has it."""
-    payload = write(record.payload)
+    return within_limit(write(record.payload))
+
+
+def within_limit(payload: bytes) -> bytes:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise RecordRefused("/payload", f"{len(payload)} bytes where {MAX_PAYLOAD_BYTES} may be")
     return payload

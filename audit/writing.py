@@ -8,22 +8,16 @@ writes, which knows the form in full and is twenty times slower.
 
 from __future__ import annotations
 
-import json
-
 import rfc8785
 
-from audit.canonical import JsonValue
+from audit.canonical import STRICT, JsonValue
 from audit.errors import RecordRefused
 from audit.record import Record, parse, payload_bytes, with_payload
-
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
-)
 
 
 def quickly(value: JsonValue) -> bytes:
     """The canonical form of most values that have passed `plain`: what it gives is to be read back."""
-    return _ENCODER.encode(value).encode()
+    return STRICT.encode(value).encode()
 
 
 def exactly(value: JsonValue) -> bytes:

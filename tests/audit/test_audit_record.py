@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -64,6 +66,55 @@ def test_what_is_stored_is_what_the_library_writes_however_it_was_written(payloa
     read, body = written(whole, quickly(whole.payload))
     assert body == canonical_bytes(whole, rfc8785.dumps)
     assert read == whole
+
+
+class Word(StrEnum):
+    ONE = "one"
+
+
+odd_values = st.recursive(
+    json_values
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())  # lone surrogates, too
+    | st.sampled_from([Word.ONE, object, b"bytes", {1, 2}, float("nan"), 1.0, -0.0, 2**53, 10**15])
+    | st.integers(28, 36).map(lambda depth: json.loads("[" * depth + "]" * depth)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(characters) | st.integers(0, 3) | st.none() | st.just(Word.ONE), inner, max_size=3)
+        | st.dictionaries(st.text(characters), inner, max_size=3).map(MappingProxyType)
+    ),
+    max_leaves=8,
+)
+
+
+def exact(value: Any) -> Any:
+    """Told apart by type as well: Python calls 1, 1.0 and True equal."""
+    if isinstance(value, dict):
+        return {exact(key): exact(member) for key, member in value.items()}
+    return [exact(item) for item in value] if isinstance(value, list) else (type(value), repr(value))
+
+
+@given(odd_values)
+def test_what_is_copied_in_c_is_what_is_copied_by_hand(value: Any) -> None:
+    found = canonical.plain_and_written(value)
+    try:
+        by_hand = canonical.plain(value, "")
+    except RecordRefused:
+        assert found is None
+        return
+    if found is not None:
+        assert exact(found[0]) == exact(by_hand)
+        assert found[1] == quickly(by_hand)
+
+
+def test_what_a_log_is_mostly_given_is_copied_in_c() -> None:
+    given_values: list[Any] = [{"b": [1, 0.5, True, None, "ü"], "a": {"word": Word.ONE}}, "text", 7, []]
+    assert all(canonical.plain_and_written(value) is not None for value in given_values)
+    within, beyond = (json.loads("[" * depth + "]" * depth) for depth in (canonical.MAX_DEPTH, canonical.MAX_DEPTH + 1))
+    assert canonical.plain_and_written(within) is not None
+    assert canonical.plain_and_written(beyond) is None
 
 
 def test_where_pythons_form_is_another_the_library_writes() -> None:

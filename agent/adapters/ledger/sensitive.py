@@ -7,7 +7,7 @@ stays: that is what the log is for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from audit.sealing import ACTOR, ATTRIBUTES, MAX_PLACES, pointer
@@ -52,13 +52,15 @@ def sensitive_places(kind: str, actor: str, attributes: Mapping[str, str], paylo
 
 
 Way = tuple[str | int, ...]
+_ENDS = frozenset({str, int, float, bool, type(None)})
 
 
 def _ways(value: Any, names: frozenset[str], way: Way) -> Iterator[Way]:
+    """Most of a record are texts and numbers that no name leads to: nothing is asked of them but their type."""
     for key, member in _members(value):
         if key in names:
             yield from _texts(member, (*way, key))
-        else:
+        elif type(member) not in _ENDS:
             yield from _ways(member, names, (*way, key))
 
 
@@ -69,8 +71,9 @@ def _texts(value: Any, way: Way) -> Iterator[Way]:
         yield from _texts(member, (*way, key))
 
 
-def _members(value: Any) -> Iterator[tuple[str | int, Any]]:
+def _members(value: Any) -> Iterable[tuple[str | int, Any]]:
     if isinstance(value, Mapping):
-        yield from sorted(value.items())
-    elif isinstance(value, list | tuple):
-        yield from enumerate(value)
+        return sorted(value.items())
+    if isinstance(value, list | tuple):
+        return enumerate(value)
+    return ()
