@@ -27,6 +27,9 @@ _OF_A_SERVICE: Final = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_
 """What a kubelet puts into every pod of a namespace that has a Service named watchkeeper: nobody's setting."""
 
 
+WORD_AT_MOST = 100  # characters; counted apart, since a pattern that counts letters of all scripts takes 10 MiB
+_SCOPE: Final = r"^[\w./:-]*$"
+_MODEL: Final = r"^[\w.:/+-]+$"
 _ANCHOR: Final = r"^(\.{0,2}/|file:///|(git\+(https?|ssh|git|file)|s3\+https?|kubernetes)://([\w.-]+@)?)[^\s@]+$"
 _WITNESS: Final = r"^https?://[^\s/@=]+[^\s@=]*=[^\s+=]+\+[0-9a-f]{8}\+[\w+/=]+$"
 
@@ -76,7 +79,7 @@ class Settings(BaseSettings):
     freeze_config_map: str = Field(default="watchkeeper/watchkeeper", pattern=r"^[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253}$")
     policy_data: dict[str, Any] = {}  # merged over the policies' own data
     policy_key_file: Path | None = None  # public key (PEM): then only bundles signed with its other half are taken
-    policy_scope: str = Field(default="", pattern=r"^[\w./:-]{0,100}$")  # what the signature must be for
+    policy_scope: str = Field(default="", max_length=WORD_AT_MOST, pattern=_SCOPE)  # what the signature must be for
     opa_url: str | None = Field(
         default=None, pattern=r"^https?://[^\s/@?#]+$"
     )  # an OPA server decides instead of the embedded engine, by the same policies
@@ -100,7 +103,7 @@ class Settings(BaseSettings):
     model_endpoint: str | None = Field(
         default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$"
     )  # without credentials
-    model_name: str | None = Field(default=None, pattern=r"^[\w.:/+-]{1,100}$")
+    model_name: str | None = Field(default=None, max_length=WORD_AT_MOST, pattern=_MODEL)
     model_key_file: Path | None = None
     simulated_seed: int | None = None  # chance in the simulated world; without it the file's own seed
     simulated_cluster: Path | None = None  # a scenario file whose cluster the simulated world starts with

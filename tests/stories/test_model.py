@@ -280,6 +280,8 @@ def test_the_key_goes_to_the_endpoint_and_nowhere_else(tmp_path: Path) -> None:
         {"model_endpoint": "http://models/v1"},
         {"model_name": "m"},
         {"model_endpoint": "http://models/v1", "model_name": "m\nx"},
+        {"model_endpoint": "http://models/v1", "model_name": ""},
+        {"model_endpoint": "http://models/v1", "model_name": "m" * 101},
     ],
 )
 def test_settings_that_name_no_model_are_refused(given: dict[str, str]) -> None:

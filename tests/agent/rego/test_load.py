@@ -1,6 +1,9 @@
 """What is refused when a bundle is loaded, with the place in the message."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -284,3 +287,22 @@ def test_a_freeze_beyond_what_rego_can_count_is_refused(tmp_path: Path, year: st
     assert "freezes.0.to: A moment like" in refusal(shipped(tmp_path), {"freezes": [freeze]})
     freeze["to"] = "2261-12-31T23:59:59Z"
     EmbeddedPolicyEngine(tmp_path / "policies", {"freezes": [freeze]})
+
+
+TRACED = """
+import regorus
+from agent.adapters.rego.selftest import refuse_foreign_dialect
+refuse_foreign_dialect()
+try:
+    regorus.Engine().add_policy("x.rego", "no policy")
+except RuntimeError as fault:
+    print(fault)
+"""
+
+
+def test_an_error_is_not_traced_back_whatever_the_environment_asks_of_rust() -> None:
+    """It would take 60 MiB, for words that nobody is shown."""
+    asked = {key: value for key, value in os.environ.items() if key != selftest.BACK_TRACES} | {"RUST_BACKTRACE": "1"}
+    run = subprocess.run([sys.executable, "-c", TRACED], env=asked, capture_output=True, text=True, check=True)
+    assert "x.rego:1" in run.stdout
+    assert "backtrace" not in run.stdout
