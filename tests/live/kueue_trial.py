@@ -34,6 +34,11 @@ class Trial:
         self.open(True)
         self._await_queues("True")
 
+    def clear(self) -> None:
+        """Its workloads go with their namespace, and the queues with them."""
+        for each in reversed(self.case.cluster):
+            self._api.delete(each)
+
     def send(self, workloads: list[Json]) -> None:
         """Those who ask for more than one pod of each set are as Kueue's job integrations would write them."""
         for each in workloads:

@@ -6,6 +6,7 @@ queues are opened. Who holds quota, at which size, on which flavors and who was 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -31,8 +32,8 @@ OTHERWISE: dict[str, str] = {
 
 
 @pytest.fixture(scope="module")
-def trials(cluster: Api) -> list[Trial]:
-    """All cases, each with its queues shut and gangs waiting before them."""
+def trials(cluster: Api) -> Iterator[list[Trial]]:
+    """All cases, each with its queues shut and gangs waiting before them; they leave the plane to others as it was."""
     laid = [Trial(cluster, case) for case in cases(SEED, COUNT)]
     all_at_once(Trial.lay_out, laid)
     one_after_another(laid, lambda trial: trial.case.first)
@@ -40,7 +41,8 @@ def trials(cluster: Api) -> list[Trial]:
     all_at_once(Trial.shut, laid)
     one_after_another(laid, lambda trial: trial.case.then)
     all_at_once(Trial.settle, laid)
-    return laid
+    yield laid
+    all_at_once(Trial.clear, laid)
 
 
 def test_our_forecast_is_what_kueue_does(cluster: Api, trials: list[Trial]) -> None:

@@ -78,10 +78,11 @@ def at_work(anywhere: ControlPlane, cluster: Api, tmp_path: Path) -> Iterator[At
 
 
 @pytest.fixture
-def queue(cluster: Api, namespace: str) -> str:
+def queue(cluster: Api, namespace: str) -> Iterator[str]:
     """A flavor of two nodes with eight GPUs each, and a queue with the check before it."""
     name = f"slo-{namespace}"
-    for index in (1, 2):
+    places = (1, 2)
+    for index in places:
         about = {"name": f"{name}-{index}", "annotations": FAKE, "labels": {TYPE: name, HOST: f"{name}-{index}"}}
         room = {"cpu": "64", "memory": "512Gi", "pods": "110", GPU: "8"}
         cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": about, "status": {"allocatable": room}})
@@ -89,7 +90,11 @@ def queue(cluster: Api, namespace: str) -> str:
         cluster.merge(reference("v1", "Node", about["name"]), {"status": ready}, "status")
         cluster.wait("the node is ready", "v1", "Node", about["name"], until=lambda n: condition(n, "Ready") == "True")
     _lay_queue(cluster, namespace, name, name, "main")
-    return name
+    yield name
+    for kind in ("ClusterQueue", "AdmissionCheck", "ResourceFlavor"):
+        cluster.delete(reference(VERSION, kind, name))
+    for index in places:
+        cluster.delete(reference("v1", "Node", f"{name}-{index}"))
 
 
 def _lay_queue(cluster: Api, namespace: str, name: str, flavor: str, door: str) -> None:

@@ -208,6 +208,7 @@ def test_a_request_that_vanishes_is_unknown_and_its_step_is_not_done_again(
         assert run() is StepState.DONE
         assert site.resources() == []
         assert [record.payload["outcome"] for record in log.query(kind="outcome")] == ["succeeded"]
+    anywhere.api.delete(reference("v1", "Node", name))  # without a kubelet: it would be in trouble under other tests
 
 
 @pytest.mark.parametrize(
