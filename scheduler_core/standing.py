@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from scheduler_core.model import gpus, is_gpu
 from scheduler_core.snapshot import Snapshot
 from scheduler_core.state import Phase
-from scheduler_core.tables import takes_pods
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Standing:
 def standing(snapshot: Snapshot) -> Standing:
     phases = {name: snapshot.phase(name) for name in snapshot.gangs}
     stuck = (pod for name, phase in phases.items() if phase is Phase.PARTIAL for pod in snapshot.pods_of(name))
-    idle = _idle(snapshot)
+    free, unusable = snapshot.idle.gpus()
     owners: dict[str, int] = {}
     for bound in snapshot.pods.values():
         if bound.pod.gang is None and bound.pod.owner is not None:
@@ -41,9 +40,9 @@ def standing(snapshot: Snapshot) -> Standing:
     return Standing(
         running=frozenset(name for name, phase in phases.items() if phase is Phase.RUNNING),
         holding=frozenset(name for name in phases if snapshot.pods_of(name)),
-        free=idle[True],
+        free=free,
         stuck=sum(gpus(snapshot.pods[pod].pod.requests) for pod in stuck),
-        unusable=idle[False],
+        unusable=unusable,
         queues=_queues(snapshot, phases),
         pods_by_owner=owners,
     )
@@ -51,16 +50,8 @@ def standing(snapshot: Snapshot) -> Standing:
 
 def with_nodes(before: Standing, snapshot: Snapshot) -> Standing:
     """As it stands where nothing but nodes has changed since: nobody has to be counted again."""
-    idle = _idle(snapshot)
-    return replace(before, free=idle[True], unusable=idle[False])
-
-
-def _idle(snapshot: Snapshot) -> dict[bool, int]:
-    """Free GPUs, by whether their node takes new pods."""
-    idle = {True: 0, False: 0}
-    for name, node in snapshot.nodes.items():
-        idle[takes_pods(node)] += max(0, gpus(snapshot.free[name]))
-    return idle
+    free, unusable = snapshot.idle.gpus()
+    return replace(before, free=free, unusable=unusable)
 
 
 def _queues(snapshot: Snapshot, phases: Mapping[str, Phase]) -> dict[str, QueueStanding]:

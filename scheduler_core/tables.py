@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from scheduler_core.capacity import Capacity
 from scheduler_core.errors import Duplicate, Unknown
+from scheduler_core.idle import Idle, takes_pods
 from scheduler_core.journal import Journaled, Mark
 from scheduler_core.model import Gang, Node, Pod, Requests, gpus
 from scheduler_core.quota import Cohort, Flavor, FlavorResource, Queue
@@ -30,10 +31,6 @@ def require_new(kind: str, table: Mapping[str, object], name: str) -> None:
         raise Duplicate(kind, name, "name", "is taken")
 
 
-def takes_pods(node: Node) -> bool:
-    return node.ready and not node.unschedulable
-
-
 def is_domain(topology: Topology, values: Sequence[str], nodes: Mapping[str, Node]) -> bool:
     """Does any node stand there? A host may be named alone."""
     levels = topology.levels
@@ -53,6 +50,7 @@ class Tables(Journaled):
         self._nodes: Watched[str, Node] = Watched()
         self._free: Watched[str, Requests] = Watched()
         self.capacity = Capacity(self._nodes, self._free)  # the same as a matrix: how many pods of a shape fit where
+        self.idle = Idle(self._nodes, self._free)
         self._flavors: dict[str, Flavor] = {}
         self._topologies: dict[str, Topology] = {}
         self._cohorts: dict[str, Cohort] = {}
