@@ -153,12 +153,14 @@ class ControlPlane:
 
     def restore(self, kept: Path) -> None:
         """What was written since is gone, and revisions are given a second time."""
-        self.api_server.kill()
-        self.etcd.kill()
+        for part in reversed(self.parts):
+            part.kill()
         shutil.rmtree(self.folder / "etcd")
         shutil.copytree(kept, self.folder / "etcd")
         self.etcd.start()
         self.api_server.start()
+        for part in self.parts[2:]:  # else they wait for versions that are far ahead, and miss what happens until then
+            part.start()
 
     def _ask_etcd(self, path: str, body: Json) -> Json:
         request = urllib.request.Request(f"http://{HERE}:{self._etcd_port}/v3/{path}", json.dumps(body).encode())

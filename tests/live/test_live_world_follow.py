@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from bare_plane import *  # noqa: F403
 from control_plane import ControlPlane
 from kube import Json, Refused, reference
 from live_world import Seen, WallClock, deployment, node, pod, ref
@@ -17,15 +18,6 @@ from agent.ports import ClusterUnavailable
 
 READS = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
 WRITES = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """One that only this module breaks."""
-    running = ControlPlane(tmp_path_factory.mktemp("followed"), scheduler=False, kwok=False)
-    running.api.wait("the account of pods", "v1", "ServiceAccount", "default", "default", until=lambda found: True)
-    yield running
-    running.stop()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from bare_plane import *  # noqa: F403
 from control_plane import ControlPlane
 from installing import KUEUE, installation
 from kube import reference
@@ -17,14 +18,6 @@ from agent.ports import ClusterFault, Conflict, Forbidden, Invalid, NotFound, Se
 
 OURS = "watchkeeper.dev/agent"
 DEED = Deed(incident="inc-1", action="cordon_node", step="inc-1/1/0")
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    running = ControlPlane(tmp_path_factory.mktemp("refusing"), scheduler=False, kwok=False)
-    running.api.wait("the account of pods", "v1", "ServiceAccount", "default", "default", until=lambda found: True)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

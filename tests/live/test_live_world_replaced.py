@@ -4,11 +4,11 @@ And what takes a right, a namespace or the server away in the middle. Each: what
 was done to anybody else.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from bare_plane import *  # noqa: F403
 from control_plane import ControlPlane
 from kube import Json, reference
 from live_steps import Steps
@@ -31,21 +31,6 @@ FAILED, WAITING, DONE = StepState.FAILED, StepState.WAITING, StepState.DONE
 CORDON: Json = {"spec": {"unschedulable": True}}
 FOREIGN = "tests.example/never"
 NODES_ONLY = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}]
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    running = ControlPlane(tmp_path_factory.mktemp("replaced"), scheduler=False, kwok=False)
-    running.api.wait("the account of pods", "v1", "ServiceAccount", "default", "default", until=lambda found: True)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def steps(plane: ControlPlane, tmp_path: Path) -> Iterator[Steps]:
-    made = Steps(plane.admin, tmp_path)
-    yield made
-    made.close()
 
 
 def _pod(plane: ControlPlane, name: str, **more: object) -> tuple[ObjectRef, str]:

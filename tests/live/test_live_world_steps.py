@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from bare_plane import *  # noqa: F403
 from control_plane import ControlPlane
 from kube import Json, reference
 from live_steps import Steps
@@ -19,14 +20,6 @@ from agent.ports import ClusterUnavailable, Unauthorized
 
 WRITES = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
 CORDON: Json = {"spec": {"unschedulable": True}}
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    running = ControlPlane(tmp_path_factory.mktemp("stepping"), scheduler=False, kwok=False)
-    running.api.wait("the account of pods", "v1", "ServiceAccount", "default", "default", until=lambda found: True)
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bare_plane import *  # noqa: F403
 from control_plane import ControlPlane
 from installing import installation
 from kube import reference
@@ -15,13 +16,6 @@ from agent.adapters.switch import ANNOTATION, FreezeSwitch
 from agent.ports import ClusterUnavailable
 from audit.anchoring.anchor import AnchorDiffers, AnchorUnavailable
 from audit.anchoring.configmap import ConfigMapAnchor
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    running = ControlPlane(tmp_path_factory.mktemp("switched"), scheduler=False, kwok=False)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@
 The API server is real, and so is its way to the webhook.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from bare_plane import *  # noqa: F403
 from control_plane import ControlPlane
 from kube import Json
 from live_steps import Steps
@@ -21,21 +22,6 @@ from agent.ports import ClusterUnavailable
 CORDON: Json = {"spec": {"unschedulable": True}}
 OPENED: Json = {"op": "replace", "path": "/spec/unschedulable", "value": False}
 FAILED, WAITING, DONE = StepState.FAILED, StepState.WAITING, StepState.DONE
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    running = ControlPlane(tmp_path_factory.mktemp("hooked"), scheduler=False, kwok=False)
-    running.api.wait("the account of pods", "v1", "ServiceAccount", "default", "default", until=lambda found: True)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def steps(plane: ControlPlane, tmp_path: Path) -> Iterator[Steps]:
-    made = Steps(plane.admin, tmp_path)
-    yield made
-    made.close()
 
 
 def _node(plane: ControlPlane, name: str) -> Step:
