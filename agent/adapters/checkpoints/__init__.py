@@ -7,10 +7,12 @@ checkpoint can name no class to be built when it is read back.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from langgraph.checkpoint.base import WRITES_IDX_MAP
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
@@ -20,13 +22,27 @@ Durability = Literal["full", "memory"]
 LOCK_TIMEOUT_S = 5.0
 
 
-def open_checkpointer(path: str | Path, durability: Durability = "full") -> SqliteSaver:
+class Checkpoints(SqliteSaver):
+    """Without what LangGraph writes beside a checkpoint that is about to follow: half of all commits.
+
+    What a task returned is kept apart for when another of the same step fails. A step of ours is one task: its
+    checkpoint is the next thing that is written. A process that dies before that runs the stages since the last one
+    again, as if it had died a moment earlier (docs/decisions/0010-checkpoints-before-deeds.md). What a thread waits
+    for, what woke it and what failed stand in no checkpoint and are kept.
+    """
+
+    def put_writes(self, config: Any, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = "") -> None:
+        if any(channel in WRITES_IDX_MAP for channel, _ in writes):
+            super().put_writes(config, writes, task_id, task_path)
+
+
+def open_checkpointer(path: str | Path, durability: Durability = "full") -> Checkpoints:
     """A checkpointer on that file. `close` it; `delete_thread(incident)` forgets a thread that has ended."""
     connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, check_same_thread=False)
     connection.execute(f"PRAGMA synchronous={'FULL' if durability == 'full' else 'OFF'}")
     # A thread that has ended is deleted; what it quoted is overwritten, too.
     connection.execute(f"PRAGMA secure_delete={'ON' if durability == 'full' else 'OFF'}")
-    saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+    saver = Checkpoints(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
     saver.setup()
     return saver
 

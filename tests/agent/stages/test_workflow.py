@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from thread_house import House
+from langgraph.checkpoint.serde.types import INTERRUPT
+from thread_house import START, House
 
 from agent.adapters.checkpoints import close, open_checkpointer
 from agent.assembly import Agent, assemble
 from agent.config import Settings
 from agent.domain.cluster import ClusterView, ObjectRef
 from agent.domain.diagnosis import Diagnosis
-from agent.domain.incident import Incident
+from agent.domain.incident import Incident, IncidentState
 from agent.domain.signal import FindingBody, Signal, XidBody
 from agent.ports import Fault, Ports, StoreUnavailable
 from agent.scenarios.witness import Pager
@@ -83,6 +84,25 @@ def test_a_fault_leaves_the_thread_where_it_was(house: House, tmp_path: Path) ->
     house.later(31)
     assert workflow.advance("inc-1", "retry") is None
     assert house.kinds().count("diagnosis") == 1
+    close(saver)
+
+
+def test_beside_a_checkpoint_stands_only_what_is_in_none(house: House, tmp_path: Path) -> None:
+    """And who opens the file next goes on from there."""
+    unknown = Signal(
+        id="s2", source="logs", type="dev.watchkeeper.xid", time=START, body=XidBody(node="gpu-1", xid=999)
+    )
+    incident = house.incident.model_copy(update={"id": "inc-2", "signals": (unknown,)})
+    house.ports.incidents.save(incident, IncidentState.OPEN)
+    saver = open_checkpointer(tmp_path / "threads.db", "memory")
+    assert Workflow(house.ports, saver).advance("inc-2", "opened") is None
+    assert house.kinds() == []  # more may be on its way
+    assert saver.conn.execute("SELECT DISTINCT channel FROM writes").fetchall() == [(INTERRUPT,)]
+    close(saver)
+    house.later(SETTLE_S)
+    saver = open_checkpointer(tmp_path / "threads.db", "memory")
+    assert Workflow(house.ports, saver).advance("inc-2", "due") is None
+    assert house.kinds()[0] == "diagnosis" and house.kinds()[-1] == "incident_closed"
     close(saver)
 
 
