@@ -58,6 +58,11 @@ class Selector:
                 raise each.wrong("operator", f"expected one of {', '.join(_SELECTING)}, found {operator!r}")
             self._expressions.append(Requirement(each.required_text("key"), operator, texts(each, "values")))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Selector) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]  # nobody keeps them by what they select
+
     def selects(self, labels: Mapping[str, str]) -> bool:
         same = all(labels.get(key) == value for key, value in self._labels.items())
         return same and all(each.matches(labels) for each in self._expressions)

@@ -10,9 +10,10 @@ from typing import Any
 
 from agent.adapters.kueue.rules import KINDLY, KueueRules
 from agent.adapters.scheduler.amounts import amount
+from agent.adapters.scheduler.carrying import carry_on, is_of_nodes_alone
 from agent.adapters.scheduler.foretelling import prediction
 from agent.adapters.scheduler.gangs import pod_name
-from agent.adapters.scheduler.mapping import Mapped, follow_nodes, mapped
+from agent.adapters.scheduler.mapping import Mapped, mapped
 from agent.adapters.scheduler.rules import scheduling
 from agent.adapters.scheduler.run_times import ends_of
 from agent.adapters.scheduler.services import services
@@ -103,16 +104,22 @@ class SchedulerForecaster:
     def _asked_about(self, view: ClusterView) -> _Asked:
         if self._asked is None or self._asked.view is not view:
             before, self._asked = self._asked, None
-            self._asked = self._followed(before, view) or self._anew(view)
+            carried = self._carried(before, view) if before is not None else None
+            del before  # a large cluster is not to be kept twice
+            self._asked = carried or self._anew(view)
         return self._asked
 
-    def _followed(self, before: _Asked | None, view: ClusterView) -> _Asked | None:
-        """Carried on from the last view where only nodes have changed since, as they do in a storm of cordons."""
-        if before is None or before.rules != self._kueue() or not follow_nodes(before.seen, before.view, view):
+    def _carried(self, before: _Asked, view: ClusterView) -> _Asked | None:
+        """None where more has changed than can be carried on."""
+        if before.rules != self._kueue() or not carry_on(before.seen, before.view, view, before.rules):
             return None
-        stands = with_nodes(before.without.before, before.snapshot)
+        stands, ends = None, before.ends
+        if is_of_nodes_alone(before.view, view):
+            stands = with_nodes(before.without.before, before.snapshot)
+        else:
+            ends = ends_of(view)
         without = what_if(before.snapshot, [], view.taken_at.timestamp(), settings=before.settings, before=stands)
-        return replace(before, view=view, without=without)
+        return replace(before, view=view, without=without, ends=ends)
 
     def _anew(self, view: ClusterView) -> _Asked:
         rules = self._kueue()

@@ -13,12 +13,13 @@ from agent.adapters.scheduler.gangs import flavor_labels, gang_of, plain_gang_of
 from agent.adapters.scheduler.queues import Queues, queues_of
 from agent.adapters.scheduler.shapes import node_of, priority, shape_of
 from agent.adapters.scheduler.states import state_of
-from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState, ObjectRef, Pod
+from agent.domain.cluster import ClusterView, Gang as DomainGang, GangState, Node, ObjectRef, Pod
 from scheduler_core.errors import SchedulerError
 from scheduler_core.model import Gang, Node as CoreNode, Pod as CorePod, PodShape
 from scheduler_core.snapshot import Snapshot
 
-_MALFORMED = (ValueError, TypeError, AttributeError)  # what a reader of strangers' JSON raises
+STANDING = ("Pending", "Running")  # phases in which a pod holds what it asks for
+MALFORMED = (ValueError, TypeError, AttributeError)  # what a reader of strangers' JSON raises
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
     for ref, gang in sorted(view.gangs.items(), key=lambda pair: str(pair[0])):
         if gang.state is not GangState.FINISHED:
             try:
-                gangs[ref] = _gang(view, gang, queues)
-            except _MALFORMED as wrong:
+                gangs[ref] = core_gang(view, gang, queues)
+            except MALFORMED as wrong:
                 left_out[ref] = str(wrong)
     snapshot = Snapshot(
-        nodes=[_with_made_up(node_of(node), queues) for _, node in sorted(view.nodes.items())],
+        nodes=[core_node(node, queues) for _, node in sorted(view.nodes.items())],
         topologies=queues.topologies,
         flavors=queues.flavors,
         cohorts=queues.cohorts,
@@ -61,35 +62,17 @@ def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
     return Mapped(snapshot, queues, left_out, any(queues.is_drained(view.gangs[ref]) for ref in gangs))
 
 
-def follow_nodes(seen: Mapped, before: ClusterView, view: ClusterView) -> bool:
-    """Brings the snapshot of the one view to what the other is; False where that takes a mapping of its own.
-
-    For two views that differ in what some nodes say of themselves. Nothing but a node's own entry is made of that,
-    unless its labels say which flavor it is of or which part of a topology. A drained queue sends back as of now.
-    """
-    if view.beside_nodes is None or view.beside_nodes is not before.beside_nodes or seen.by_time:
-        return False
-    changed = [
-        (old, new) for old, new in zip(before.nodes.values(), view.nodes.values(), strict=True) if old is not new
-    ]
-    if any((old.name, old.labels) != (new.name, new.labels) for old, new in changed):
-        return False
-    for _, node in changed:
-        seen.snapshot.replace_node(_with_made_up(node_of(node), seen.queues))
-    return True
-
-
-def _with_made_up(node: CoreNode, queues: Queues) -> CoreNode:
+def core_node(node: Node, queues: Queues) -> CoreNode:
     """What only quotas know is never what a node lacks."""
-    made_up = dict.fromkeys(sorted(queues.rules.made_up), UNCOUNTED)
-    return replace(node, allocatable={**node.allocatable, **made_up}) if made_up else node
+    made, made_up = node_of(node), dict.fromkeys(sorted(queues.rules.made_up), UNCOUNTED)
+    return replace(made, allocatable={**made.allocatable, **made_up}) if made_up else made
 
 
-def _gang(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
+def core_gang(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
     """One whose wishes cannot be read keeps what it holds, and nobody foresees that it is let in."""
     try:
         return gang_of(view, gang, queues)
-    except _MALFORMED:
+    except MALFORMED:
         return replace(plain_gang_of(view, gang, queues), held=True)
 
 
@@ -112,7 +95,7 @@ def _add_pods(
     taken: dict[str, dict[str, int]] = {}
     odd: dict[ObjectRef, str] = {}
     for _, pod in sorted(view.pods.items()):
-        if pod.phase not in ("Pending", "Running"):
+        if pod.phase not in STANDING:
             continue
         core = gangs.get(pod.gang) if pod.gang and not pod.terminating else None
         pod_set = None
@@ -121,14 +104,19 @@ def _add_pods(
             taken[core.name][pod_set] = taken[core.name].get(pod_set, 0) + 1
         try:
             made = core_pod(view, pod, core, pod_set, queues)
-        except _MALFORMED as wrong:
+        except MALFORMED as wrong:
             odd[pod.ref] = str(wrong)
             made = _core_pod(pod, core, pod_set, PodShape(requests=asked_for(pod.requests)))
         if pod.node is not None and pod.node in view.nodes:
             snapshot.put_pod(made, pod.node)
-        elif pod.node is None and core is None and not pod.terminating and pod.ref not in odd:
+        elif waits(pod, core) and pod.ref not in odd:
             snapshot.wait(made)
     return odd
+
+
+def waits(pod: Pod, gang: Gang | None) -> bool:
+    """By itself; a gang's member waits with its gang."""
+    return pod.node is None and gang is None and not pod.terminating
 
 
 def core_pod(view: ClusterView, pod: Pod, gang: Gang | None, pod_set: str | None, queues: Queues) -> CorePod:
