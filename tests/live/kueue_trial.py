@@ -73,22 +73,9 @@ class Trial:
         return self._api.list(VERSION, "Workload", self.case.name)
 
     def settle(self) -> None:
-        """Until nothing changes any more. Who stands behind another in a strict line is never looked at."""
-        last: Any = None
-        since, end = time.monotonic(), time.monotonic() + SETTLES_WITHIN_S
-        while time.monotonic() < end:
-            found = self.workloads()
-            for each in found:
-                self._finish_eviction(each)
-            state = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in found}
-            if state != last:
-                last, since = state, time.monotonic()
-            elif time.monotonic() - since > QUIET_S:
-                return
-            time.sleep(POLL_S)
-        raise AssertionError(f"{self.case.name} did not settle within {SETTLES_WITHIN_S:g} s")
+        settle([self])
 
-    def _finish_eviction(self, workload: Json) -> None:
+    def finish_eviction(self, workload: Json) -> None:
         """What the job's own reconciler does once its pods are gone."""
         if condition(workload, "Evicted") != "True" or condition(workload, "QuotaReserved") != "True":
             return
@@ -142,6 +129,24 @@ def _places(workload: Json) -> Iterator[tuple[str, dict[str, int]]]:
                 found[host] = counts.get("universal") or counts["individual"][index]
         if found:
             yield each["name"], found
+
+
+def settle(trials: list[Trial]) -> None:
+    """Until nothing changes in any of them. Who stands behind another in a strict line is never looked at."""
+    last: Any = None
+    since, end = time.monotonic(), time.monotonic() + SETTLES_WITHIN_S
+    while time.monotonic() < end:
+        state = {}
+        for trial in trials:
+            for each in trial.workloads():
+                trial.finish_eviction(each)
+                state[trial.case.name, each["metadata"]["name"]] = each["metadata"]["resourceVersion"]
+        if state != last:
+            last, since = state, time.monotonic()
+        elif time.monotonic() - since > QUIET_S:
+            return
+        time.sleep(POLL_S)
+    raise AssertionError(f"{', '.join(each.case.name for each in trials)} did not settle within {SETTLES_WITHIN_S:g} s")
 
 
 def all_at_once(work: Any, over: list[Any]) -> None:

@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 import pytest
 from kube import Api, Json
 from kueue_cases import TOPOLOGY, Case, cases
-from kueue_trial import Held, Trial, all_at_once, one_after_another
+from kueue_trial import Held, Trial, all_at_once, one_after_another, settle
 
 from agent.adapters.kubernetes.kinds import KINDS
 from agent.adapters.kubernetes.translate import translate
 from agent.adapters.kueue.rules import TO_THE_LETTER
 from agent.adapters.scheduler.admitting import Admissions, admit_waiting
-from agent.domain.cluster import ClusterView
 
 SEED = 7
 COUNT = 40
@@ -37,24 +36,21 @@ def trials(cluster: Api) -> Iterator[list[Trial]]:
     laid = [Trial(cluster, case) for case in cases(SEED, COUNT)]
     all_at_once(Trial.lay_out, laid)
     one_after_another(laid, lambda trial: trial.case.first)
-    all_at_once(Trial.settle, laid)
+    settle(laid)
     all_at_once(Trial.shut, laid)
     one_after_another(laid, lambda trial: trial.case.then)
-    all_at_once(Trial.settle, laid)
+    settle(laid)
     yield laid
     all_at_once(Trial.clear, laid)
 
 
 def test_our_forecast_is_what_kueue_does(cluster: Api, trials: list[Trial]) -> None:
+    listed = _listed(cluster)
+    forecasts = [_foreseen(listed, trial.case) for trial in trials]
     differ: dict[str, str] = {}
     places = [0, 0]
-    for trial in trials:
-        foreseen = _foreseen(cluster, trial.case)
-        trial.sent_back.clear()
-        before = set(trial.held())
-        trial.open(True)
-        trial.settle()
-        after = trial.held()
+    for trial, foreseen in zip(trials, forecasts, strict=True):  # not at once: a cycle of Kueue's is for all queues
+        before, after = _opened(trial)
         told = _difference(foreseen, before, after, trial.sent_back)
         if told:
             differ[trial.case.name] = told
@@ -69,21 +65,31 @@ def test_our_forecast_is_what_kueue_does(cluster: Api, trials: list[Trial]) -> N
     assert len(trials) - len(differ) >= AGREE_AT_LEAST
 
 
-def _foreseen(cluster: Api, case: Case) -> Admissions:
-    """As though the queues were open."""
-    view = _view(cluster, case)
-    return admit_waiting(view, list(view.gangs), rules=TO_THE_LETTER)  # who is sent back may come in again
+def _opened(trial: Trial) -> tuple[set[str], dict[str, Held]]:
+    """Who held quota before its queues were opened, and who does when all is quiet again."""
+    trial.sent_back.clear()
+    before = set(trial.held())
+    trial.open(True)
+    trial.settle()
+    return before, trial.held()
 
 
-def _view(cluster: Api, case: Case) -> ClusterView:
+def _listed(cluster: Api) -> list[Json]:
+    """Of all cases."""
     served = [kind for kind in KINDS if kind.api_version in ("v1", "kueue.x-k8s.io/v1beta2")]
-    found: list[Json] = []
-    for version, kind in served:
-        listed = cluster.list(version, kind)
-        found += [{"apiVersion": version, "kind": kind, **each} for each in listed if _belongs(each, case)]
-    translation = translate([_opened(each) for each in found], datetime.now(UTC))
+    return [
+        {"apiVersion": version, "kind": kind, **each}
+        for version, kind in served
+        for each in cluster.list(version, kind)
+    ]
+
+
+def _foreseen(listed: list[Json], case: Case) -> Admissions:
+    """As though the queues were open."""
+    translation = translate([_as_open(each) for each in listed if _belongs(each, case)], datetime.now(UTC))
     assert not translation.malformed
-    return translation.view
+    view = translation.view
+    return admit_waiting(view, list(view.gangs), rules=TO_THE_LETTER)  # who is sent back may come in again
 
 
 def _belongs(made: Json, case: Case) -> bool:
@@ -91,7 +97,7 @@ def _belongs(made: Json, case: Case) -> bool:
     return case.name in (about.get("namespace"), about["name"]) or about["name"].startswith(f"{case.name}-")
 
 
-def _opened(made: Json) -> Json:
+def _as_open(made: Json) -> Json:
     """The queue as it will be once its check is active."""
     if made["kind"] != "ClusterQueue":
         return made
