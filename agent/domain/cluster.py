@@ -161,7 +161,7 @@ class Gang:
     job: ObjectRef | None  # the object that owns the pods, where it is another than `ref`
     annotations: Mapping[str, str]
     created_at: datetime | None = None
-    stuck_since: datetime | None = None
+    stuck_since: datetime | None = None  # None where nothing tells
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,17 @@
 """Facts about a gang that is said to be stuck: its state, and whom to requeue so that one can start."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from agent.domain.base import parse_rfc3339
 from agent.domain.cluster import Gang, GangState
 from agent.domain.diagnosis import Evidence
-from agent.evidence.gangs import GangPlan, plan, stuck_s
+from agent.domain.signal import FindingBody
+from agent.evidence.gangs import SEEN_SINCE, GangPlan, plan, stuck_s
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_gang, same_object
+from agent.evidence.symptoms import OWN_LOOK
 
 REQUEUED_LATELY_S = 1800  # whoever was just requeued is given time to start before anything else is moved
 
@@ -23,12 +27,23 @@ def gang_facts(scene: Scene) -> Findings:
 
 def _plan(gang: Gang, scene: Scene) -> GangPlan | None:
     """None while there is nothing to plan for: it is not stuck, or not for long enough to be sure."""
-    if gang.state is not GangState.STUCK or stuck_s(gang, scene.now) < scene.thresholds.gang_stuck_after_s:
+    if (
+        gang.state is not GangState.STUCK
+        or stuck_s(_dated(gang, scene), scene.now) < scene.thresholds.gang_stuck_after_s
+    ):
         return None
     thought = plan(gang, scene.view, scene.forecaster, scene.now, scene.thresholds)
     if thought.requeue is not None and _requeued_lately(thought.requeue, scene):
         return GangPlan(None, f"{thought.requeue.ref} was requeued a short while ago and is stuck again")
     return thought
+
+
+def _dated(gang: Gang, scene: Scene) -> Gang:
+    """By its pods' word; where they say nothing, by that of our own look, which has watched it."""
+    found = [s.body for s in scene.incident.signals if s.source == OWN_LOOK and isinstance(s.body, FindingBody)]
+    last = next((body for body in reversed(found) if body.subject == gang.ref), None)
+    seen = last.detail.get(SEEN_SINCE) if last and last.status == "firing" else None
+    return gang if gang.stuck_since or not seen else replace(gang, stuck_since=parse_rfc3339(seen))
 
 
 def _requeued_lately(gang: Gang, scene: Scene) -> bool:
@@ -49,7 +64,7 @@ def _gang(gang: Gang, scene: Scene) -> dict[str, Any]:
         "pending": len(gang.pending),
         "priority": gang.priority,
         "gpus_held": len(gang.running) * gang.gpus_per_pod,
-        "stuck_s": stuck_s(gang, scene.now),
+        "stuck_s": stuck_s(_dated(gang, scene), scene.now),
     }
 
 

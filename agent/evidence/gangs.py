@@ -18,6 +18,8 @@ from agent.evidence.lookup import active_pods, in_order, pods_of
 from agent.ports import Forecaster
 
 CANDIDATES_MAX = 32  # each costs one what-if
+SEEN_SINCE = "seen_since"
+"""Where the agent's own look says since when it has seen a gang stuck, of which no object says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def gang_of(root: Fields, job_ref: ObjectRef | None, job: Fields | None, members
             **metadata.strings("annotations"),
         },
         created_at=created_at,
-        stuck_since=_stuck_since(root, minimum, running, pending) if state is GangState.STUCK else None,
+        stuck_since=_stuck_since(root, len(running), minimum, pending) if state is GangState.STUCK else None,
     )
 
 
@@ -88,14 +88,14 @@ def _queue(root: Fields, job: Fields | None) -> str | None:
     return next((name for name in (spec.text("queueName"), spec.text("queue"), *labels) if name), None)
 
 
-def _stuck_since(root: Fields, minimum: int, running: Sequence[Pod], pending: Sequence[Pod]) -> datetime | None:
-    """When the pod went missing that took the gang below its minimum, as far as anything still tells."""
+def _stuck_since(root: Fields, running: int, minimum: int, pending: Sequence[Pod]) -> datetime | None:
+    """When the pod went missing that took the gang below its minimum, as far as anything still tells.
+
+    A pod that is gone, and has no successor yet, tells nothing: since when the others run says nothing of it.
+    """
     waits = sorted(p.pending_since for p in pending if p.pending_since)
     if waits:
-        spare = max(0, len(running) + len(pending) - minimum)
+        spare = max(0, running + len(pending) - minimum)
         return waits[min(spare, len(waits) - 1)]
     not_ready = find(conditions_of(root.within("status")), "PodsReady", "False")
-    if not_ready and not_ready.since:
-        return not_ready.since
-    started = [p.created_at for p in running if p.created_at]
-    return max(started) if started else root.within("metadata").moment("creationTimestamp")
+    return not_ready.since if not_ready else None

@@ -13,6 +13,7 @@ from typing import Any
 from agent.adapters.prometheus import finder_watch
 from agent.adapters.prometheus.findings import Standing
 from agent.adapters.prometheus.idle_watch import IdleWatch
+from agent.adapters.prometheus.stuck_watch import StuckWatch
 from agent.adapters.prometheus.xids import Refused, XidWatch, unheeded
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ClusterView, Gang, GangState
@@ -23,7 +24,7 @@ from agent.domain.thresholds import Thresholds
 from agent.evidence.admission_loops import find_loops
 from agent.evidence.cascades import find_cascades
 from agent.evidence.condition import Condition, Finder, Sight
-from agent.evidence.gangs import competing, stuck_gangs
+from agent.evidence.gangs import SEEN_SINCE, competing, stuck_gangs
 from agent.evidence.hanging_facts import find_hanging
 from agent.evidence.holders import WRONG_WITHIN_S, idle_minimum_s
 from agent.evidence.holding import find_over
@@ -83,6 +84,7 @@ class Surveyor:
         self._refused, self._odd = refused, dict[str, str]()
         self._xids = XidWatch(metrics, refused)
         self._idle = IdleWatch(metrics, idle_minimum_s(limits))
+        self._stuck = StuckWatch()
 
     def survey(self, view: ClusterView, now: datetime) -> list[Signal]:
         """What began and what ended since the last look. Raises MetricsUnavailable when that is all there is to say."""
@@ -137,9 +139,11 @@ class Surveyor:
         """One finding for gangs that stand in each other's way: about the one that should start first."""
         over = [ref for ref in self._standing.subjects(Symptom.GANG_STUCK) if not _stuck(find_gang(view, ref))]
         signals = [s for ref in over for s in self._standing.end(Symptom.GANG_STUCK, ref, now)]
-        for group in competing(view, stuck_gangs(view, now, self._thresholds.gang_stuck_after_s)):
+        after_s = self._thresholds.gang_stuck_after_s
+        watched = self._stuck.look(view, now, after_s)
+        for group in competing(view, [*stuck_gangs(view, now, after_s), *watched]):
             if not any(self._standing.told(Symptom.GANG_STUCK, gang.ref) for gang in group):
-                signals += self._standing.begin(_stuck_condition(group[0], len(group)), now)
+                signals += self._standing.begin(_stuck_condition(group[0], len(group), watched), now)
         return signals
 
     def _restores(self, view: ClusterView, waiting: Sequence[Series] | None, now: datetime) -> list[Signal]:
@@ -163,9 +167,11 @@ def _stuck(gang: Gang | None) -> bool:
     return gang is not None and gang.state is GangState.STUCK
 
 
-def _stuck_condition(gang: Gang, rivals: int) -> Condition:
+def _stuck_condition(gang: Gang, rivals: int, watched: Sequence[Gang]) -> Condition:
     since = rfc3339(gang.stuck_since) if gang.stuck_since else "unknown"
     detail = {"running": str(len(gang.running)), "minimum": str(gang.minimum), "stuck_gangs": str(rivals)}
+    if gang in watched:  # who decides about it has no other word for how long
+        detail[SEEN_SINCE] = since
     return Condition(Symptom.GANG_STUCK, gang.ref, since, detail)
 
 

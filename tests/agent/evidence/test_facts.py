@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from agent.adapters.playbooks.library import PlaybookLibrary, load_playbooks
+from agent.domain.base import rfc3339
 from agent.domain.cluster import ObjectRef
 from agent.domain.incident import Symptom
 from agent.domain.outcome import PastAction
-from agent.domain.signal import Body
+from agent.domain.signal import Body, FindingBody
 from agent.evidence.facts import KEYS, Facts, gather
 from agent.ports import Metrics
 from agent.resources import bundled
@@ -325,6 +326,29 @@ def test_nothing_is_planned_before_it_is_surely_stuck_or_when_it_is_not() -> Non
     assert gangs(stuck(stuck_s=60)) == ("gang-not-stuck", [])
     assert gangs(cluster().node("gpu-1").gang("big", on=["gpu-1"])) == ("gang-not-stuck", [])
     assert gangs(cluster()) == ("gang-not-stuck", [])
+
+
+@pytest.mark.parametrize(
+    ("source", "seen_s", "status", "planned"),
+    [
+        ("watchkeeper/survey", 600, "firing", True),
+        ("watchkeeper/survey", 590, "firing", False),
+        ("watchkeeper/survey", 600, "resolved", False),
+        ("somebody", 600, "firing", False),
+    ],
+)
+def test_of_a_pod_that_is_gone_only_our_own_look_tells_for_how_long(
+    source: str, seen_s: int, status: str, planned: bool
+) -> None:
+    """Both gangs ran whole for two hours, for all that anybody knows, until a moment ago."""
+    where, big = stuck(), ref("Workload", "big")
+    del where.objects["Pod", "big-1"]
+    detail = {"seen_since": rfc3339(NOW - timedelta(seconds=seen_s))}
+    body = FindingBody.model_validate({"symptom": "gang_stuck", "subject": big, "status": status, "detail": detail})
+    about = incident(Symptom.GANG_STUCK, big, body)
+    about = about.model_copy(update={"signals": tuple(s.model_copy(update={"source": source}) for s in about.signals)})
+    facts = gather(about, where.view(), Told(), Foresees(small=["Workload/lab/big"]), NOW, ())
+    assert answer(Symptom.GANG_STUCK, facts)[1] == (["requeue_gang Workload/lab/small"] if planned else [])
 
 
 def test_who_was_just_requeued_and_is_stuck_again_is_told_to_a_person() -> None:

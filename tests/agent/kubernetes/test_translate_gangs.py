@@ -226,3 +226,18 @@ def test_stuck_since_the_pod_went_missing_that_took_the_gang_below_its_minimum()
         pods.append(late)
     seen = only_gang(gang, *pods)
     assert (seen.state, seen.stuck_since) == (GangState.STUCK, datetime(2026, 11, 2, 8, 30, tzinfo=UTC))
+
+
+def test_how_long_the_others_run_does_not_tell_since_when_a_pod_is_gone() -> None:
+    """A moment later its successor may be there, and wait since then."""
+    gang, since = (
+        kueue_workload("w", podSets=[{"name": "a", "count": 3}]),
+        {"creationTimestamp": "2026-11-02T06:00:00Z"},
+    )
+    others = [pod(f"p{i}", owner=gang, meta=since) for i in range(2)]
+    seen = only_gang(gang, *others)
+    assert (seen.state, seen.stuck_since) == (GangState.STUCK, None)
+    said = {"type": "PodsReady", "status": "False", "lastTransitionTime": "2026-11-02T08:30:00Z"}
+    gang["status"] = {"conditions": [said]}
+    seen = only_gang(gang, *others)
+    assert seen.stuck_since == datetime(2026, 11, 2, 8, 30, tzinfo=UTC)

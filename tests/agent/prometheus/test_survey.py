@@ -7,6 +7,7 @@ import pytest
 from evidence.field import NOW, Cluster, Told, cluster, past, ref, series
 
 from agent.adapters.prometheus.detect import Surveyor
+from agent.domain.base import rfc3339
 from agent.domain.outcome import PastAction
 from agent.domain.signal import FindingBody, Signal, XidBody
 from agent.domain.thresholds import USUAL
@@ -224,6 +225,33 @@ def test_gangs_that_stand_in_each_others_way_are_one_finding() -> None:
     assert survey.survey(deadlock().view(), NOW) == []
     whole = cluster().nodes("gpu-1", "gpu-2", "gpu-3").gang("big", on=["gpu-1", "gpu-2", "gpu-3"])
     assert said(survey.survey(whole.view(), NOW)) == ["gang_stuck Workload/lab/big resolved"]
+
+
+def lacking() -> Cluster:
+    """`big` runs for two hours, and a pod of it is gone without a successor: nothing says since when."""
+    where = cluster().nodes("gpu-1", "gpu-2").gang("big", on=["gpu-1", "gpu-2"], waiting=1)
+    del where.objects["Pod", "big-2"]
+    return where
+
+
+def test_a_gang_that_has_just_lost_a_pod_is_not_stuck_since_its_others_began() -> None:
+    survey = surveyor(Told())
+    assert survey.survey(lacking().view(), NOW) == []
+    assert survey.survey(deadlock(stuck_s=15).view(), NOW + timedelta(seconds=15)) == [], "its successor waits"
+    looks = [NOW + timedelta(seconds=30 * each) for each in range(1, 22)]
+    *before, found = [survey.survey(lacking().view(), look) for look in looks]
+    assert before == [[]] * 20
+    assert said(found) == ["gang_stuck Workload/lab/big firing"]
+    (body,) = [signal.body for signal in found]
+    assert isinstance(body, FindingBody) and body.detail["seen_since"] == rfc3339(looks[0])
+
+
+def test_what_nobody_looked_at_for_long_is_not_stuck_since_the_look_before() -> None:
+    survey = surveyor(Told())
+    survey.survey(lacking().view(), NOW)
+    assert survey.survey(lacking().view(), NOW + timedelta(minutes=20)) == []
+    assert survey.survey(lacking().view(), NOW + timedelta(minutes=25)) == []
+    assert said(survey.survey(lacking().view(), NOW + timedelta(minutes=30))) == ["gang_stuck Workload/lab/big firing"]
 
 
 def stopped(replicas: int = 0, **marks: str) -> Cluster:
