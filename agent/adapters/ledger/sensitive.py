@@ -7,7 +7,7 @@ stays: that is what the log is for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audit.sealing import ACTOR, ATTRIBUTES, MAX_PLACES, pointer
@@ -47,7 +47,9 @@ def sensitive_places(kind: str, actor: str, attributes: Mapping[str, str], paylo
     places += [ATTRIBUTES + name for name in attributes if name in SENSITIVE_ATTRIBUTES]
     names = SENSITIVE.get(kind)
     if names:
-        places += [pointer(way) for way in _ways(payload, names, ())]
+        ways: list[Way] = []
+        _look_for(names, payload, (), ways)
+        places += map(pointer, sorted(ways))
     return places[:MAX_PLACES]
 
 
@@ -55,25 +57,25 @@ Way = tuple[str | int, ...]
 _ENDS = frozenset({str, int, float, bool, type(None)})
 
 
-def _ways(value: Any, names: frozenset[str], way: Way) -> Iterator[Way]:
+def _look_for(names: frozenset[str], value: Any, way: Way, found: list[Way]) -> None:
     """Most of a record are texts and numbers that no name leads to: nothing is asked of them but their type."""
     for key, member in _members(value):
         if key in names:
-            yield from _texts(member, (*way, key))
+            _take_texts(member, (*way, key), found)
         elif type(member) not in _ENDS:
-            yield from _ways(member, names, (*way, key))
+            _look_for(names, member, (*way, key), found)
 
 
-def _texts(value: Any, way: Way) -> Iterator[Way]:
+def _take_texts(value: Any, way: Way, found: list[Way]) -> None:
     if isinstance(value, str):
-        yield way
+        found.append(way)
     for key, member in _members(value):
-        yield from _texts(member, (*way, key))
+        _take_texts(member, (*way, key), found)
 
 
 def _members(value: Any) -> Iterable[tuple[str | int, Any]]:
-    if isinstance(value, Mapping):
-        return sorted(value.items())
+    if type(value) is dict or isinstance(value, Mapping):
+        return value.items()
     if isinstance(value, list | tuple):
         return enumerate(value)
     return ()
