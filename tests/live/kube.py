@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import config
-from servers import wait_for
+from servers import READY_TIMEOUT_S, wait_for
 
 Json = dict[str, Any]
 OURS = "watchkeeper-tests"  # as field manager
@@ -94,7 +94,7 @@ class Api:
             self._kinds |= {(group, each): place for each, place in known.items()}
         return self._kinds[group, kind]
 
-    def wait(self, what: str, *of: str, until: Any, timeout_s: float = 60.0) -> Json:
+    def wait(self, what: str, *of: str, until: Any, timeout_s: float = READY_TIMEOUT_S) -> Json:
         """The object (api version, kind, name, namespace) once `until` holds of it."""
 
         def look() -> Json | None:

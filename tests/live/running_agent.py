@@ -18,6 +18,7 @@ from servers import free_port, wait_for
 COMMAND = Path(sys.executable).with_name("watchkeeper")
 READY_TIMEOUT_S = 120.0  # on a machine that does much else
 STOP_TIMEOUT_S = 30.0  # what a kubelet gives it
+ANSWER_TIMEOUT_S = 30.0  # of a delivery; milliseconds on a machine that does nothing else
 IN_CHARGE = ("leading", "alone")
 WIDE = {  # a storm of hundreds of faults is what blast-radius limits are against; here it is the load
     "autonomy": {"default": "act", "actions": {"request_node_repair": "suggest"}},
@@ -74,9 +75,14 @@ class Running:
         return self.until("the agent leads", lambda r: r.get("ready") and r["leadership"]["role"] in IN_CHARGE)
 
     def post_xid(self, node: str, code: int = 79) -> httpx.Response:
-        line = {"node": node, "line": f"NVRM: Xid (PCI:0000:b3:00): {code}, GPU has fallen off the bus"}
+        return self.post_xids([node], code)
+
+    def post_xids(self, nodes: list[str], code: int = 79) -> httpx.Response:
+        """The same of all of these nodes, in one request."""
+        line = f"NVRM: Xid (PCI:0000:b3:00): {code}, GPU has fallen off the bus"
+        lines = "\n".join(json.dumps({"node": node, "line": line}) for node in nodes)
         headers = {"Content-Type": "application/x-ndjson"}
-        return httpx.post(f"{self.url}/v1/logs", content=json.dumps(line), headers=headers, timeout=10)
+        return httpx.post(f"{self.url}/v1/logs", content=lines, headers=headers, timeout=ANSWER_TIMEOUT_S)
 
     def post_event(self, node: str, identity: str) -> httpx.Response:
         """The same fault by a CloudEvent whose name the sender gives: whoever gets it knows it for the same."""
@@ -90,7 +96,9 @@ class Running:
             "data": {"node": node, "xid": 79},
         }
         headers = {"Content-Type": "application/cloudevents+json"}
-        return httpx.post(f"{self.url}/v1/cloudevents", content=json.dumps(event), headers=headers, timeout=10)
+        return httpx.post(
+            f"{self.url}/v1/cloudevents", content=json.dumps(event), headers=headers, timeout=ANSWER_TIMEOUT_S
+        )
 
     def stop(self) -> int:
         if self.process.poll() is None:

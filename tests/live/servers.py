@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
-READY_TIMEOUT_S = 90.0  # on a machine that does much else; what is ready at once is not waited for
+READY_TIMEOUT_S = 120.0  # on a machine that does much else; what is ready at once is not waited for
 STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.1
 T = TypeVar("T")

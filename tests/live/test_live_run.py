@@ -22,7 +22,7 @@ from agent.adapters.kubernetes.rbac import rules
 
 LEASE_OVER_S = 15.0
 RESTART_AT_MOST_S = 60.0
-TOKEN_LASTS_S = 20
+TOKEN_LASTS_S = 35  # and ten more: until then the agent leads, on a machine that does much else, too
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,15 @@ def cordoned(site: ControlPlane, name: str) -> bool:
     return bool(site.api.get("v1", "Node", name)["spec"].get("unschedulable"))
 
 
-def await_cordon(site: ControlPlane, name: str, timeout_s: float = 60.0) -> None:
+def await_cordon(site: ControlPlane, name: str, timeout_s: float = 120.0) -> None:
+    """Two seconds on a machine that does nothing else."""
     wait_for(f"{name} is cordoned", lambda: cordoned(site, name), timeout_s)
+
+
+def incident_of(agent: Running, name: str) -> Json | None:
+    """Of what else the plane's nodes may say nothing is known here."""
+    listed = agent.ask("incidents", "list")["incidents"]
+    return next((each for each in listed if each["subject"]["name"] == name), None)
 
 
 def lease(site: ControlPlane) -> Json:
@@ -104,10 +111,10 @@ def test_without_a_level_it_observes(site: ControlPlane, nodes: list[str], runni
     agent = running(kubeconfig=site.as_account("observer", reading), policy_data={})
     assert agent.leads()["observes"] is True
     agent.post_xid(nodes[0])
-    closed = wait_for("the incident ends", lambda: agent.ask("incidents", "list")["incidents"] or None)
-    assert closed[0]["state"] in ("refused", "open")
+    wait_for("it is proposed", lambda: agent.ask("audit", "query", "--text", "unschedulable")["records"])
+    found = wait_for("the incident is listed", lambda: incident_of(agent, nodes[0]))
+    assert found["state"] in ("refused", "open")
     assert not cordoned(site, nodes[0])
-    assert agent.ask("audit", "query", "--text", "unschedulable")["records"] != []  # it was proposed
 
 
 def _rule(rule: Any) -> Json:
@@ -165,7 +172,8 @@ def test_a_leader_that_was_frozen_wakes_up_as_a_standby(
         first.process.send_signal(signal.SIGCONT)
     first.until("it stands by", lambda r: r.get("ready") and r["leadership"]["role"] == "standby")
     assert first.post_xid(nodes[1]).status_code == 503
-    assert first.ask("audit", "query", "--kind", "intent")["records"] == []
+    begun = first.ask("audit", "query", "--kind", "intent")["records"]
+    assert [each for each in begun if any(name in json.dumps(each) for name in nodes)] == []
     assert second.ready()["leadership"]["role"] == "leading"
 
 
@@ -176,7 +184,7 @@ def test_each_line_about_an_incident_has_its_ids(
     agent.leads()
     agent.post_xid(nodes[0])
     await_cordon(site, nodes[0])
-    (incident,) = wait_for("the incident is listed", lambda: agent.ask("incidents", "list")["incidents"] or None)
+    incident = wait_for("the incident is listed", lambda: incident_of(agent, nodes[0]))
     assert agent.stop() == 0
     lines = [json.loads(line) for line in agent.log.read_text(encoding="utf-8").splitlines()]
     about = [line for line in lines if incident["id"] in json.dumps(line)]

@@ -46,7 +46,7 @@ def test_an_alert_of_the_real_alertmanager_is_one_signal(site: Site, tmp_path: P
         assert wanted.items() <= alert.labels.items()
         assert inbox.puts == [True] + [False] * (len(inbox.puts) - 1)
         site.xid(0, "gpu-3", "research", "llama-0")
-        ((end, _),) = wait_for("the alert's end", lambda: alerts(inbox, "resolved"), timeout_s=60)
+        ((end, _),) = wait_for("the alert's end", lambda: alerts(inbox, "resolved"), timeout_s=120)
         assert end.time > signal.time
         assert refused == []
     finally:
