@@ -15,8 +15,8 @@ from agent.domain.cluster import ObjectRef
 from agent.domain.incident import IncidentState
 from agent.domain.signal import Signal
 from agent.evidence.echoes import Closed
+from agent.giving_up import give_up
 from agent.ports import AlreadyRecorded, Fault, Ports, TaskOrder
-from agent.recording import tell
 from agent.stages.sense import Change, ChangeKind, sense
 from agent.workflow import RESTART, Workflow
 
@@ -123,7 +123,7 @@ class Watch:
             if fault.passes or self._failures.get(task, 0) < FAILURES_ALIKE:
                 self._put_off(task, fault)
             else:
-                self._give_up(task, fault)
+                give_up(task, fault, self._ports)
                 self._nudged.pop(task, None)
         except Exception:  # one signal that we cannot work with must not end the watch over the others
             if task != "signals":
@@ -229,20 +229,5 @@ class Watch:
             raise
         except Exception as error:  # the top of the workflow: recorded, named, and a person is called
             log.exception("incident %s failed", incident, extra={"incident": incident})
-            self._give_up(incident, error)
+            give_up(incident, error, self._ports)
         self._nudged.pop(incident, None)
-
-    def _give_up(self, incident_id: str, error: Exception) -> None:
-        why = f"{type(error).__name__}: {error}"
-        incident = self._ports.incidents.get(incident_id)
-        if incident is None:
-            return
-        payload = {"incident": incident_id, "state": IncidentState.FAILED.value, "statement": why}
-        try:
-            self._ports.ledger.record("incident_closed", payload, unique_key=f"incident_closed:{incident_id}")
-        except AlreadyRecorded:
-            log.debug("%s was closed already", incident_id)
-        notifier, ledger = self._ports.notifier, self._ports.ledger
-        tell(notifier, ledger, "oncall", incident.subject, f"{incident_id}: {why}", key=f"{incident_id}/failed")
-        self._ports.incidents.save(incident, IncidentState.FAILED)
-        self._ports.timers.clear(incident_id)

@@ -7,14 +7,16 @@ checkpoint can name no class to be built when it is read back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from langgraph.checkpoint.base import WRITES_IDX_MAP
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+
+from agent.ports import StoreUnavailable
 
 Durability = Literal["full", "memory"]
 """full: on disk when a step ends. memory: for simulated runs, survives the process but not a power cut."""
@@ -29,11 +31,34 @@ class Checkpoints(SqliteSaver):
     checkpoint is the next thing that is written. A process that dies before that runs the stages since the last one
     again, as if it had died a moment earlier (docs/decisions/0010-checkpoints-before-deeds.md). What a thread waits
     for, what woke it and what failed stand in no checkpoint and are kept.
+
+    A file that is locked or full is StoreUnavailable, which passes: the thread goes on from where it stood.
     """
+
+    def get_tuple(self, config: Any) -> CheckpointTuple | None:
+        with self._stored():
+            return super().get_tuple(config)
+
+    def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+        with self._stored():
+            return super().put(config, checkpoint, metadata, new_versions)
 
     def put_writes(self, config: Any, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = "") -> None:
         if any(channel in WRITES_IDX_MAP for channel, _ in writes):
-            super().put_writes(config, writes, task_id, task_path)
+            with self._stored():
+                super().put_writes(config, writes, task_id, task_path)
+
+    def delete_thread(self, thread_id: str) -> None:
+        with self._stored():
+            super().delete_thread(thread_id)
+
+    @contextmanager
+    def _stored(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            self.conn.rollback()  # what could not be committed must not go in with whatever comes next
+            raise StoreUnavailable(f"checkpoints: {error}") from error
 
 
 def open_checkpointer(path: str | Path, durability: Durability = "full") -> Checkpoints:
