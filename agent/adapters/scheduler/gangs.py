@@ -145,19 +145,10 @@ def _spec(view: ClusterView, ref: ObjectRef) -> Raw:
     return spec if isinstance(spec, Mapping) else {}
 
 
-def is_labelled(pod: Pod, gang: Gang) -> bool:
-    """Whether its label says which pod set of its gang it is in."""
-    return _label(pod, gang) is not None
-
-
-def _label(pod: Pod, gang: Gang) -> str | None:
-    names = [each.name for each in gang.pod_sets]
-    return next((pod.labels[label] for label in POD_SET_LABELS if pod.labels.get(label) in names), None)
-
-
 def pod_set_of(pod: Pod, gang: Gang, taken: Mapping[str, int]) -> str:
     """By its label; else the first set with room whose pods ask for as many GPUs; else the first."""
-    labelled = _label(pod, gang)
+    names = [each.name for each in gang.pod_sets]
+    labelled = next((pod.labels[label] for label in POD_SET_LABELS if pod.labels.get(label) in names), None)
     if labelled is not None:
         return labelled
     alike = [each for each in gang.pod_sets if each.requests.get("nvidia.com/gpu", 0) == pod.gpus] or gang.pod_sets

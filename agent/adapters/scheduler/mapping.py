@@ -4,7 +4,7 @@ Pods that hold a node are facts; pods of no gang without a node wait; gangs come
 gang's missing pods are called is the core's guess unless they exist.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.adapters.kueue.rules import KINDLY, KueueRules
@@ -18,7 +18,6 @@ from scheduler_core.errors import SchedulerError
 from scheduler_core.model import Gang, Node as CoreNode, Pod as CorePod, PodShape
 from scheduler_core.snapshot import Snapshot
 
-STANDING = ("Pending", "Running")  # phases in which a pod holds what it asks for
 MALFORMED = (ValueError, TypeError, AttributeError)  # what a reader of strangers' JSON raises
 
 
@@ -57,8 +56,8 @@ def mapped(view: ClusterView, rules: KueueRules = KINDLY) -> Mapped:
         gangs=gangs.values(),
     )
     for ref, core in gangs.items():
-        _restore(snapshot, view, view.gangs[ref], core, queues)
-    left_out |= _add_pods(snapshot, view, gangs, queues)
+        restore(snapshot, view, view.gangs[ref], core, queues)
+    left_out |= add_pods(snapshot, view, [pod for _, pod in sorted(view.pods.items())], gangs, queues)
     return Mapped(snapshot, queues, left_out, any(queues.is_drained(view.gangs[ref]) for ref in gangs))
 
 
@@ -76,7 +75,7 @@ def core_gang(view: ClusterView, gang: DomainGang, queues: Queues) -> Gang:
         return replace(plain_gang_of(view, gang, queues), held=True)
 
 
-def _restore(snapshot: Snapshot, view: ClusterView, gang: DomainGang, core: Gang, queues: Queues) -> None:
+def restore(snapshot: Snapshot, view: ClusterView, gang: DomainGang, core: Gang, queues: Queues) -> None:
     """Places that make no sense are left out rather than the quota that it holds."""
     state = state_of(view, gang, core, queues)
     if state is None:
@@ -88,14 +87,14 @@ def _restore(snapshot: Snapshot, view: ClusterView, gang: DomainGang, core: Gang
         snapshot.restore(core.name, replace(state, admission=admission))
 
 
-def _add_pods(
-    snapshot: Snapshot, view: ClusterView, gangs: Mapping[ObjectRef, Gang], queues: Queues
+def add_pods(
+    snapshot: Snapshot, view: ClusterView, pods: Iterable[Pod], gangs: Mapping[ObjectRef, Gang], queues: Queues
 ) -> dict[ObjectRef, str]:
-    """Those whose wishes cannot be read, and why."""
+    """In the order of their names; of each of the gangs all. Those whose wishes cannot be read, and why."""
     taken: dict[str, dict[str, int]] = {}
     odd: dict[ObjectRef, str] = {}
-    for _, pod in sorted(view.pods.items()):
-        if pod.phase not in STANDING:
+    for pod in pods:
+        if pod.phase not in ("Pending", "Running"):
             continue
         core = gangs.get(pod.gang) if pod.gang and not pod.terminating else None
         pod_set = None
@@ -109,14 +108,9 @@ def _add_pods(
             made = _core_pod(pod, core, pod_set, PodShape(requests=asked_for(pod.requests)))
         if pod.node is not None and pod.node in view.nodes:
             snapshot.put_pod(made, pod.node)
-        elif waits(pod, core) and pod.ref not in odd:
+        elif pod.node is None and core is None and not pod.terminating and pod.ref not in odd:
             snapshot.wait(made)
     return odd
-
-
-def waits(pod: Pod, gang: Gang | None) -> bool:
-    """By itself; a gang's member waits with its gang."""
-    return pod.node is None and gang is None and not pod.terminating
 
 
 def core_pod(view: ClusterView, pod: Pod, gang: Gang | None, pod_set: str | None, queues: Queues) -> CorePod:

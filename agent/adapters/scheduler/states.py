@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def state_of(view: ClusterView, gang: DomainGang, core: Gang, queues: Queues) -> GangState | None:
     """None for one of which nothing is said."""
-    status = status_of(view, gang)
+    status = _status(view, gang)
     told = {each.get("type"): each for each in _listed(status.get("conditions"))}
     held = [each for kind in ("QuotaReserved", "Admitted") if _is_true(each := told.get(kind) or {})]
     back, evicted = _part(status, "requeueState"), told.get("Evicted") or {}
@@ -74,7 +74,7 @@ def _as_kueue_says(
 
 def _admission(view: ClusterView, gang: DomainGang, core: Gang, at_s: float) -> Admission:
     """One that was made smaller, or of which some are done, holds the quota of the rest."""
-    status = status_of(view, gang)
+    status = _status(view, gang)
     written = {each.get("name"): each for each in assignments(status) if isinstance(each, Mapping)}
     let_in = {each.name: _whole(written.get(each.name, {}).get("count")) for each in core.pod_sets}
     counts = {each.name: min(_or_all(let_in[each.name], each.count), each.count) for each in core.pod_sets}
@@ -132,7 +132,7 @@ def _or(read: Callable[[Fields], T], at: Fields, otherwise: Callable[[], T]) -> 
         return otherwise()
 
 
-def status_of(view: ClusterView, gang: DomainGang) -> Raw:
+def _status(view: ClusterView, gang: DomainGang) -> Raw:
     return _part(view.objects.get(gang.ref, {}), "status")
 
 

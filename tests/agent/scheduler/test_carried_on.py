@@ -281,13 +281,15 @@ def test_cordons_are_followed_and_what_they_hide_comes_back(mappings: list[Clust
         pod("runs-1", "n-3", "runs"),
         pod("runs-1", "n-1", "runs", ready="False"),
         workload("runs", 2, admitted=True, note="x"),
+        workload("runs", 3, admitted=True),
+        workload("runs", 2, admitted=False),
+        workload("runs", 2, admitted=True, condition="Finished"),
+        workload("another", 1, admitted=False),
         obj("apps/v1", "Deployment", "d", spec={"replicas": 2}),
         obj("batch/v1", "Job", "j", spec={}, status={"active": 1}),
     ],
 )
-def test_what_leaves_queues_gangs_and_their_quota_is_carried_on(
-    change: JsonObject, mappings: list[ClusterView]
-) -> None:
+def test_what_leaves_the_queues_as_they_are_is_carried_on(change: JsonObject, mappings: list[ClusterView]) -> None:
     cluster, carried = Cluster(), SchedulerForecaster()
     carried.what_if(cluster.look(*STANDING), [])
     view = cluster.look(change)
@@ -296,7 +298,7 @@ def test_what_leaves_queues_gangs_and_their_quota_is_carried_on(
     assert mappings[1:] == [view] * len(CHANGES)  # those to compare with
 
 
-@pytest.mark.parametrize("change", [node(2, pool="y"), queue("Hold"), node(NODES), workload("runs", 3, admitted=True)])
+@pytest.mark.parametrize("change", [node(2, pool="y"), queue("Hold"), node(NODES), pod("alone", "n-0", odd=True)])
 def test_what_is_more_than_a_nodes_own_word_is_mapped_anew(change: JsonObject, mappings: list[ClusterView]) -> None:
     cluster, carried = Cluster(), SchedulerForecaster()
     carried.what_if(cluster.look(*STANDING), [])
