@@ -23,7 +23,7 @@ live: $(STAMP)  ## real Kubernetes and Kueue, Prometheus, Alertmanager, PostgreS
 	./tests/live/install.sh
 	$(BIN)/python -m pytest $(SIMULATED) -n 2 --override-ini addopts="-q --strict-markers"
 	$(BIN)/python -m pytest $(PROPERTIES) -m hypothesis --hypothesis-profile whole -n 2
-	$(BIN)/python -m pytest tests/live $(SIMULATED:%=--ignore=%) -n 2 --dist loadfile --override-ini addopts="-q --strict-markers"
+	$(BIN)/python -m pytest tests/live $(SIMULATED:%=--ignore=%) -n 2 --dist loadfile --no-loadscope-reorder --override-ini addopts="-q --strict-markers"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

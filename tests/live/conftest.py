@@ -21,6 +21,38 @@ OURS_ALONE = {
     "plane": "it kills, freezes or sets back servers, or wants a cluster to itself",
     "kueue": "it kills Kueue, or wants it set up its own way",
 }
+# Files that take a minute or more where two run at a time, the longest first: the one that is begun last ends last.
+LONG = (
+    "test_kueue_half_installed",
+    "test_bad_day_for_real",
+    "test_control_plane",
+    "test_live_run",
+    "test_model_everywhere",
+    "test_opa_conformance",
+    "test_postgresql_sharing",
+    "test_postgresql_tampers",
+    "test_postgresql_astray",
+    "test_live_stops",
+    "test_any_cluster",
+    "test_live_world_astray",
+    "test_policies_at_work",
+    "test_kueue_check",
+    "test_kueue_check_running",
+    "test_kueue_agreement",
+    "test_postgresql_log",
+    "test_postgresql_agent",
+    "test_kill",
+    "test_opa_server",
+    "test_approval_races",
+    "test_erasure",
+    "test_own_cluster",
+    "test_doctor",
+    "test_live_world_follow",
+    "test_live_world_replaced",
+    "test_real_input",
+    "test_deploying",
+    "test_in_a_pod",
+)
 _left_out: dict[str, list[str]] = {}
 
 
@@ -55,7 +87,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Whoever asks for servers of our own has no business at somebody else's cluster."""
+    """Whoever asks for servers of our own has no business at somebody else's cluster. Long files come first, for
+    workers that are given a file each (`--dist loadfile --no-loadscope-reorder`, which keeps this order)."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     if config.getoption("--kubeconfig") is None:
         return
     kept = []
