@@ -95,6 +95,15 @@ class Duty:
         """The last lines of the agent's process log."""
         return self.agent.said() if self.agent is not None else "the agent was not on duty yet"
 
+    def has_just_looked(self) -> None:
+        """What was told until now is dealt with, by a look that began after it, and the next look is seconds away."""
+        assert self.agent is not None
+        for _ in range(2):
+            before = _surveyed_at(self.agent.ready())
+            self.agent.until(
+                "it has looked again", lambda ready, before=before: _surveyed_at(ready) not in ("", before)
+            )
+
     def until_quiet(self) -> None:
         """All that it began is at its end."""
         wait_for("no incident is open", lambda: self._count(OPEN) == 0, PATIENCE_S)
@@ -115,3 +124,8 @@ class Duty:
         api.apply({**about, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [ACCOUNT]})
         name, namespace = ACCOUNT["name"], ACCOUNT["namespace"]
         return self._plane.kubeconfig(name, self._plane.token(name, namespace=namespace))
+
+
+def _surveyed_at(ready: Json) -> str:
+    """When the last look at metrics was over, with which a whole look ends."""
+    return str(ready.get("prometheus", {}).get("seen_at") or "")
