@@ -21,7 +21,8 @@ OURS_ALONE = {
     "plane": "it kills, freezes or sets back servers, or wants a cluster to itself",
     "kueue": "it kills Kueue, or wants it set up its own way",
 }
-# Files that take a minute or more where two run at a time, the longest first: the one that is begun last ends last.
+# Files that take a minute or more: begun before all others, so that workers end together. Those that share a worker's
+# plane come in the order of what they ask of it, forecasts for a Kueue that nobody disturbs the last.
 LONG = (
     "test_kueue_half_installed",
     "test_bad_day_for_real",

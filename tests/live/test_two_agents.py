@@ -13,26 +13,14 @@ from pathlib import Path
 import pytest
 from control_plane import ControlPlane
 from fake_nodes import make_nodes
-from postgresql import OWNER, READER, REDACTOR, WRITER, Postgresql
+from postgresql import READER, WRITER, Postgresql
+from postgresql_log import *  # noqa: F403
 from running_agent import Running
 from servers import wait_for
-from sqlalchemy.engine import make_url
 
 from audit.log import Log
-from audit.storage.migrate import migrate
 
 FAULTS = 4
-
-
-@pytest.fixture
-def database() -> Iterator[Postgresql]:
-    server = Postgresql()
-    server.sql("DROP DATABASE IF EXISTS audit WITH (FORCE)")
-    server.sql(f"CREATE DATABASE audit OWNER {OWNER}")
-    server.sql(f"GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}", database="audit")
-    migrate(make_url(server.url(OWNER)), writers=(WRITER,), readers=(READER,), redactors=(REDACTOR,))
-    yield server
-    server.stop()
 
 
 @pytest.fixture
