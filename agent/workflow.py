@@ -45,7 +45,7 @@ from agent.stages.verify import verify
 # Stage, and where it may lead to. A stage that waits comes back to itself.
 STAGES: tuple[tuple[Callable[[Thread, Ports], Move], tuple[str, ...]], ...] = (
     (diagnose, ("propose",)),
-    (propose, ("judge", "propose", "close")),
+    (propose, ("judge", "cancel", "propose", "close")),
     (judge, ("approve", "notice", "propose")),
     (approve, ("notice", "judge_again", "cancel", "propose")),
     (notice, ("judge_again", "cancel")),

@@ -76,6 +76,12 @@ class Standing(Noun):
             moments.append(known.at)
         return max(moments, default=None)
 
+    def changed_between(self, then: datetime, now: datetime) -> bool:
+        """Has a level been granted, lost or restored, or an action called wrong, after `then`? What another clock dates
+        later than `now` was there or will come, and is no change of this time."""
+        moved, wrong = [each.at for each in self.levels], [each.at for each in self.wrong]
+        return any(then < at <= now for at in (*moved, *wrong, *(at for _, _, at in self.restored)))
+
     def called_wrong(self, proposal: str) -> bool:
         return any(each.proposal == proposal for each in self.wrong)
 

@@ -1,9 +1,10 @@
 """Doing it: the proposal's steps in their order, and back again when a later one fails.
 
 How one step is done at most once is in `agent/effects.py`; here is only the order of things, and what a failure means.
-Nothing is begun on an old verdict: what was held up before its first step is judged again on a fresh look. Nor is
-anything begun whose obligations cannot all be fulfilled. A repair system that does not answer is asked again, ever
-more seldom and each time on a fresh look, while the node waits.
+Nothing is begun on an old verdict: what was held up before its first step is judged again on a fresh look, and so is
+what other policies or levels than those in force have allowed. Nor is anything begun whose obligations cannot all be
+fulfilled. A repair system that does not answer is asked again, ever more seldom and each time on a fresh look, while
+the node waits.
 """
 
 from datetime import datetime, timedelta
@@ -113,7 +114,7 @@ def _stopped(thread: Thread, call: StepCall, stop: str, ports: Ports, *, begun: 
 def _before_the_first(thread: Thread, proposal: Proposal, owed: Obligations, ports: Ports) -> Move | None:
     """What has to be so before anything is begun: a verdict of now, and every obligation one that can be fulfilled."""
     now = ports.clock.now()
-    if _old_verdict(thread, now) or not _still_approved(thread, proposal, ports):
+    if _old_verdict(thread, ports) or not _still_approved(thread, proposal, ports):
         return Next("judge_again", thread)
     refusal = unfulfillable(proposal, owed)
     if refusal is not None:
@@ -185,9 +186,14 @@ def _still_approved(thread: Thread, proposal: Proposal, ports: Ports) -> bool:
     return not isinstance(request, Refusal) and stands(request, begun=begun_by(first, ports.ledger))
 
 
-def _old_verdict(thread: Thread, now: datetime) -> bool:
-    """Was the proposal judged so long ago that it must not begin now?"""
-    return thread.step == 0 and (thread.judged_at is None or (now - thread.judged_at).total_seconds() > FRESH_S)
+def _old_verdict(thread: Thread, ports: Ports) -> bool:
+    """Was the proposal judged so long ago that it must not begin now? Or by what is not in force any more: other
+    policies, or other levels that were granted or lost."""
+    if thread.verdict is None or thread.judged_at is None or thread.verdict.policy_digest != ports.policy.digest:
+        return True
+    now = ports.clock.now()
+    old = (now - thread.judged_at).total_seconds() > FRESH_S
+    return old or ports.ledger.standing().changed_between(thread.judged_at, now)
 
 
 def undo(thread: Thread, ports: Ports) -> Move:

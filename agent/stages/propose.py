@@ -15,7 +15,7 @@ from agent.domain.thread import Move, Next, Thread, Wait
 from agent.look import TAKES_BACK, Look, explained, look_at, proposals, remedies_of, remedy_key, with_edit
 from agent.ports import Ports, Remedy
 from agent.recording import once
-from agent.resuming import CALLS
+from agent.resuming import CALLS, rounds_of
 
 TWIN_LOOK_S = 60
 _ONLY_SAVES = (Symptom.IDLE_GPU, Symptom.RESTORE_NEEDED, Symptom.SERVICE_OVERSIZED)
@@ -39,7 +39,7 @@ def propose(thread: Thread, ports: Ports) -> Move:
             twin = _asked_elsewhere(made, ports)
             if twin is not None:
                 return Wait(look.now + timedelta(seconds=TWIN_LOOK_S), f"{twin} asks for the same already", thread)
-            return Next("judge", _with_proposal(thread, remedy, made, ports))
+            return _proposed(thread, remedy, made, ports)
         refusals.append(made)
         thread = thread.but(tried=(*thread.tried, *_keys(thread, remedy)))
         if remedy.on_refusal == "stop":
@@ -163,14 +163,15 @@ def _seen(thread: Thread) -> str:
     return f". Seen: {seen[:SEEN_CHARS]}" if seen else ""
 
 
-def _keys(thread: Thread, remedy: Remedy) -> tuple[str, ...]:
+def _keys(thread: Thread, remedy: Remedy | Proposal) -> tuple[str, ...]:
     """What is not to be tried again: of an edited remedy, what the playbook asked for too."""
     own = remedy_key(remedy)
     original = thread.edit.remedy if thread.edit is not None and remedy.edited_by else own
     return (own,) if original == own else (own, original)
 
 
-def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports) -> Thread:
+def _proposed(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports) -> Move:
+    """What a run that was interrupted has recorded for this round stands, if it is still the remedy that is wanted."""
     payload = once(
         ports.ledger,
         "proposal",
@@ -184,12 +185,23 @@ def _with_proposal(thread: Thread, remedy: Remedy, made: Proposal, ports: Ports)
             **({"tenant": made.tenant} if made.tenant else {}),
         },
     )
-    standing = {key: value for key, value in payload.items() if key not in ("digest", "remedy")}
+    standing = Proposal.model_validate({name: payload[name] for name in payload if name not in ("digest", "remedy")})
+    at_hand = _at_hand(thread, standing)
+    if payload["remedy"] == remedy_key(remedy):
+        tried = (*thread.tried, *_keys(thread, remedy))
+        return Next("judge", at_hand.but(tried=tried, on_refusal=remedy.on_refusal))
+    recalled = next(r for r in rounds_of(ports.ledger.story(made.incident), ports.desk.get) if r.proposal.id == made.id)
+    if recalled.spent:  # begun, or somebody has said no: it is brought to its end, and the other one is next
+        return Next("judge", at_hand.but(tried=(*thread.tried, *_keys(thread, standing)), on_refusal="stop"))
+    asked = recalled.request.id if recalled.request is not None else None
+    why = thread.statement if thread.ending else f"{standing.action} on {standing.target} is no longer called for"
+    return Next("cancel", at_hand.but(request=asked, notice_at=recalled.notice_at, statement=why))
+
+
+def _at_hand(thread: Thread, proposal: Proposal) -> Thread:
     return thread.but(
-        proposal=Proposal.model_validate(standing),
+        proposal=proposal,
         round=thread.round + 1,
-        tried=(*thread.tried, *dict.fromkeys((payload["remedy"], *_keys(thread, remedy)))),
-        on_refusal=remedy.on_refusal,
         verdict=None,
         judged=0,
         judged_at=None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from step_field import NODE, POD, SERVER, STEPS, proposal
-from thread_house import ESCALATED, START, House
+from thread_house import START, House
 
 from agent.domain.cluster import ObjectRef
 from agent.domain.incident import IncidentState
@@ -34,8 +34,8 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.close()
 
 
-def thread(*steps: Step, **owed: Any) -> Thread:
-    verdict = ESCALATED.model_copy(update={"obligations": Obligations(**owed)})
+def thread(house: House, *steps: Step, **owed: Any) -> Thread:
+    verdict = house.escalated.model_copy(update={"obligations": Obligations(**owed)})
     return Thread(incident="inc-1", proposal=proposal(*steps), verdict=verdict, judged_at=START)
 
 
@@ -61,16 +61,16 @@ def test_what_cannot_be_done_as_obliged_is_not_begun(
 ) -> None:
     refusal = unfulfillable(proposal(*steps), Obligations(**owed))
     assert (refusal.code if refusal else "") == code
-    to, after = went(execute(thread(*steps, **owed), house.ports))
+    to, after = went(execute(thread(house, *steps, **owed), house.ports))
     if code:
         assert (to, after.ending) == ("cancel", IncidentState.REFUSED) and after.statement.startswith(code)
         assert house.kinds() == [] and house.world.effects == []
 
 
 def test_an_owner_who_has_to_be_told_is_told_before_anything_begins(house: House) -> None:
-    to, _ = went(execute(thread(STEPS["patch"], notice_s=600), house.ports))
+    to, _ = went(execute(thread(house, STEPS["patch"], notice_s=600), house.ports))
     assert to == "notice"
-    told = thread(STEPS["patch"], notice_s=600).but(notice_at=START - timedelta(seconds=599))
+    told = thread(house, STEPS["patch"], notice_s=600).but(notice_at=START - timedelta(seconds=599))
     assert went(execute(told, house.ports))[0] == "notice"
     long_ago = told.but(notice_at=START - timedelta(seconds=600))
     assert went(execute(long_ago, house.ports))[1].step == 1
@@ -78,7 +78,7 @@ def test_an_owner_who_has_to_be_told_is_told_before_anything_begins(house: House
 
 @pytest.mark.parametrize(("notice_s", "words"), [(900, "in 15 minutes: "), (20, "in 20 s: ")])
 def test_an_owner_is_told_how_long_there_is_left(house: House, notice_s: int, words: str) -> None:
-    move = notice(thread(STEPS["patch"], notice_s=notice_s), house.ports)
+    move = notice(thread(house, STEPS["patch"], notice_s=notice_s), house.ports)
     assert isinstance(move, Wait) and move.until == START + timedelta(seconds=notice_s)
     (record,) = house.agent.log.query(kind="notice")
     assert words in record.payload["message"]
@@ -87,22 +87,24 @@ def test_an_owner_is_told_how_long_there_is_left(house: House, notice_s: int, wo
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_server_is_asked_first_where_it_has_to_be(house: House, dry_run: bool) -> None:
     gone = STEPS["patch"].model_copy(update={"target": NODE.model_copy(update={"name": "gpu-9"})})
-    execute(thread(gone, dry_run=dry_run), house.ports)
+    execute(thread(house, gone, dry_run=dry_run), house.ports)
     assert ("intent" in house.kinds()) is not dry_run, "a refused dry run begins nothing"
 
 
 def test_it_is_verified_in_the_time_that_the_verdict_gives(house: House) -> None:
-    waiting = thread(STEPS["patch"], verify_within_s=30).but(since=START)
+    waiting = thread(house, STEPS["patch"], verify_within_s=30).but(since=START)
     assert isinstance(verify(waiting, house.ports), Wait)
     house.later(31)
     to, after = went(verify(waiting, house.ports))
     assert after.ending is IncidentState.FAILED and to == "propose"
-    assert isinstance(verify(waiting.but(verdict=ESCALATED, since=START), house.ports), Wait), "the action has 120 s"
+    assert isinstance(verify(waiting.but(verdict=house.escalated, since=START), house.ports), Wait), (
+        "the action has 120 s"
+    )
 
 
 def test_one_first_and_the_rest_once_it_is_well(house: House) -> None:
     """Two deployments would be scaled; after the first, the second waits until all pods of the first are ready."""
-    both = thread(SHRINK, SHRINK.model_copy(update={"target": SECOND}), canary=True)
+    both = thread(house, SHRINK, SHRINK.model_copy(update={"target": SECOND}), canary=True)
     to, marked = went(execute(both, house.ports))
     assert to == "execute" and marked.canary is not None and (marked.canary.first, marked.canary.gate) == (SERVER, 1)
     _, first = went(execute(marked, house.ports))
@@ -118,7 +120,7 @@ def test_one_first_and_the_rest_once_it_is_well(house: House) -> None:
 
 
 def test_the_rest_follows_as_soon_as_the_first_is_well(house: House) -> None:
-    _, marked = went(execute(thread(STEPS["evict"], SHRINK, canary=True), house.ports))
+    _, marked = went(execute(thread(house, STEPS["evict"], SHRINK, canary=True), house.ports))
     _, first = went(execute(marked, house.ports))
     held = execute(first, house.ports)
     assert isinstance(held, Wait) and "has not stopped yet" in held.why

@@ -42,7 +42,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def judged(house: House, thread: Thread | None = None) -> Thread:
     """As it comes from the last look before execution."""
-    start = Thread(incident="inc-1", proposal=REBOOT, diagnosis=DIAGNOSED)
+    start = Thread(incident="inc-1", proposal=REBOOT, diagnosis=DIAGNOSED, verdict=house.escalated)
     return (thread or start).but(judged_at=house.world.clock.now())
 
 

@@ -50,7 +50,8 @@ class House:
             id="inc-1", symptom=Symptom.GPU_FAULT, subject=NODE, opened_at=START, signals=(signal,)
         )
         self.ports.incidents.save(self.incident, IncidentState.OPEN)
-        self.asking = Thread(incident="inc-1", proposal=proposal(STEPS["patch"]), verdict=ESCALATED)
+        self.escalated = ESCALATED.model_copy(update={"policy_digest": self.ports.policy.digest})
+        self.asking = Thread(incident="inc-1", proposal=proposal(STEPS["patch"]), verdict=self.escalated)
 
     def later(self, seconds: float) -> None:
         self.world.advance_to(self.world.clock.now() + timedelta(seconds=seconds))
