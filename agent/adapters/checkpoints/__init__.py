@@ -57,7 +57,8 @@ class Checkpoints(SqliteSaver):
         try:
             yield
         except sqlite3.Error as error:
-            self.conn.rollback()  # what could not be committed must not go in with whatever comes next
+            with self.lock:  # what could not be committed must not go in with whatever comes next
+                self.conn.rollback()
             raise StoreUnavailable(f"checkpoints: {error}") from error
 
 
