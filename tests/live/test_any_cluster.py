@@ -12,6 +12,7 @@ import pytest
 from control_plane import ControlPlane
 from fake_nodes import make_nodes
 from kube import reference
+from servers import wait_for
 from theirs import Taken, Theirs, everything
 
 HERE = Path(__file__).parent
@@ -24,7 +25,12 @@ WITHIN_S = 900  # on a machine that does much else; two minutes on one that does
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Somebody's, with all its controllers, a scheduler, nodes and work."""
     running = ControlPlane(tmp_path_factory.mktemp("somebodys"))
-    make_nodes(running.api, 4)
+    nodes = set(make_nodes(running.api, 4))
+
+    def told() -> bool:
+        return nodes <= {each["involvedObject"]["name"] for each in running.api.list("v1", "Event", "default")}
+
+    wait_for("its own controllers have told of its nodes", told)
     about = {"name": "theirs", "namespace": "default"}
     running.api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": {"a": "1"}})
     yield running
