@@ -24,7 +24,7 @@ BATCH = 500  # signals sensed together: one view of the cluster serves them all
 RETRY_FIRST_S = 10
 RETRY_AT_MOST_S = 60  # a store or server that is down is asked again at least this often; it costs one call
 FAILURES_ALIKE = 5  # of what fails alike each time, before the incident goes to a person
-TURNED_AWAY = "the cluster has no such object, and as many incidents about such are open as may be"
+TURNED_AWAY = "the cluster has no such object, or none is named, and as many incidents about such are open as may be"
 HEARTBEAT_S = 3600  # makes "nothing happened" provable
 
 log = logging.getLogger("watchkeeper.watch")

@@ -74,6 +74,7 @@ class Node:
     conditions: tuple[Condition, ...]
     taints: tuple[Mapping[str, str], ...] = ()
     allocatable: Mapping[str, str] = field(default_factory=dict)  # Kubernetes quantities as written
+    created_at: datetime | None = None  # of the object: a machine of the same name before it was another
 
     @property
     def ref(self) -> ObjectRef:

@@ -63,7 +63,8 @@ def stops_nobody(action: str, parameters: Mapping[str, Any]) -> bool:
 
 def goes_on(scene: Scene, node: Node, fault: NodeFault, since: datetime) -> bool:
     """Has a gang there made steps since, or has the GPU worked? Whatever is lost does neither for long, so the next
-    scrapes tell more."""
+    scrapes tell more. However long ago it was told: what was done before of late says nothing about now."""
+    since = max(since, scene.now - timedelta(seconds=LATELY_S))
     if scene.metrics is not None and _gpu_works(scene.metrics, fault, since, scene.now):
         return True
     gangs = {p.gang for p in scene.view.pods_on(node.name) if p.gang is not None and p.ready and not p.terminating}

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.incident import Incident, IncidentState
-from agent.domain.signal import AlertBody, EventBody, FindingBody, Signal
+from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody, Signal
 from agent.evidence.symptoms import xids_in
 
 OTHER_WITNESS_S = 900  # alerts have `for:` clauses and groups; the slowest of usual chains is well within this
 STORM_S = 300  # lines of one storm follow each other faster than this
 STANDING_S = 3600  # events of a standing condition are repeated for as long as it stands; once an hour is a reminder
+OLD_NEWS_S = 3600  # a line told so long after it was: a log shipped late, or a clock gone wrong; no witness of today
 
 _ENDED_WELL = frozenset({IncidentState.RESOLVED, IncidentState.CANCELLED, IncidentState.ROLLED_BACK})
 
@@ -47,7 +48,15 @@ def _is_news(signal: Signal, closed: Closed) -> bool:
         return True  # nobody answered, and somebody's alert asks again
     if closed.state is IncidentState.NO_ACTION and isinstance(signal.body, FindingBody):
         return True  # the agent looked again, and now it has lasted long enough to mean something
-    return _names_new_xid(signal, closed.incident)
+    return _tells_of_now(signal, closed.incident) or _names_new_xid(signal, closed.incident)
+
+
+def _tells_of_now(signal: Signal, incident: Incident) -> bool:
+    """All that the incident heard were lines that were old when they came, and the signal is not."""
+    if any(isinstance(s.body, AlertBody | ConditionBody | FindingBody) for s in incident.signals):
+        return False
+    heard = [(incident.opened_at - s.time).total_seconds() for s in (*incident.signals, signal)]
+    return min(heard[:-1], default=0) > OLD_NEWS_S >= heard[-1]
 
 
 def _names_new_xid(signal: Signal, incident: Incident) -> bool:

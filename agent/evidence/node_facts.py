@@ -7,6 +7,7 @@ from agent.domain.cluster import ClusterView, Gang, GangState, Node, ObjectRef, 
 from agent.domain.diagnosis import Evidence
 from agent.evidence.contradiction import contradiction
 from agent.evidence.faults import NodeFault, node_fault, sightings_in
+from agent.evidence.former import of_now, seen_of_now
 from agent.evidence.gpus import Gpus
 from agent.evidence.look_facts import Findings, Scene, seen_object
 from agent.evidence.lookup import find_node, in_order, pods_of, tenant_pods_on
@@ -22,8 +23,9 @@ def node_facts(scene: Scene) -> Findings:
     node = find_node(scene.view, scene.incident.subject)
     if node is None:
         return Findings({}, (seen_object(scene, f"{scene.incident.subject} is not in the cluster"),))
+    scene = of_now(scene, node)
     asked = asked_about(node, scene.incident.id, scene.history, scene.now)
-    changes = read_xids(scene.metrics, node.name, scene.now) if scene.metrics else []
+    changes = seen_of_now(read_xids(scene.metrics, node.name, scene.now) if scene.metrics else [], node)
     current = read_current_xids(scene.metrics, node.name, scene.now) if scene.metrics else None
     gpus = read_gpus(scene.metrics, node.name, scene.now) if scene.metrics else Gpus()
     fault = node_fault(scene.incident, changes, current, asked.repaired_at, gpus, asked.mended)
@@ -137,7 +139,7 @@ def _evidence(scene: Scene, node: Node, fault: NodeFault | None) -> tuple[Eviden
             Evidence(
                 kind="signal",
                 statement=f"{node.name}: {code}{where}{'' if fault.active else ', cleared since'}",
-                source=scene.incident.signals[0].source,
+                source=scene.incident.signals[0].source if scene.incident.signals else "metrics",
                 observed_at=fault.last_seen,
                 data={"xid": fault.code},
             )

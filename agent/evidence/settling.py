@@ -40,7 +40,7 @@ def settling(scene: Scene, node: Node, fault: NodeFault | None, *, contradicted:
     if fault is not None and sick_gpu and (nameless or not fault.confirmed or _goes_on(scene, node, fault)):
         until = incident.opened_at + timedelta(seconds=_witnessed_s(scene, node, fault))
     stay = None if sick_gpu or not told_ready else _stay(incident, limits, flapping=flapping)
-    if contradicted and fault is not None and scene.now < fault.last_seen + timedelta(seconds=GIVEN_UP_S):
+    if contradicted and fault is not None and scene.now - timedelta(seconds=GIVEN_UP_S) < fault.last_seen:
         stay = scene.now + timedelta(seconds=SECOND_WITNESS_S)  # looked at again and again: it may come true
     well_s = int((scene.now - incident.recovered_at).total_seconds()) if incident.recovered_at else 0
     return {
@@ -80,7 +80,7 @@ def _goes_on(scene: Scene, node: Node, fault: NodeFault) -> bool:
 
 def _witnessed_s(scene: Scene, node: Node, fault: NodeFault) -> int:
     """By then it is known whether it is contradicted: steps made in the minute after it are counted on for another."""
-    told = fault.last_seen + timedelta(seconds=SECOND_WITNESS_S // 3)  # a scrape or two later
+    told = min(fault.last_seen, scene.now) + timedelta(seconds=SECOND_WITNESS_S // 3)  # a scrape or two later
     late = scene.now >= scene.incident.opened_at + timedelta(seconds=SECOND_WITNESS_S)
     return DECIDED_S if late and goes_on(scene, node, fault, min(told, scene.now)) else SECOND_WITNESS_S
 

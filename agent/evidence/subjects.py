@@ -99,6 +99,11 @@ def is_strange(subject: ObjectRef, view: ClusterView) -> bool:
     return subject not in view.workloads and subject not in view.gangs and not raw_object(view, subject)
 
 
+def names_nothing(subject: ObjectRef) -> bool:
+    """It stands for an alert whose labels name no object."""
+    return subject.kind == "Alert"
+
+
 def unplaced(body: AlertBody) -> ObjectRef:
     namespace = _first(body.labels, NAMESPACE_LABELS)
     return ObjectRef(

@@ -11,6 +11,7 @@ from agent.domain.cluster import ClusterView, GangState, ObjectRef, Pod, node_re
 from agent.domain.incident import Symptom
 from agent.domain.signal import AlertBody, ConditionBody, EventBody, FindingBody, Signal, XidBody
 from agent.domain.thresholds import Thresholds
+from agent.evidence.former import of_former
 from agent.evidence.gangs import stuck_s
 from agent.evidence.node_names import known_node
 from agent.evidence.queue_events import told_by_queue
@@ -69,7 +70,9 @@ def tells(signal: Signal, view: ClusterView, thresholds: Thresholds) -> Tells | 
             return _alert(signal, body, view)
         case ConditionBody():
             symptom = Symptom.GPU_FAULT if body.condition in _GPU_CONDITIONS else Symptom.NODE_UNHEALTHY
-            return Tells(symptom, node_ref(known_node(body.node, view.nodes)), over=body.healthy)
+            node = known_node(body.node, view.nodes)
+            former = not body.healthy and of_former(signal, view.nodes.get(node))
+            return Tells(Symptom.ALERT if former else symptom, node_ref(node), over=body.healthy)
         case FindingBody():
             return Tells(Symptom(body.symptom), body.subject, over=body.status == "resolved")
         case EventBody():
@@ -108,11 +111,13 @@ def _alert(signal: Signal, body: AlertBody, view: ClusterView) -> Tells | None:
 
 
 def _of_node(symptom: Symptom, node: str, signal: Signal, view: ClusterView) -> Symptom:
-    """Trouble of a node that this cluster does not have goes to a person: it may be spelled otherwise, or gone. What
-    the agent's own look finds is left alone, since one Prometheus may serve several clusters."""
+    """Trouble of a node that this cluster does not have goes to a person: it may be spelled otherwise, or gone, or it
+    was of a machine that had the name before. What the agent's own look finds is left alone, since one Prometheus may
+    serve several clusters."""
     codes = xids_in(signal)
     harmless = called_for(codes) in HARMLESS_TO_THE_GPU if codes else symptom is Symptom.GPU_FAULT
-    if node in view.nodes or signal.source == OWN_LOOK or harmless:
+    gone = node not in view.nodes or of_former(signal, view.nodes[node])
+    if not gone or signal.source == OWN_LOOK or harmless:
         return symptom
     return Symptom.ALERT
 

@@ -14,7 +14,7 @@ from agent.domain.incident import SIGNALS_KEPT, Incident, incident_id, incident_
 from agent.domain.signal import AlertBody, ConditionBody, FindingBody, Signal, XidBody
 from agent.domain.thresholds import Thresholds
 from agent.evidence.echoes import Closed, is_echo
-from agent.evidence.subjects import is_strange
+from agent.evidence.subjects import is_strange, names_nothing
 from agent.evidence.symptoms import Tells, related, tells
 
 LastClosed = Callable[[str], Closed | None]
@@ -30,6 +30,7 @@ class ChangeKind(StrEnum):
 
 
 STRANGERS_AT_MOST = 20  # open at once: a renamed rack, not what somebody makes up; a person is called for each
+NAMELESS_AT_MOST = 20  # so are alerts that name no object: their own number, so that neither crowds out the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def sense(
 
 
 def _too_many(opened: Incident, incidents: Mapping[str, Incident], view: ClusterView) -> bool:
-    """About something that the cluster does not have, while as many such as there may be are open."""
+    """About something that the cluster does not have, or nothing that it could, while as many such are open as may."""
+    if names_nothing(opened.subject):
+        return sum(names_nothing(each.subject) for each in incidents.values()) >= NAMELESS_AT_MOST
     if not is_strange(opened.subject, view):
         return False
     return sum(is_strange(each.subject, view) for each in incidents.values()) >= STRANGERS_AT_MOST
@@ -111,6 +114,9 @@ def _open(signal: Signal, told: Tells, now: datetime) -> Change:
 
 def _recover(known: Incident, signal: Signal, now: datetime) -> Change | None:
     """Over when every state that was reported as bad has been reported as good since; a mere line has no such end."""
+    if _ended_before(known, signal):
+        counted = known.model_copy(update={"signal_count": known.signal_count + 1})
+        return Change(ChangeKind.REPEATED, counted, signal)
     signals = (*(s for s in known.signals if not _same_tale(signal, s)), signal)[-SIGNALS_KEPT:]
     still_bad = any(_is_state(s) and not _is_good(s) for s in signals)
     updated = known.model_copy(
@@ -123,6 +129,13 @@ def _recover(known: Incident, signal: Signal, now: datetime) -> Change | None:
     if not still_bad and known.recovered_at is None:
         return Change(ChangeKind.RECOVERED, updated, signal)
     return Change(ChangeKind.REPEATED, updated, signal)
+
+
+def _ended_before(known: Incident, good: Signal) -> bool:
+    """The end of an earlier time, told late: what it would end, or all that the incident knows, is of after it."""
+    bad = [s for s in known.signals if not _is_good(s)]
+    meant = [s for s in bad if _same_tale(good, s)] or bad
+    return bool(meant) and all(good.time < s.time for s in meant)
 
 
 def _counted(known: Incident, signal: Signal) -> dict[str, int]:

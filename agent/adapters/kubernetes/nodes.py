@@ -22,6 +22,7 @@ def node_of(root: Fields) -> Node:
         conditions=conditions_of(status),
         taints=tuple(_taint(t) for t in spec.objects("taints")),
         allocatable=allocatable,
+        created_at=metadata.moment("creationTimestamp"),
     )
 
 
