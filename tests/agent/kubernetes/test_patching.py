@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from agent.adapters.kubernetes.kinds import Kind
 from agent.adapters.kubernetes.translate import translate
@@ -14,6 +14,7 @@ from agent.adapters.kubernetes.views import ClusterViews
 from agent.domain.cluster import ClusterView
 from agent.domain.pod_index import PodIndex
 from agent.ports import Feed, JsonObject, WatchEvent
+from tests.tried import tried
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 BROKEN = "eight"
@@ -270,7 +271,7 @@ others = st.one_of(
 looks = st.lists(st.lists(st.one_of(pods, pods, pods, nodes, gone, others, others), max_size=4), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@tried(150)
 @given(looks)
 def test_a_view_that_is_carried_on_is_the_one_that_is_made_anew(looks: list[list[Any]]) -> None:
     world = World()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from agent.adapters.kubernetes.kinds import Kind
 from agent.adapters.kubernetes.views import ClusterViews
@@ -16,6 +16,7 @@ from agent.adapters.scheduler.forecaster import SchedulerForecaster
 from agent.adapters.scheduler.mapping import mapped
 from agent.domain.cluster import ClusterView
 from agent.ports import Feed, JsonObject, WatchEvent
+from tests.tried import tried
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 KUEUE = "kueue.x-k8s.io/v1beta2"
@@ -203,7 +204,7 @@ def agree(looks: list[list[JsonObject]], rules: KueueRules) -> None:
         before = view
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(whole_looks, st.sampled_from([KINDLY, TO_THE_LETTER]))
 def test_a_snapshot_that_is_carried_on_has_the_contents_of_one_that_is_made_anew(
     looks: list[list[JsonObject]], rules: KueueRules
@@ -228,7 +229,7 @@ def test_what_a_snapshot_is_made_of_besides(looks: list[list[JsonObject]]) -> No
     agree(looks, KINDLY)
 
 
-@settings(max_examples=60, deadline=None)
+@tried(60)
 @given(st.lists(st.lists(st.one_of(nodes, nodes, others, pods, workloads), max_size=3), min_size=1, max_size=6))
 def test_a_forecast_that_is_carried_on_is_the_one_that_is_made_anew(looks: list[list[JsonObject]]) -> None:
     cluster, carried = Cluster(), SchedulerForecaster()
