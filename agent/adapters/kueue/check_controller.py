@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from agent.adapters.kubernetes.fields import Fields
 from agent.adapters.kueue.check_facts import AdmissionFacts
 from agent.adapters.kueue.check_policy import AdmissionPolicy, Verdict
-from agent.adapters.kueue.check_status import Entry, check_status, entry, is_told, workload_status
+from agent.adapters.kueue.check_status import Entry, check_status, entry, is_told, unserved_status, workload_status
 from agent.adapters.kueue.waiting import Reserved, our_checks, reserved_of, workloads_with
 from agent.domain.base import digest_of, rfc3339
 from agent.domain.cluster import ClusterView, ObjectRef
@@ -42,6 +42,8 @@ ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, Recu
 """What a reader of strangers' JSON raises: it costs that object, and no other."""
 
 logger = logging.getLogger("watchkeeper.kueue")
+
+Check = tuple[ObjectRef, Fields]
 
 
 class Applier(Protocol):
@@ -123,15 +125,15 @@ class AdmissionCheckController:
     # -- the checks themselves -----------------------------------------------------------------------------------------
 
     def _keep_active(self, ref: ObjectRef, root: Fields, now: datetime) -> Came:
-        """Queues take nobody while one of their checks is not active: so one that we cannot serve is not made so."""
-        if root.within("spec").has("parameters"):
+        """Queues take nobody while one of their checks is not active: what we cannot serve is none, or no longer."""
+        if not _served(root):
             self._tell(str(ref), "this check takes no parameters: it is not served")
-            return Came.NOT_OURS
         said = next(
             (each for each in root.within("status").objects("conditions") if each.text("type") == "Active"), None
         )
         generation = root.within("metadata").integer("generation", 0)
-        body = check_status(ref, generation, None if said is None else said.values, now)
+        due = check_status if _served(root) else unserved_status
+        body = due(ref, generation, None if said is None else said.values, now)
         if body is not None:
             self._write(str(ref), body)
         return Came.ANSWERED
@@ -139,11 +141,13 @@ class AdmissionCheckController:
     # -- one workload --------------------------------------------------------------------------------------------------
 
     def _look_at(
-        self, ref: ObjectRef, raw: Mapping[str, Any], checks: Mapping[str, object], view: ClusterView, now: datetime
+        self, ref: ObjectRef, raw: Mapping[str, Any], checks: Mapping[str, Check], view: ClusterView, now: datetime
     ) -> Came:
         reserved = reserved_of(ref, raw, checks)
         if reserved is None or any(each.get("state") not in ("Pending", "Ready") for each in reserved.told.values()):
             return Came.NOT_OURS  # Retry and Rejected are Kueue's to carry out
+        if not all(_served(checks[name][1]) for name in reserved.told):
+            return Came.HELD  # and nothing written: what is said of such a check already would be taken away by it
         policy_input, verdict = self._judge(reserved, view, now)
         entries = [entry(name, verdict, reserved, now) for name in sorted(reserved.told)]
         held = verdict.decision == "hold"
@@ -213,6 +217,11 @@ class AdmissionCheckController:
                 self._told.clear()
             self._told.add((place, why))
             self._refused("kueue", place, why)
+
+
+def _served(check: Fields) -> bool:
+    """Ours takes no parameters: what they ask for would not be heeded."""
+    return not check.within("spec").has("parameters")
 
 
 def _about(reserved: Reserved, now: datetime) -> JsonObject:

@@ -19,6 +19,11 @@ STATES = {"allow": "Ready", "hold": "Pending", "retry": "Retry", "reject": "Reje
 MESSAGE_AT_MOST = 1024  # characters; Kueue repeats it in events, which take no more
 RETRY_AT_MOST_S = 3600
 ACTIVE = ("True", "Watching", "Workloads are checked by the policies of watchkeeper")
+UNSERVED = (
+    "False",
+    "ParametersNotSupported",
+    "This check takes no parameters: who waits for it is not answered",
+)
 
 Entry = dict[str, Any]
 
@@ -60,23 +65,36 @@ def workload_status(reserved: Reserved, entries: list[Entry]) -> JsonObject:
 
 def check_status(ref: ObjectRef, generation: int, said: Mapping[str, Any] | None, now: datetime) -> JsonObject | None:
     """The condition that makes queues with this check take workloads; None where it is there."""
-    status, reason, message = ACTIVE
+    status = ACTIVE[0]
     if said is not None and said.get("status") == status and said.get("observedGeneration") == generation:
         return None
     since = said.get("lastTransitionTime") if said is not None and said.get("status") == status else None
+    return _condition(ref, generation, ACTIVE, since or _moment(now))
+
+
+def unserved_status(
+    ref: ObjectRef, generation: int, said: Mapping[str, Any] | None, now: datetime
+) -> JsonObject | None:
+    """The one that stops them, of a check that was served before; None where no queue takes any for it."""
+    if said is None or said.get("status") != ACTIVE[0]:
+        return None
+    return _condition(ref, generation, UNSERVED, _moment(now))
+
+
+def _condition(ref: ObjectRef, generation: int, says: tuple[str, str, str], since: str) -> JsonObject:
+    status, reason, message = says
     condition = {
         "type": "Active",
         "status": status,
         "reason": reason,
         "message": message,
         "observedGeneration": generation,
-        "lastTransitionTime": since or _moment(now),
+        "lastTransitionTime": since,
     }
-    metadata = {"name": ref.name}
     return {
         "apiVersion": ref.api_version,
         "kind": ref.kind,
-        "metadata": metadata,
+        "metadata": {"name": ref.name},
         "status": {"conditions": [condition]},
     }
 

@@ -318,6 +318,48 @@ def test_a_check_with_parameters_is_not_served(policy: Any, tmp_path: Path) -> N
     assert desk.refused[0][1] == "AdmissionCheck/odd"
 
 
+PARAMETERS = {"apiGroup": "x", "kind": "Y", "name": "z"}
+
+
+def served_before(name: str = "odd", **spec: Any) -> Json:
+    """Active since its first generation; this is its second."""
+    said = {"type": "Active", "status": "True", "reason": "Watching", "message": "m", "observedGeneration": 1}
+    once = {**said, "lastTransitionTime": "2026-11-02T08:00:00Z"}
+    return {**check(name, **spec), "metadata": {"name": name, "generation": 2}, "status": {"conditions": [once]}}
+
+
+def active(desk: Desk, name: str = "odd") -> tuple[str, str, int]:
+    (said,) = desk.get("AdmissionCheck", name)["status"]["conditions"]
+    return said["status"], said["reason"], said["observedGeneration"]
+
+
+def test_a_check_that_is_given_parameters_lets_nobody_in_any_more(policy: Any, tmp_path: Path) -> None:
+    waiting = {**PENDING, "name": "odd"}
+    desk = Desk(policy, tmp_path, node("n1"), served_before(parameters=PARAMETERS), reserved("w", checks=(waiting,)))
+    assert (desk.step(), desk.step()) == (0, 0)
+    assert desk.entry(check="odd") == waiting and desk.records() == []
+    assert active(desk) == ("False", "ParametersNotSupported", 2)
+    assert [place for _, place, _ in desk.refused] == ["AdmissionCheck/odd"]
+    desk.world.apply({**served_before(parameters=None), "status": desk.get("AdmissionCheck", "odd")["status"]})
+    assert desk.step() == 1 and desk.entry(check="odd")["state"] == "Ready"
+    assert active(desk) == ("True", "Watching", 3)
+
+
+def test_who_waits_for_such_a_check_too_is_not_answered_for_the_other(policy: Any, tmp_path: Path) -> None:
+    """What one manager does not apply again is taken away: the entry of the first would go, and the rest would do."""
+    both = (PENDING, {**PENDING, "name": "odd"})
+    unhealthy = (node("n1", ready=False), node("n2"), busy("n2"))
+    desk = Desk(policy, tmp_path, *unhealthy, check("odd"), reserved("w", checks=both), waits("alone"))
+    assert desk.step() == 2 and desk.entry(check="odd")["state"] == "Pending"
+    told = desk.get("Workload", "w", "research")["status"]["admissionChecks"]
+    given = desk.get("AdmissionCheck", "odd")
+    desk.world.apply({**given, "spec": {**given["spec"], "parameters": PARAMETERS}})
+    desk.world.apply(node("n1"))
+    assert desk.step() == 1 and desk.entry("alone")["state"] == "Ready"
+    assert desk.get("Workload", "w", "research")["status"]["admissionChecks"] == told
+    assert active(desk)[:2] == ("False", "ParametersNotSupported")
+
+
 def test_without_a_check_of_ours_nothing_is_looked_at(policy: Any, tmp_path: Path) -> None:
     desk = Desk(policy, tmp_path, node("n1"), waits())
     desk.world.delete(ObjectRef(api_version="kueue.x-k8s.io/v1beta2", kind="AdmissionCheck", name="slo"))
