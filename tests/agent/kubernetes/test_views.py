@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -141,9 +141,9 @@ def test_a_look_at_an_unchanged_cluster_is_cheap(views_of: Take) -> None:
     views.take()
     spent = []
     for _ in range(5):
-        start = perf_counter()
+        start = process_time()
         views.take()
-        spent.append(perf_counter() - start)
+        spent.append(process_time() - start)
     assert min(spent) < 0.010
 
 

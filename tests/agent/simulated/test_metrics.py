@@ -183,10 +183,10 @@ def test_hours_of_hundreds_of_series_are_read_quickly() -> None:
         made.advance_to(at(moment * 3600))
         made.set_metrics("".join(f'util{{gpu="{gpu}"}} {moment % 7}\n' for gpu in range(300)))
     made.advance_to(at(0))
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(made.metrics.range("util", at(-7200), at(0), timedelta(seconds=15))) == 300
     assert len(made.metrics.range("avg_over_time(util[1h])", at(-7200), at(0), timedelta(minutes=1))) == 300
-    assert time.perf_counter() - began < 2, "288,000 scrapes an hour are arithmetic, not a loop"
+    assert time.process_time() - began < 2, "288,000 scrapes an hour are arithmetic, not a loop"
 
 
 def test_a_moment_of_the_past_is_not_answered_with_what_stands_still_now() -> None:

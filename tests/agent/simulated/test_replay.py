@@ -67,10 +67,10 @@ def test_the_next_event_is_the_work_at_hand_then_a_timer_then_a_scrape() -> None
 
 
 def test_a_day_of_64_nodes_and_nine_hours_of_100_series_pass_in_a_moment() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     _pass_time(World(7, START, timedelta(minutes=5), {}), hours=27)
     _pass_time(World(7, START, timedelta(seconds=60), {}), hours=9)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def _pass_time(made: World, hours: int) -> None:
