@@ -21,7 +21,7 @@ from servers import wait_for
 
 from audit.log import Log
 
-STORM = 12
+STORM = 40  # steps enough that a quick machine is still at them when it is stopped
 OUTAGE_NOTICED_S = 2.0
 
 
