@@ -95,7 +95,7 @@ def test_who_is_called_reads_what_the_model_says_and_what_was_seen(tmp_path: Pat
 
 
 def until(done: Any) -> None:
-    ends_at = time.monotonic() + 10
+    ends_at = time.monotonic() + 60  # what has stuck never comes
     while not done():
         assert time.monotonic() < ends_at, "the model has not answered"
         time.sleep(0.01)
@@ -190,7 +190,7 @@ def test_an_answer_that_comes_drop_by_drop_has_its_time() -> None:
         begun = time.monotonic()
         with pytest.raises(ModelFault, match="in time"):
             ModelClient(server.url, "m", None, request_timeout_s=0.5).ask([], {}, 30.0)
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15, "with no bound of its own it takes the incident's 30, or never ends"
 
 
 def test_a_busy_server_is_asked_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,8 @@ def test_a_desk_that_is_slow_delays_no_acknowledgement_and_the_person_hears_late
     writer.execute("BEGIN IMMEDIATE")
     begun = time.monotonic()
     answer = post(site.http, submitted(form, "UALICE", "yes"))
-    assert (answer.status_code, answer.text) == (200, "") and time.monotonic() - begun < 3
+    assert (answer.status_code, answer.text) == (200, "")
+    assert time.monotonic() - begun < 4.5, "who waits for the store waits for its lock: 5 s"
     writer.execute("ROLLBACK")
     writer.close()
     assert soon(lambda: site.state(asked) is RequestState.APPROVED)

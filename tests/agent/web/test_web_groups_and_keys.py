@@ -146,9 +146,9 @@ def test_a_provider_that_drips_holds_up_no_alert_and_nobody_for_long(site: WebSi
         alert = {"version": "4", "status": "firing", "alerts": []}
         sent = time.monotonic()
         assert site.http.post("/v1/alertmanager", json=alert).status_code == 202
-        assert time.monotonic() - sent < 1.5
+        assert time.monotonic() - sent < FETCH_S - 0.6, "held up by the provider it takes FETCH_S, less the half second"
         assert {each.result().status_code for each in waiting} == {503}
-        assert time.monotonic() - began < 3 * FETCH_S
+        assert time.monotonic() - began < 8 * FETCH_S, "each with a try of its own they take 12"
     assert site.issuer.asked == 1
 
 
