@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
-from run_house import SECRET, House
+from run_house import LINE, SECRET, House
 
+from agent.adapters.inbound.logs import read_logs
 from agent.adapters.telemetry import logs
 from agent.adapters.telemetry.outages import Outages
 from agent.adapters.telemetry.ports import MeasuredLedger
@@ -73,6 +74,30 @@ def test_each_incident_is_a_trace_and_no_word_of_a_stranger_is_in_it(house: Call
     told = json.dumps([json.loads(span.to_json()) for span in spans])
     assert incident in told and "cordon_node" in told
     assert SECRET not in told
+
+
+def test_an_incident_that_ended_has_one_root_span_from_its_first_stage_on(house: Callable[..., House]) -> None:
+    here, sent = house(), InMemorySpanExporter()
+    here.post.telemetry.traces = sending_to(sent, "0")
+    agent = here.begin().agent
+    line = {**LINE, "line": LINE["line"].replace(" 79,", " 999,")}  # of no known meaning: a person is called
+    agent.receive(read_logs(json.dumps(line).encode(), agent.ports.clock.now()).signals)
+    agent.run_until_idle()
+    here.world.advance_to(here.world.clock.now() + timedelta(minutes=1))  # for what else it may be a sign of
+    agent.run_until_idle()
+    here.post.telemetry.traces.close()
+    (closed,) = here.recorded("incident_closed")
+    spans = sent.get_finished_spans()
+    (root,) = [span for span in spans if span.name == "incident"]
+    stages = [span for span in spans if span is not root]
+    assert root.context and (root.context.trace_id, root.context.span_id) == ids_of(closed["incident"])
+    assert root.parent is None and root.attributes
+    assert root.attributes["watchkeeper.state"] == closed["state"]
+    assert len(stages) > 1 and root.start_time and root.end_time
+    assert root.start_time <= min(span.start_time or 0 for span in stages)
+    for span in stages:
+        assert span.parent and (span.parent.trace_id, span.parent.span_id) == ids_of(closed["incident"]), span.name
+        assert span.context and span.context.trace_id == root.context.trace_id
 
 
 def test_each_line_of_the_log_names_incident_and_action(house: Callable[..., House]) -> None:
