@@ -1,4 +1,5 @@
-"""What a fault of the API server puts off again and again: after a while a person hears of it, and it is on the record.
+"""What a fault of the API server or of the agent's own files puts off again and again: after a while a person hears of
+it, and it is on the record.
 
 One that is away and one that refuses everything look alike from here: nothing is done until it answers. While other
 tasks go on, it is this one's matter. In memory: after a restart the time counts from the first try.
@@ -9,11 +10,13 @@ from datetime import datetime
 
 from agent.domain.base import rfc3339
 from agent.domain.cluster import ObjectRef
-from agent.ports import Fault, Ledger, Notifier
+from agent.ports import Fault, Ledger, Notifier, StoreUnavailable
 from agent.recording import call
 
 API_SERVER = ObjectRef(api_version="v1", kind="APIServer", name="kubernetes")
-PLACES = ("apiserver", "clock")  # policies, metrics and repairs are called about where they are asked
+FILES = ObjectRef(api_version="watchkeeper.dev/v1alpha1", kind="Store", name="database")
+FILES_PLACE = StoreUnavailable.place
+PLACES = ("apiserver", "clock", FILES_PLACE)  # policies, metrics and repairs are called about where they are asked
 
 log = logging.getLogger("watchkeeper.watch")
 
@@ -39,7 +42,8 @@ class Absence:
         if (now - self._all_since).total_seconds() >= self._call_after_s:
             since = self._all_since
             about = f"{len(self._since)} tasks, {task} among them, are"
-            self._call(API_SERVER, f"apiserver-away-{rfc3339(since)}", about, since, fault)
+            away = FILES if fault.place == FILES_PLACE else API_SERVER
+            self._call(away, f"{away.kind.lower()}-away-{rfc3339(since)}", about, since, fault)
         elif (now - since).total_seconds() >= self._call_after_s:
             self._call(subject or API_SERVER, f"{task}/put-off-{rfc3339(since)}", f"{task} is", since, fault)
 

@@ -17,6 +17,7 @@ from agent.domain.signal import Signal
 from agent.evidence.echoes import Closed
 from agent.giving_up import give_up
 from agent.ports import AlreadyRecorded, Fault, Ports, TaskOrder
+from agent.recording import call
 from agent.stages.sense import Change, ChangeKind, sense
 from agent.workflow import RESTART, Workflow
 
@@ -190,7 +191,7 @@ class Watch:
         """On the record first, then in the store; a repetition is only counted."""
         incident, signal = change.incident, change.signal
         if change.kind is ChangeKind.TURNED_AWAY:
-            self._refused("sense", f"{signal.source}#{signal.id}", f"{incident.subject}: {TURNED_AWAY}")
+            self._turn_away(incident.subject, signal)
             return
         if change.kind is not ChangeKind.REPEATED:
             self._record(change)
@@ -198,6 +199,13 @@ class Watch:
         self._ports.incidents.save(incident, IncidentState.OPEN)
         level = logging.DEBUG if change.kind is ChangeKind.REPEATED else logging.INFO  # a storm is a line, too
         log.log(level, "%s %s by %s", incident.id, change.kind.value, signal.type, extra={"incident": incident.id})
+
+    def _turn_away(self, subject: ObjectRef, signal: Signal) -> None:
+        """Refused on the record; and once an hour a person hears that there is more than was told."""
+        self._refused("sense", f"{signal.source}#{signal.id}", f"{subject}: {TURNED_AWAY}")
+        key = f"turned-away-{rfc3339(self._ports.clock.now())[:13]}/notice"
+        message = f"{signal.source}: {TURNED_AWAY}: what more comes is refused, on the record, and told to nobody"
+        call(self._ports.notifier, self._ports.ledger, subject, message, key=key)
 
     def _record(self, change: Change) -> None:
         incident, signal = change.incident, change.signal

@@ -53,7 +53,7 @@ def sense(
     changes: list[Change] = []
     for signal in batch:
         told = tells(signal, view, thresholds)
-        change = _place(signal, told, incidents, last_closed, now) if told else None
+        change = _place(signal, told, incidents, last_closed, view, now) if told else None
         if change is not None and change.kind is ChangeKind.OPENED and _too_many(change.incident, incidents, view):
             changes.append(Change(ChangeKind.TURNED_AWAY, change.incident, signal))
         elif change is not None:
@@ -72,11 +72,16 @@ def _too_many(opened: Incident, incidents: Mapping[str, Incident], view: Cluster
 
 
 def _place(
-    signal: Signal, told: Tells, incidents: dict[str, Incident], last_closed: LastClosed, now: datetime
+    signal: Signal,
+    told: Tells,
+    incidents: dict[str, Incident],
+    last_closed: LastClosed,
+    view: ClusterView,
+    now: datetime,
 ) -> Change | None:
     known = _incident_for(told, incidents)
     if told.over:
-        return _recover(known, signal, now) if known else None
+        return _recover(known, signal, view, now) if known else None
     if known is None:
         late = any(is_echo(signal, last_closed(key), now) for key in _keys(told))
         return _open(signal, told, now) if not late else None
@@ -112,9 +117,9 @@ def _open(signal: Signal, told: Tells, now: datetime) -> Change:
     return Change(ChangeKind.OPENED, incident, signal)
 
 
-def _recover(known: Incident, signal: Signal, now: datetime) -> Change | None:
+def _recover(known: Incident, signal: Signal, view: ClusterView, now: datetime) -> Change | None:
     """Over when every state that was reported as bad has been reported as good since; a mere line has no such end."""
-    if _ended_before(known, signal):
+    if _ended_before(known, signal) and not _is_so_now(signal, view):
         counted = known.model_copy(update={"signal_count": known.signal_count + 1})
         return Change(ChangeKind.REPEATED, counted, signal)
     signals = (*(s for s in known.signals if not _same_tale(signal, s)), signal)[-SIGNALS_KEPT:]
@@ -136,6 +141,15 @@ def _ended_before(known: Incident, good: Signal) -> bool:
     bad = [s for s in known.signals if not _is_good(s)]
     meant = [s for s in bad if _same_tale(good, s)] or bad
     return bool(meant) and all(good.time < s.time for s in meant)
+
+
+def _is_so_now(good: Signal, view: ClusterView) -> bool:
+    """A condition that its node bears at this moment is no late word, whatever the clock that dated it says: NotReady
+    is dated by the controller manager, Ready by the kubelet."""
+    body = good.body
+    if not isinstance(body, ConditionBody) or body.node not in view.nodes:
+        return False
+    return any((c.type, c.status) == (body.condition, body.status) for c in view.nodes[body.node].conditions)
 
 
 def _counted(known: Incident, signal: Signal) -> dict[str, int]:

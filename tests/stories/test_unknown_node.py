@@ -12,6 +12,7 @@ from agent.scenarios.format import load_scenario
 from agent.scenarios.report import result_json
 from agent.scenarios.runner import run_scenario
 from agent.stages.sense import STRANGERS_AT_MOST
+from agent.watch import TURNED_AWAY
 from tests.agent.scenarios.builders import scenario
 
 FILE = Path(__file__).parents[2] / "scenarios" / "xid-79-on-a-node-that-nobody-has.yaml"
@@ -57,5 +58,7 @@ def test_a_flood_of_made_up_nodes_calls_for_some_and_is_on_the_record(begin: Cal
     assert len({said["id"] for said in story.records("incident")}) == STRANGERS_AT_MOST
     refused = story.records("refused")
     assert len(refused) == OF_A_DOOR_AT_MOST and "Node/made-up-" in refused[0]["reason"]
+    (told,) = [said for said in story.told("oncall") if TURNED_AWAY in said]  # and that there is more, once an hour
+    assert "told to nobody" in told
     story.passes(minutes=11)
     assert sum(said.get("count", 1) for said in story.records("refused")) == 300 - STRANGERS_AT_MOST

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,9 @@ Durability = Literal["full", "memory"]
 
 LOCK_TIMEOUT_S = 5.0
 
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_PRIMARY = 0xFF  # SQLite's extended result codes have the primary one in their lowest byte
+
 
 class Checkpoints(SqliteSaver):
     """Without what LangGraph writes beside a checkpoint that is about to follow: half of all commits.
@@ -32,7 +35,8 @@ class Checkpoints(SqliteSaver):
     again, as if it had died a moment earlier (docs/decisions/0010-checkpoints-before-deeds.md). What a thread waits
     for, what woke it and what failed stand in no checkpoint and are kept.
 
-    A file that is locked or full is StoreUnavailable, which passes: the thread goes on from where it stood.
+    A file that is locked or full is StoreUnavailable, which passes: the thread goes on from where it stood. One that is
+    damaged does not pass, and its thread goes to a person.
     """
 
     def get_tuple(self, config: Any) -> CheckpointTuple | None:
@@ -57,9 +61,15 @@ class Checkpoints(SqliteSaver):
         try:
             yield
         except sqlite3.Error as error:
-            with self.lock:  # what could not be committed must not go in with whatever comes next
+            with self.lock, suppress(sqlite3.Error):  # what could not be committed must not go in with what comes next
                 self.conn.rollback()
-            raise StoreUnavailable(f"checkpoints: {error}") from error
+            raise _fault(error) from error
+
+
+def _fault(error: sqlite3.Error) -> StoreUnavailable:
+    fault = StoreUnavailable(f"checkpoints: {error}")
+    fault.passes = getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _PASSING
+    return fault
 
 
 def open_checkpointer(path: str | Path, durability: Durability = "full") -> Checkpoints:

@@ -8,7 +8,7 @@ import pytest
 from step_field import NODE, START, Field
 
 from agent.absence import Absence
-from agent.ports import ClusterUnavailable, LedgerUnavailable, ServerError
+from agent.ports import ClusterUnavailable, LedgerUnavailable, ServerError, StoreUnavailable
 
 CALL_AFTER_S = 600
 AWAY, REFUSED = ClusterUnavailable("nobody answers"), ServerError("the webhook w.example does not answer")
@@ -62,3 +62,11 @@ def test_what_is_told_elsewhere_is_not_told_here(field: Field, absence: Absence)
     for minute in (0, 60):
         absence.fails("inc-1", NODE, LedgerUnavailable("the disk is full"), at(60 * minute))
     assert told(field) == []
+
+
+def test_a_store_that_cannot_be_written_is_a_call_about_the_agents_own_files(field: Field, absence: Absence) -> None:
+    for minute in range(0, 30):
+        absence.fails("inc-1", NODE, StoreUnavailable("checkpoints: database or disk is full"), at(60 * minute))
+    (record,) = field.log.query(kind="notice")
+    assert "disk is full" in record.payload["message"]
+    assert record.payload["target"]["kind"] == "Store"

@@ -22,8 +22,8 @@ def at(clock: str) -> datetime:
     return datetime.fromisoformat(f"2026-11-02T{clock}Z")
 
 
-def cluster(born: str = "2026-11-01T08:00:00Z", *conditions: str) -> ClusterView:
-    said = [{"type": name, "status": "True", "lastTransitionTime": "2026-11-02T09:03:00Z"} for name in conditions]
+def cluster(born: str = "2026-11-01T08:00:00Z", *conditions: str, status: str = "True") -> ClusterView:
+    said = [{"type": name, "status": status, "lastTransitionTime": "2026-11-02T09:03:00Z"} for name in conditions]
     metadata = {"name": "gpu-1", "uid": "n", "creationTimestamp": born}
     node = {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": {"conditions": said}}
     return view_of([node], NOW)
@@ -79,6 +79,14 @@ def test_the_end_of_an_earlier_time_ends_nothing_and_is_counted(bad: Signal, goo
 )
 def test_its_own_end_ends_it(bad: Signal, good: Signal) -> None:
     assert sensed(bad, good)[-1].kind is ChangeKind.RECOVERED
+
+
+@pytest.mark.parametrize(("now", "kind"), [("False", ChangeKind.RECOVERED), ("True", ChangeKind.REPEATED)])
+def test_a_condition_that_the_node_bears_now_is_no_late_word_whatever_the_clock_of_the_kubelet_says(
+    now: str, kind: ChangeKind
+) -> None:
+    view = cluster("2026-11-01T08:00:00Z", "SysLogsXIDError", status=now)
+    assert sensed(condition(LATER, healthy=False), condition(FIRST, healthy=True), view=view)[-1].kind is kind
 
 
 def test_an_end_told_late_is_no_recovery_of_what_had_recovered_and_came_back() -> None:

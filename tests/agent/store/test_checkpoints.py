@@ -79,3 +79,13 @@ def test_a_file_that_cannot_be_written_is_a_fault_that_passes_and_the_thread_goe
     assert fault.value.passes
     assert graph(saver).invoke(Command(resume="approved"), thread, durability="sync")["answer"] == "approved"
     close(saver)
+
+
+def test_a_damaged_file_does_not_mend_itself(tmp_path: Path) -> None:
+    path, thread = tmp_path / "checkpoints.db", {"configurable": {"thread_id": "inc-1"}}
+    saver = open_checkpointer(path)
+    saver.conn.execute("DROP TABLE checkpoints")
+    with pytest.raises(StoreUnavailable) as fault:
+        graph(saver).invoke({"incident": {"id": "inc-1"}}, thread, durability="sync")
+    assert not fault.value.passes
+    close(saver)
