@@ -10,8 +10,6 @@ from agent.recording import tell
 
 log = logging.getLogger("watchkeeper.watch")
 
-_TAKES_NOTHING = frozenset({"notify"})
-
 
 def give_up(incident_id: str, error: Exception, ports: Ports) -> None:
     """Raises a Fault where even that cannot be recorded: it is tried again then."""
@@ -39,9 +37,8 @@ def _left(incident: Incident, ports: Ports) -> str:
 
 def standing(history: Sequence[PastAction], incident: str) -> list[str]:
     """What was done for it and not taken back: maybe the first half of what was meant."""
-    mine = [past for past in history if past.incident == incident and past.action not in _TAKES_NOTHING]
     return [
         f"{past.action} on {past.target} ({past.outcome})"
-        for past in mine
-        if not past.undo and past.outcome != OutcomeState.UNDONE.value
+        for past in history
+        if past.incident == incident and not past.undo and past.outcome != OutcomeState.UNDONE.value
     ]

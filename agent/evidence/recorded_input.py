@@ -77,11 +77,7 @@ def _asked(given: Mapping[str, Any]) -> tuple[datetime, int, datetime, str]:
     return asked
 
 
-def written(seen: JsonObject, history: Sequence[PastAction]) -> bytes:
-    """The RFC 8785 form of the input, whose long part is put together of what was written before."""
-    return _written(seen, history_form(seen["history"], history))
-
-
 def _written(seen: JsonObject, told: bytes) -> bytes:
+    """The RFC 8785 form of the input, whose long part is put together of what was written before."""
     parts = (canonical(name) + b":" + (told if name == "history" else canonical(seen[name])) for name in sorted(seen))
     return b"{" + b",".join(parts) + b"}"

@@ -12,7 +12,7 @@ from agent.adapters.ledger import AuditLedger
 from agent.adapters.ledger.histories import Histories
 from agent.domain.base import canonical, rfc3339
 from agent.evidence.past_shown import history_shown
-from agent.evidence.recorded_input import WHOLE_AT_MOST, as_recorded, whole, written
+from agent.evidence.recorded_input import WHOLE_AT_MOST, Written, as_recorded, whole
 from audit.log import Log
 from tests.agent.ledger.test_audit_ledger import intent, outcome
 from tests.agent.ledger.test_past_folding import START, Hand
@@ -48,7 +48,7 @@ def test_a_short_history_is_recorded_whole(log: Log, clock: Hand) -> None:
         act(ledger, clock, number)
     shown, history = seen(ledger, clock)
     assert as_recorded(shown, history) == shown
-    assert written(shown, history) == canonical(shown)
+    assert Written(shown, history).form == canonical(shown)
 
 
 def test_a_long_one_is_told_again_as_it_was_whatever_came_after(log: Log, clock: Hand) -> None:
@@ -58,7 +58,7 @@ def test_a_long_one_is_told_again_as_it_was_whatever_came_after(log: Log, clock:
         act(ledger, clock, number)
         if number >= LONG:
             shown, history = seen(ledger, clock)
-            assert written(shown, history) == canonical(shown)
+            assert Written(shown, history).form == canonical(shown)
             kept.append((as_recorded(shown, history), shown))
             ledger.record("verification", {"proposal": f"inc-{number}/0", "helped": False})
     histories = Histories(log)
@@ -76,7 +76,7 @@ def test_an_action_whose_end_came_to_be_known_is_told_with_it(log: Log, clock: H
     told = []
     for _ in range(2):
         shown, history = seen(ledger, clock)
-        assert written(shown, history) == canonical(shown)
+        assert Written(shown, history).form == canonical(shown)
         told.append(shown["history"][-1]["outcome"])
         ledger.record("outcome", outcome("inc-last/0", "failed"))
     assert told == ["unknown", "failed"]
@@ -100,5 +100,5 @@ def test_an_age_is_written_in_one_form(ages: list[float]) -> None:
 
     action = PastAction(at=START, action="cordon_node", target=node_ref("gpu-1"), outcome="succeeded", incident="i")
     shown = {"now": rfc3339(START), "history": [{**history_shown([action], START)[0], "age_s": age} for age in ages]}
-    assert written(shown, [action] * len(ages)) == canonical(shown)
-    assert written(shown, []) == canonical(shown)
+    assert Written(shown, [action] * len(ages)).form == canonical(shown)
+    assert Written(shown, []).form == canonical(shown)
